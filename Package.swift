@@ -1,0 +1,91 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Every Swift target: Swift 6 mode, strict memory safety. The compiler refuses an unmarked unsafe
+/// construct everywhere; `Config/check-style.sh` also refuses the word `unsafe` outside the modules
+/// that touch C or the kernel.
+let settings: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .strictMemorySafety(),
+  .treatWarning("StrictMemorySafety", as: .error),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+  .target(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+func tests(
+  _ name: String, _ dependencies: [Target.Dependency], path: String? = nil
+) -> Target {
+  .testTarget(name: name, dependencies: dependencies, path: path, swiftSettings: settings)
+}
+
+let package = Package(
+  name: "moq-egress",
+  products: [.executable(name: "moq-egress", targets: ["moq-egress"])],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+  ],
+  targets: [
+    // C doors: the only places that see C headers.
+    .target(name: "CLinux"),
+    .target(
+      name: "CNgtcp2",
+      // Static, so that ngtcp2's hidden stream functions are linkable (see Sources/CNgtcp2).
+      linkerSettings: [
+        .linkedLibrary(":libngtcp2_crypto_gnutls.a"), .linkedLibrary(":libngtcp2.a"),
+        .linkedLibrary("gnutls"),
+      ]),
+    .systemLibrary(
+      name: "CLibXML2", pkgConfig: "libxml-2.0", providers: [.apt(["libxml2-dev"])]),
+    .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+
+    module("Wire"),
+    module("Digest", ["Wire", "COpenSSL"]),
+    module("Compression", ["Wire", "CZlib"]),
+    module("XML", ["Wire", "CLibXML2"]),
+    module("CMAF", ["Wire"]),
+    module("MoQ", ["Wire"]),
+    module("HTTP", ["Wire"]),
+    module("QUIC", ["Wire", "CNgtcp2"]),
+    module("LinuxIO", ["Wire", "CLinux"]),
+    module("Packaging", ["Wire", "CMAF", "MoQ", "Digest"]),
+    module("Manifests", ["Wire", "CMAF", "Packaging", "XML"]),
+    module(
+      "Egress",
+      [
+        "Wire", "CMAF", "MoQ", "HTTP", "QUIC", "LinuxIO", "Packaging", "Manifests", "Digest",
+        "Compression",
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "Yams", package: "Yams"),
+      ]),
+    .executableTarget(
+      name: "moq-egress",
+      dependencies: [
+        "Egress", "Wire",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Logging", package: "swift-log"),
+      ],
+      swiftSettings: settings),
+
+    .target(
+      name: "TestSupport", dependencies: ["Wire", "CMAF", "MoQ"], path: "Tests/Support",
+      swiftSettings: settings),
+    tests("WireTests", ["Wire", "Digest", "Compression", "XML"]),
+    tests("CMAFTests", ["CMAF", "TestSupport"]),
+    tests("MoQTests", ["MoQ", "TestSupport"]),
+    tests("HTTPTests", ["HTTP", "TestSupport"]),
+    tests("QUICTests", ["QUIC", "TestSupport"]),
+    tests("LinuxIOTests", ["LinuxIO", "TestSupport"]),
+    tests("PackagingTests", ["Packaging", "TestSupport"]),
+    tests("ManifestsTests", ["Manifests", "XML", "TestSupport"]),
+    tests("EgressTests", ["Egress", "TestSupport"]),
+    tests("IntegrationTests", ["Egress", "TestSupport"]),
+  ]
+)

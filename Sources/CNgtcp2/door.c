@@ -1,0 +1,1 @@
+#include "CNgtcp2.h"

@@ -1,0 +1,8 @@
+import ArgumentParser
+
+@main
+struct MoQEgress: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "moq-egress",
+    abstract: "Serves Media-over-QUIC broadcasts as LL-HLS and DASH: the origin behind your CDN.")
+}
