@@ -1,0 +1,39 @@
+internal import CLinux
+internal import Glibc
+
+/// A signal that ends or reloads the service.
+package enum Signal: Sendable {
+  case terminate
+  case interrupt
+  case hangUp
+}
+
+/// Signals as readable events. Create it on the first thread before any other is started: the block
+/// is inherited.
+package final class Signals {
+  private let event: FileDescriptor
+
+  package init() throws(SystemError) {
+    // A client that goes away while being written to is an error code, not a signal.
+    _ = signal(SIGPIPE, SIG_IGN)
+    let watched = [SIGTERM, SIGINT, SIGHUP]
+    let descriptor = unsafe clinux_signalfd(watched, CInt(watched.count))
+    guard descriptor >= 0 else { throw SystemError("signalfd") }
+    event = FileDescriptor(owning: descriptor)
+  }
+
+  package var descriptor: CInt { event.rawValue }
+
+  /// The next signal that arrived, nil when none waits.
+  package func next() -> Signal? {
+    while true {
+      switch clinux_signal_read(event.rawValue) {
+      case 0: return nil
+      case SIGTERM: return .terminate
+      case SIGINT: return .interrupt
+      case SIGHUP: return .hangUp
+      default: continue
+      }
+    }
+  }
+}

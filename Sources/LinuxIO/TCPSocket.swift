@@ -1,0 +1,70 @@
+internal import CLinux
+internal import Glibc
+package import Wire
+
+/// What a read or write achieved.
+package enum Transfer: Equatable, Sendable {
+  case bytes(Int)
+  /// Nothing now; the loop reports when to try again.
+  case wouldBlock
+  /// The peer closed its side, or the connection is broken.
+  case closed
+}
+
+/// One accepted, non-blocking TCP connection.
+package final class TCPSocket {
+  private let socket: FileDescriptor
+  package let peer: SocketAddress
+
+  init(owning descriptor: CInt, peer: SocketAddress) {
+    socket = FileDescriptor(owning: descriptor)
+    self.peer = peer
+    var one: CInt = 1
+    // Responses are written whole; waiting to fill a packet only adds latency.
+    _ = unsafe setsockopt(
+      descriptor, CInt(IPPROTO_TCP), TCP_NODELAY, &one, socklen_t(MemoryLayout<CInt>.size))
+  }
+
+  package var descriptor: CInt { socket.rawValue }
+
+  /// Reads what has arrived into a buffer, from its start.
+  package func read(into buffer: inout [UInt8]) -> Transfer {
+    let count = unsafe buffer.withUnsafeMutableBytes { bytes in
+      retrying { unsafe recv(socket.rawValue, bytes.baseAddress, bytes.count, 0) }
+    }
+    if count > 0 { return .bytes(count) }
+    return count < 0 && wouldBlock ? .wouldBlock : .closed
+  }
+
+  /// The most pieces that one write gathers.
+  package static let piecesPerWrite = 32
+
+  /// Writes as much of the pieces as the kernel takes; at most `piecesPerWrite` of them.
+  package func write(_ pieces: [Bytes]) -> Transfer {
+    let pieces = pieces.prefix(Self.piecesPerWrite)
+    let count = unsafe withUnsafeTemporaryAllocation(of: iovec.self, capacity: Self.piecesPerWrite)
+    { vectors in
+      unsafe Self.fill(vectors, from: pieces, at: 0) {
+        retrying { unsafe writev(socket.rawValue, vectors.baseAddress, CInt(pieces.count)) }
+      }
+    }
+    if count >= 0 { return .bytes(count) }
+    return wouldBlock ? .wouldBlock : .closed
+  }
+
+  /// Nests the pieces' scopes, so that every pointer is valid while `body` runs.
+  private static func fill(
+    _ vectors: UnsafeMutableBufferPointer<iovec>, from pieces: ArraySlice<Bytes>, at index: Int,
+    _ body: () -> Int
+  ) -> Int {
+    guard index < pieces.count else { return body() }
+    return unsafe pieces[pieces.startIndex + index].slice.withUnsafeBytes { bytes in
+      unsafe vectors[index] = iovec(
+        iov_base: UnsafeMutableRawPointer(mutating: bytes.baseAddress), iov_len: bytes.count)
+      return unsafe fill(vectors, from: pieces, at: index + 1, body)
+    }
+  }
+
+  /// Tells the peer that nothing more comes, while still reading what it sends.
+  package func shutdownWriting() { _ = Glibc.shutdown(socket.rawValue, CInt(SHUT_WR)) }
+}
