@@ -55,7 +55,7 @@ let package = Package(
     module("HTTP", ["Wire"]),
     module("QUIC", ["Wire", "CNgtcp2"]),
     module("LinuxIO", ["Wire", "CLinux"]),
-    module("Packaging", ["Wire", "CMAF", "MoQ", "Digest"]),
+    module("Packaging", ["Wire", "CMAF", "Digest"]),
     module("Manifests", ["Wire", "CMAF", "Packaging", "XML"]),
     module(
       "Egress",

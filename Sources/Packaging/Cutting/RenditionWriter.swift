@@ -1,0 +1,239 @@
+package import CMAF
+package import Wire
+
+/// The write side of one rendition: chunks in decode order become parts and segments at the
+/// boundaries of the timeline, ready to be released.
+struct RenditionWriter {
+  /// Something that a release makes visible.
+  enum Change {
+    /// The segment's head comes with each part; its `parts` are empty.
+    case part(Segment, Part)
+    case closed(Segment, duration: Int64, isGap: Bool)
+    /// A segment of which nothing exists.
+    case gap(Segment)
+    /// Everything before leaves the playlist.
+    case clear
+  }
+
+  /// A change with its place in the order of releases.
+  struct Update {
+    let run: Int
+    /// The end of the media that becomes visible, unshifted.
+    let time: MediaTime
+    let number: Int64
+    let change: Change
+  }
+
+  /// A chunk that waits for its segment to be known.
+  struct Queued {
+    var chunk: MediaChunk
+    /// Counts the restarts of the track.
+    let generation: Int
+    let initSegment: InitSegment
+  }
+
+  let kind: MediaKind
+  let timescale: UInt32
+  private let partTarget: MediaTime
+  private(set) var queue: [Queued] = []
+  private(set) var updates: [Update] = []
+  /// The end of the media that has been put into segments, with its run.
+  private(set) var assigned: (run: Int, end: MediaTime)?
+  /// The number of the first segment that is whole.
+  private(set) var firstNumber: Int64?
+
+  /// The segment that is being filled.
+  private struct Open {
+    var builder: SegmentBuilder
+    let run: Int
+    let clock: RunClock
+    var number: Int64 { builder.segment.number }
+  }
+
+  private let shift: @Sendable (Bytes, Int64) -> Bytes
+  private var open: Open?
+  private var lastNumber: Int64?
+  /// The number of a segment whose beginning was missed.
+  private var discardedNumber: Int64?
+
+  /// `shift` moves the decode times inside a chunk's bytes by a number of ticks.
+  init(
+    kind: MediaKind, timescale: UInt32, partTarget: MediaTime,
+    shift: @escaping @Sendable (Bytes, Int64) -> Bytes
+  ) {
+    self.kind = kind
+    self.timescale = timescale
+    self.partTarget = partTarget
+    self.shift = shift
+  }
+
+  mutating func enqueue(_ chunk: Queued) { queue.append(chunk) }
+
+  mutating func takeUpdate() -> Update { updates.removeFirst() }
+
+  /// Whether what would be the next update surely shows media that ends after a time.
+  func isPast(_ time: MediaTime, run: Int) -> Bool {
+    if let first = updates.first { return first.run > run || first.run == run && first.time > time }
+    guard let assigned else { return false }
+    return assigned.run > run || assigned.run == run && assigned.end > time
+  }
+
+  /// Puts queued chunks into segments as far as the timelines reach.
+  ///
+  /// `run(generation)` is the index of the run that a restart of the track began, nil while unknown.
+  mutating func advance(runs: [Run], run: (Int) -> Int?, groupStep: Int64?) {
+    var taken = 0
+    while taken < queue.count {
+      let queued = queue[taken]
+      guard let index = run(queued.generation), index < runs.count else { break }
+      guard let chunk = place(queued, index, runs[index], groupStep: groupStep) else { break }
+      if chunk { taken += 1 }
+    }
+    queue.removeFirst(taken)
+    closeIfOver(runs)
+  }
+
+  /// Handles one chunk: true when it was used or dropped, false when it must be looked at again, nil
+  /// when it has to wait.
+  private mutating func place(
+    _ queued: Queued, _ index: Int, _ run: Run, groupStep: Int64?
+  ) -> Bool? {
+    let chunk = queued.chunk
+    let middle = MediaTime(ticks: chunk.start + chunk.duration / 2, timescale: timescale)
+    if let open, open.run < index {
+      // The run before is over; its last segment ends where its media does.
+      close(at: nil)
+      return false
+    }
+    let boundary: Timeline.Boundary
+    switch run.timeline.segment(at: middle) {
+    case .unknown: return nil
+    case .before: return true
+    case .segment(let found): boundary = found
+    }
+    if let open {
+      if open.number == boundary.number || cannotStart(chunk) {
+        append(chunk)
+        return true
+      }
+      let next = run.timeline.boundaries(after: open.number, through: boundary.number).first
+      close(at: next.flatMap { $0.isDiscontinuity ? nil : $0.start })
+      return false
+    }
+    if discardedNumber == boundary.number || cannotStart(chunk) { return true }
+    if let lastNumber, boundary.number <= lastNumber { return true }
+    if lastNumber == nil {
+      let step = groupStep ?? chunk.duration
+      let start = groupStep == nil ? middle : MediaTime(ticks: chunk.start, timescale: timescale)
+      guard run.timeline.isStart(start, step: step, of: boundary) else {
+        discardedNumber = boundary.number
+        return true
+      }
+      firstNumber = boundary.number
+    }
+    begin(boundary, chunk, queued.initSegment, index, run)
+    append(chunk)
+    return true
+  }
+
+  private func cannotStart(_ chunk: MediaChunk) -> Bool { kind == .video && !chunk.isIndependent }
+
+  private mutating func begin(
+    _ boundary: Timeline.Boundary, _ chunk: MediaChunk, _ initSegment: InitSegment, _ index: Int,
+    _ run: Run
+  ) {
+    if let lastNumber {
+      for missed in run.timeline.boundaries(after: lastNumber, through: boundary.number) {
+        if missed.clearsWindow { push(.clear, index, missed.start, missed.number) }
+        guard missed.number < boundary.number else { break }
+        pushGap(missed, initSegment, index, run, until: boundary)
+      }
+    }
+    let start = run.clock.served(chunk.start, timescale: timescale)
+    open = Open(
+      builder: SegmentBuilder(
+        head(boundary, start, initSegment, run.clock), partTarget: partTarget),
+      run: index, clock: run.clock)
+    lastNumber = boundary.number
+    discardedNumber = nil
+  }
+
+  private mutating func pushGap(
+    _ missed: Timeline.Boundary, _ initSegment: InitSegment, _ index: Int, _ run: Run,
+    until boundary: Timeline.Boundary
+  ) {
+    let end = run.timeline.end(of: missed.number) ?? boundary.start
+    let start = run.clock.served(missed.start.rounded(toScale: timescale), timescale: timescale)
+    let servedEnd = run.clock.served(end.rounded(toScale: timescale), timescale: timescale)
+    var segment = head(missed, start, initSegment, run.clock)
+    segment.isGap = true
+    segment.duration = max(0, servedEnd - start)
+    push(.gap(segment), index, end, missed.number)
+  }
+
+  private func head(
+    _ boundary: Timeline.Boundary, _ start: Int64, _ initSegment: InitSegment, _ clock: RunClock
+  ) -> Segment {
+    Segment(
+      number: boundary.number, epoch: clock.epoch, initSegment: initSegment, timescale: timescale,
+      start: start, isDiscontinuity: boundary.isDiscontinuity,
+      discontinuitySequence: boundary.discontinuitySequence)
+  }
+
+  private mutating func append(_ chunk: MediaChunk) {
+    guard var open else { return }
+    let ticks = open.clock.shiftTicks(timescale)
+    var served = chunk
+    if ticks != 0 {
+      served.start += ticks
+      served.bytes = shift(chunk.bytes, ticks)
+    }
+    let parts = open.builder.append(served)
+    self.open = open
+    push(parts, of: open)
+    assigned = (open.run, MediaTime(ticks: chunk.end, timescale: timescale))
+  }
+
+  /// Closes the open segment when the timeline says that no media of it can follow.
+  private mutating func closeIfOver(_ runs: [Run]) {
+    guard let open, open.run < runs.count, queue.isEmpty else { return }
+    let end = open.builder.end - open.clock.shiftTicks(timescale)
+    let next = MediaTime(ticks: end + open.builder.step / 2, timescale: timescale)
+    guard runs[open.run].timeline.isPast(next, segment: open.number) == true else { return }
+    close(at: nil)
+  }
+
+  /// Closes the open segment for good, as at the end of the broadcast.
+  mutating func finish() { close(at: nil) }
+
+  private mutating func close(at boundary: MediaTime?) {
+    guard var open else { return }
+    var target: Int64?
+    if let boundary {
+      let ticks = open.clock.served(boundary.rounded(toScale: timescale), timescale: timescale)
+      // Audio frames do not divide a segment: short of the boundary by less than a frame is whole.
+      if ticks - open.builder.end >= max(open.builder.step, 1) { target = ticks }
+    }
+    push(open.builder.finish(at: target), of: open)
+    self.open = nil
+    let segment = open.builder.segment
+    push(
+      .closed(
+        segment, duration: open.builder.end - segment.start, isGap: open.builder.hasHole),
+      open.run, unshifted(open.builder.end, open), segment.number)
+  }
+
+  private mutating func push(_ parts: [Part], of open: Open) {
+    for part in parts {
+      push(.part(open.builder.segment, part), open.run, unshifted(part.end, open), open.number)
+    }
+  }
+
+  private func unshifted(_ served: Int64, _ open: Open) -> MediaTime {
+    MediaTime(ticks: served - open.clock.shiftTicks(timescale), timescale: timescale)
+  }
+
+  private mutating func push(_ change: Change, _ run: Int, _ time: MediaTime, _ number: Int64) {
+    updates.append(Update(run: run, time: time, number: number, change: change))
+  }
+}

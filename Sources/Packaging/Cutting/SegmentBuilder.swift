@@ -1,0 +1,92 @@
+package import CMAF
+package import Wire
+
+/// Cuts the chunks of one segment into parts.
+///
+/// A part closes when another chunk like its first would make it longer than the target: a rule that
+/// looks at nothing but the part's own chunks, so that no part waits for the next chunk to be closed
+/// and every bridge cuts alike.
+struct SegmentBuilder {
+  let segment: Segment
+  private let partTarget: MediaTime
+
+  private(set) var partCount = 0
+  /// Media of the segment so far, holes included.
+  private(set) var end: Int64
+  private(set) var hasHole = false
+  /// The last chunk's duration.
+  private(set) var step: Int64 = 0
+
+  private var pieces: [Bytes] = []
+  private var partStart: Int64
+  private var firstDuration: Int64 = 0
+  private var isIndependent = false
+
+  /// Starts a segment; its `parts` stay empty, parts are handed out as they close.
+  init(_ segment: Segment, partTarget: MediaTime) {
+    self.segment = segment
+    self.partTarget = partTarget
+    end = segment.start
+    partStart = segment.start
+  }
+
+  var hasOpenPart: Bool { !pieces.isEmpty }
+
+  /// Appends a chunk and returns the parts that it closed, none to three: one before a hole or before
+  /// the chunk, the hole, and one that the chunk completes.
+  mutating func append(_ chunk: MediaChunk) -> [Part] {
+    var closed: [Part] = []
+    if chunk.start > end {
+      if let part = closePart() { closed.append(part) }
+      closed.append(gap(through: chunk.start))
+    } else if hasOpenPart, exceedsTarget(chunk.end - partStart) {
+      if let part = closePart() { closed.append(part) }
+    }
+    if !hasOpenPart {
+      partStart = end
+      firstDuration = chunk.duration
+      isIndependent = chunk.isIndependent
+    }
+    pieces.append(chunk.bytes)
+    // A chunk that overlaps the last one never moves the end back.
+    end = max(end, chunk.end)
+    step = chunk.duration
+    if exceedsTarget(end - partStart + firstDuration), let part = closePart() {
+      closed.append(part)
+    }
+    return closed
+  }
+
+  /// Closes the last part; `boundary` is where the segment should end when its media falls short.
+  mutating func finish(at boundary: Int64?) -> [Part] {
+    var closed: [Part] = []
+    if let part = closePart() { closed.append(part) }
+    if let boundary, boundary > end { closed.append(gap(through: boundary)) }
+    return closed
+  }
+
+  private func exceedsTarget(_ ticks: Int64) -> Bool {
+    MediaTime(ticks: ticks, timescale: segment.timescale) > partTarget
+  }
+
+  private mutating func closePart() -> Part? {
+    guard hasOpenPart else { return nil }
+    defer {
+      pieces = []
+      partCount += 1
+    }
+    return Part(
+      start: partStart, duration: end - partStart, isIndependent: isIndependent, isGap: false,
+      pieces: pieces)
+  }
+
+  private mutating func gap(through boundary: Int64) -> Part {
+    defer {
+      end = boundary
+      partCount += 1
+      hasHole = true
+    }
+    return Part(
+      start: end, duration: boundary - end, isIndependent: false, isGap: true, pieces: [])
+  }
+}

@@ -1,0 +1,196 @@
+package import CMAF
+package import Wire
+
+/// The segment boundaries of a broadcast, as its lead rendition sets them; the other renditions cut
+/// at the same places.
+package struct Timeline: Sendable {
+  /// Where one segment starts.
+  package struct Boundary: Equatable, Sendable {
+    package let number: Int64
+    package let start: MediaTime
+    /// Media time does not continue from the segment before.
+    package let isDiscontinuity: Bool
+    /// Discontinuities before and at this segment since the bridge joined.
+    package let discontinuitySequence: Int
+    /// Nothing of the segment exists in the lead rendition.
+    package let isGap: Bool
+    /// The outage before it was too long to list; earlier segments leave the playlist.
+    package let clearsWindow: Bool
+  }
+
+  /// What is known about the segment that holds a time.
+  package enum Answer: Equatable, Sendable {
+    case segment(Boundary)
+    /// The lead rendition has not come that far.
+    case unknown
+    /// Before the first boundary.
+    case before
+  }
+
+  private var grid: SlotGrid
+  /// Ascending; the last `historyLimit` of this epoch.
+  private var boundaries: [Boundary] = []
+  private var discontinuitySequence: Int
+  /// The end of the lead's media so far.
+  package private(set) var coverage: MediaTime?
+  /// The end of the lead's segment, when it is known that nothing of it follows.
+  private var closedAt: MediaTime?
+  private let gapLimit: Int
+  private let groupLength: MediaTime
+  /// The newest segment before this timeline; nil for the first timeline of a bridge.
+  private let previousNumber: Int64?
+  /// Whether the first segment surely begins at its boundary, although nothing before it was seen.
+  private var isFirstProven = true
+  private static let historyLimit = 256
+  /// Numbers that were given although the grid says otherwise, so that they stay dense.
+  package private(set) var drift: Int64 = 0
+
+  /// Starts a timeline.
+  ///
+  /// - Parameters:
+  ///   - grid: the numbering.
+  ///   - groupLength: the distance between independent chunks of the lead.
+  ///   - gapLimit: missing segments that are listed as gaps.
+  ///   - previousNumber: the newest segment before this timeline, nil when the bridge has just joined.
+  ///   - discontinuitySequence: the count for the first segment.
+  package init(
+    grid: SlotGrid, groupLength: MediaTime, gapLimit: Int, previousNumber: Int64?,
+    discontinuitySequence: Int
+  ) {
+    self.grid = grid
+    self.groupLength = groupLength
+    self.gapLimit = gapLimit
+    self.previousNumber = previousNumber
+    self.discontinuitySequence = discontinuitySequence
+  }
+
+  package var last: Boundary? { boundaries.last }
+  package var first: Boundary? { boundaries.first }
+
+  /// The length of a slot.
+  package var slotLength: MediaTime { grid.length }
+
+  /// Takes the next chunk of the lead rendition in decode order.
+  ///
+  /// A segment starts only with an independent chunk.
+  ///
+  /// - Parameters:
+  ///   - start: the chunk's start.
+  ///   - end: the chunk's end.
+  ///   - isIndependent: whether it starts with a sync sample.
+  ///   - isDiscontinuity: whether the publisher's time jumped before it.
+  ///   - isLoss: whether objects before it are missing.
+  package mutating func advance(
+    start: MediaTime, end: MediaTime, isIndependent: Bool, isDiscontinuity: Bool, isLoss: Bool
+  ) {
+    if isIndependent { begin(start, isDiscontinuity: isDiscontinuity, isLoss: isLoss) }
+    coverage = end
+    closedAt = nil
+  }
+
+  private mutating func begin(_ start: MediaTime, isDiscontinuity: Bool, isLoss: Bool) {
+    var number = grid.slot(at: start) + drift
+    guard let previous = boundaries.last?.number ?? previousNumber else {
+      let before = MediaTime(
+        ticks: start.ticks - groupLength.rounded(toScale: start.timescale),
+        timescale: start.timescale)
+      isFirstProven = grid.slot(at: before) < number
+      append(number, start, isDiscontinuity: false, isGap: false, clears: false)
+      return
+    }
+    let isFirst = boundaries.isEmpty
+    let isBreak = isDiscontinuity || isFirst
+    guard number > previous || isBreak else { return }
+    if number <= previous {
+      drift += previous + 1 - number
+      number = previous + 1
+    }
+    let missing = Int(clamping: number - previous - 1)
+    guard missing > 0 else {
+      append(number, start, isDiscontinuity: isBreak, isGap: false, clears: false)
+      return
+    }
+    guard isBreak || isLoss else {
+      // A group longer than a slot: numbers must still step by one.
+      drift -= Int64(missing)
+      append(previous + 1, start, isDiscontinuity: false, isGap: false, clears: false)
+      return
+    }
+    guard missing <= gapLimit else {
+      append(number, start, isDiscontinuity: isBreak, isGap: false, clears: true)
+      return
+    }
+    // After a break the gaps precede the new media on its clock; a loss fills the time it left.
+    let step = grid.length.rounded(toScale: start.timescale)
+    let from = isBreak ? nil : coverage?.rounded(toScale: start.timescale)
+    for index in 0..<missing {
+      let ticks =
+        from.map { $0 + (start.ticks - $0) / Int64(missing) * Int64(index) }
+        ?? start.ticks - step * Int64(missing - index)
+      append(
+        previous + 1 + Int64(index), MediaTime(ticks: ticks, timescale: start.timescale),
+        isDiscontinuity: isBreak && index == 0, isGap: true, clears: false)
+    }
+    append(number, start, isDiscontinuity: false, isGap: false, clears: false)
+  }
+
+  /// Takes the end of a group of the lead rendition; true when its segment ends there too.
+  package mutating func closesSegment(at end: MediaTime) -> Bool {
+    guard let last, grid.slot(at: end) + drift > last.number else { return false }
+    closedAt = end
+    return true
+  }
+
+  /// The segment that holds a time in a rendition.
+  package func segment(at time: MediaTime) -> Answer {
+    guard let first = boundaries.first else { return .unknown }
+    guard time >= first.start else { return .before }
+    guard let last, time >= last.start else {
+      let index = boundaries.lastIndex { $0.start <= time } ?? 0
+      return .segment(boundaries[index])
+    }
+    if let closedAt, time >= closedAt { return .unknown }
+    if let coverage, time < coverage { return .segment(last) }
+    // No segment can start before the next slot does.
+    return grid.slot(at: time) + drift <= last.number ? .segment(last) : .unknown
+  }
+
+  /// Whether a time lies past the end of a segment; nil when the lead has not come that far.
+  package func isPast(_ time: MediaTime, segment number: Int64) -> Bool? {
+    if let next = boundaries.first(where: { $0.number > number }) { return time >= next.start }
+    if let closedAt { return time >= closedAt }
+    if let coverage, time < coverage { return false }
+    return grid.slot(at: time) + drift <= number ? false : nil
+  }
+
+  /// Takes the knowledge that this timeline is over: media continues in another.
+  package mutating func finish() { closedAt = coverage }
+
+  /// Whether a segment that a rendition joins at a time surely starts there: what comes a step before
+  /// lies in an earlier segment.
+  package func isStart(_ time: MediaTime, step: Int64, of boundary: Boundary) -> Bool {
+    guard isFirstProven || boundary != boundaries.first else { return false }
+    return MediaTime(ticks: time.ticks - step, timescale: time.timescale) < boundary.start
+  }
+
+  /// The boundaries with numbers after one and up to another.
+  package func boundaries(after number: Int64, through last: Int64) -> [Boundary] {
+    boundaries.filter { $0.number > number && $0.number <= last }
+  }
+
+  /// The end of a segment, once known.
+  package func end(of number: Int64) -> MediaTime? {
+    boundaries.first { $0.number > number }?.start ?? closedAt
+  }
+
+  private mutating func append(
+    _ number: Int64, _ start: MediaTime, isDiscontinuity: Bool, isGap: Bool, clears: Bool
+  ) {
+    if boundaries.count == Self.historyLimit { boundaries.removeFirst() }
+    if isDiscontinuity, !boundaries.isEmpty { discontinuitySequence += 1 }
+    boundaries.append(
+      Boundary(
+        number: number, start: start, isDiscontinuity: isDiscontinuity,
+        discontinuitySequence: discontinuitySequence, isGap: isGap, clearsWindow: clears))
+  }
+}

@@ -1,0 +1,59 @@
+package import CMAF
+package import Wire
+
+/// Where an object stands in its track. MOQT §"Location".
+package struct ObjectPosition: Comparable, Hashable, Sendable {
+  package var group: UInt64
+  package var object: UInt64
+
+  package init(group: UInt64, object: UInt64) {
+    self.group = group
+    self.object = object
+  }
+
+  package static func < (left: ObjectPosition, right: ObjectPosition) -> Bool {
+    left.group != right.group ? left.group < right.group : left.object < right.object
+  }
+}
+
+/// One CMAF chunk with what cutting needs to know of it; times in ticks of the track's timescale.
+package struct MediaChunk: Sendable, Equatable {
+  package var start: Int64
+  package var duration: Int64
+  /// Whether the first sample is a sync sample.
+  package var isIndependent: Bool
+  package var bytes: Bytes
+  /// The producer's clock for this chunk, when it carries one.
+  package var producerTime: UTCTime?
+
+  package init(
+    start: Int64, duration: Int64, isIndependent: Bool, bytes: Bytes, producerTime: UTCTime? = nil
+  ) {
+    self.start = start
+    self.duration = duration
+    self.isIndependent = isIndependent
+    self.bytes = bytes
+    self.producerTime = producerTime
+  }
+
+  package var end: Int64 { start + duration }
+}
+
+/// One object of a media track, parsed. `chunks` is never empty.
+package struct MediaObject: Sendable, Equatable {
+  package var position: ObjectPosition
+  package var chunks: [MediaChunk]
+  package var arrival: Instant
+
+  package init(position: ObjectPosition, chunks: [MediaChunk], arrival: Instant) {
+    precondition(!chunks.isEmpty, "a media object holds at least one chunk")
+    self.position = position
+    self.chunks = chunks
+    self.arrival = arrival
+  }
+
+  package var start: Int64 { chunks[0].start }
+  package var end: Int64 { chunks[chunks.count - 1].end }
+  package var isIndependent: Bool { chunks[0].isIndependent }
+  package var byteCount: Int { chunks.reduce(0) { $0 + $1.bytes.count } }
+}

@@ -1,0 +1,151 @@
+package import Wire
+
+/// Puts the objects of one track in decode order, whatever streams they came on and in what order.
+///
+/// An object follows its predecessor when its ids say so (the next object of the group, the first of
+/// the next group after a known end) or when its media does (it starts at the tick at which the last
+/// one ended): ids alone can't tell a hole from a publisher that numbers sparsely. What follows by
+/// neither waits for `patience`, and then counts as the end of a hole.
+package struct TrackOrder {
+  /// How an object continues what was emitted before it.
+  package enum Continuity: Equatable, Sendable {
+    /// The first object of the track or after a restart.
+    case first
+    /// It starts exactly where the last one ended.
+    case seamless
+    /// Nothing is missing by its ids, but its time is not where the last one ended.
+    case jump
+    /// Objects before it are missing.
+    case afterLoss
+  }
+
+  package enum Output: Equatable, Sendable {
+    case object(MediaObject, Continuity)
+    /// Every object of the group has been emitted.
+    case groupEnded(UInt64)
+  }
+
+  /// What became of objects that were not emitted.
+  package struct Statistics: Equatable, Sendable {
+    package var late = 0
+    package var duplicate = 0
+    package var holes = 0
+  }
+
+  private let startsIndependent: Bool
+  private let patience: Interval
+  private let byteLimit: Int
+
+  private var waiting: [MediaObject] = []
+  private var waitingBytes = 0
+  private var last: ObjectPosition?
+  private var expectedStart: Int64?
+  /// For a group that is not over: the first object id that does not exist.
+  private var groupEnds: [UInt64: UInt64] = [:]
+  private var announcedEnd: UInt64?
+  /// Set while objects of the rest of a group can't be decoded because one is missing.
+  private var skipsToIndependent = false
+  private var lateSince: Instant?
+  package private(set) var statistics = Statistics()
+
+  /// `startsIndependent`: the track's first object, and the first after a hole, must start with a sync
+  /// sample (video).
+  package init(startsIndependent: Bool, patience: Interval, byteLimit: Int) {
+    self.startsIndependent = startsIndependent
+    self.patience = patience
+    self.byteLimit = byteLimit
+  }
+
+  /// Takes an object in any order.
+  package mutating func insert(_ object: MediaObject) {
+    if let last, object.position <= last {
+      statistics.late += 1
+      if lateSince == nil { lateSince = object.arrival }
+      return
+    }
+    lateSince = nil
+    var index = waiting.count
+    while index > 0, waiting[index - 1].position > object.position { index -= 1 }
+    guard index == 0 || waiting[index - 1].position != object.position else {
+      statistics.duplicate += 1
+      return
+    }
+    waiting.insert(object, at: index)
+    waitingBytes += object.byteCount
+  }
+
+  /// Takes the knowledge that a group holds no object with an id of `end` or above.
+  package mutating func endGroup(_ group: UInt64, at end: UInt64) {
+    guard last.map({ group >= $0.group }) ?? true else { return }
+    groupEnds[group] = end
+    // A peer that names ends of groups it never sends must not grow this table.
+    while groupEnds.count > 64, let oldest = groupEnds.keys.min() { groupEnds[oldest] = nil }
+  }
+
+  /// Forgets ids, so that the next object is the first of a new run. What waits is dropped.
+  package mutating func restart() {
+    waiting = []
+    waitingBytes = 0
+    last = nil
+    expectedStart = nil
+    groupEnds = [:]
+    announcedEnd = nil
+    skipsToIndependent = false
+    lateSince = nil
+  }
+
+  /// Whether a publisher seems to have restarted its ids below the last ones: for a while only late
+  /// objects have come.
+  package func looksRestarted(now: Instant) -> Bool {
+    lateSince.map { waiting.isEmpty && now - $0 > patience * 2 } ?? false
+  }
+
+  /// When waiting for a missing object ends, if one is missing.
+  package var deadline: Instant? { waiting.first.map { $0.arrival + patience } }
+
+  /// The next object in order, or the end of a group; nil when one has to be waited for.
+  package mutating func poll(now: Instant) -> Output? {
+    if let last, announcedEnd != last.group, let end = groupEnds[last.group], last.object + 1 >= end {
+      announcedEnd = last.group
+      groupEnds = groupEnds.filter { $0.key > last.group }
+      return .groupEnded(last.group)
+    }
+    while let candidate = waiting.first {
+      guard let continuity = continuity(of: candidate, now: now) else { return nil }
+      waiting.removeFirst()
+      waitingBytes -= candidate.byteCount
+      let isLoss = continuity == .afterLoss
+      if isLoss, !skipsToIndependent { statistics.holes += 1 }
+      if startsIndependent, isLoss || continuity == .first || skipsToIndependent,
+        !candidate.isIndependent
+      {
+        // Undecodable without what is missing. Its ids still count, its media does not.
+        if continuity != .first {
+          skipsToIndependent = true
+          last = candidate.position
+        }
+        continue
+      }
+      let wasSkipping = skipsToIndependent
+      skipsToIndependent = false
+      last = candidate.position
+      expectedStart = candidate.end
+      return .object(candidate, wasSkipping ? .afterLoss : continuity)
+    }
+    return nil
+  }
+
+  private func continuity(of candidate: MediaObject, now: Instant) -> Continuity? {
+    guard let last else { return .first }
+    if skipsToIndependent { return .afterLoss }
+    if candidate.start == expectedStart { return .seamless }
+    let position = candidate.position
+    let isNextObject = position.group == last.group && position.object == last.object + 1
+    let isNextGroup =
+      last.group < .max && position.group == last.group + 1 && position.object == 0
+      && announcedEnd == last.group
+    if isNextObject || isNextGroup { return .jump }
+    let isOverdue = now - candidate.arrival >= patience || waitingBytes > byteLimit
+    return isOverdue ? .afterLoss : nil
+  }
+}

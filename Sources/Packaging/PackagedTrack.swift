@@ -1,0 +1,108 @@
+import CMAF
+import Wire
+
+/// What a presentation keeps of one track.
+struct PackagedTrack {
+  /// A chunk in decode order.
+  struct Intake {
+    let chunk: MediaChunk
+    /// Counts the restarts of the track's ids or time.
+    let generation: Int
+    let continuity: TrackOrder.Continuity
+    /// This machine's clock when the chunk came in order.
+    let utc: UTCTime
+  }
+
+  enum Event {
+    case chunk(Intake)
+    case groupEnded
+  }
+
+  var description: TrackDescription
+  var order: TrackOrder
+  var writer: RenditionWriter?
+  var window = RenditionWindow()
+  var generation = 0
+  var needsNewRun = false
+  /// Events before the presentation's constants are known.
+  var primed: [Event] = []
+  /// Until when the others wait for this track; nil when they need not.
+  var blockedUntil: Instant?
+  var isStalled = false
+  private var lastEnd: Int64?
+
+  init(_ description: TrackDescription, policy: PackagingPolicy) {
+    self.description = description
+    order = TrackOrder(
+      startsIndependent: description.info.kind == .video, patience: policy.holePatience,
+      byteLimit: policy.reorderBytes)
+  }
+
+  /// Makes an event of a chunk. `continuity` is that of its object for the object's first chunk and nil
+  /// for the others.
+  mutating func event(
+    _ chunk: MediaChunk, _ continuity: TrackOrder.Continuity?, utc: UTCTime
+  ) -> Event {
+    var continuity = continuity ?? (chunk.start == lastEnd ? .seamless : .jump)
+    // Time that goes back by more than a chunk is a new run even where ids go on.
+    if let lastEnd, continuity != .first, chunk.start < lastEnd - chunk.duration {
+      generation += 1
+      continuity = .first
+    }
+    lastEnd = chunk.end
+    return .chunk(
+      Intake(chunk: chunk, generation: generation, continuity: continuity, utc: utc))
+  }
+
+  mutating func startWriting(partTarget: MediaTime) {
+    writer = RenditionWriter(
+      kind: description.info.kind, timescale: description.info.timescale, partTarget: partTarget,
+      shift: { bytes, ticks in CMAFChunk.shiftingDecodeTimes(of: bytes, byTicks: ticks) })
+  }
+
+  var primedChunks: [Intake] {
+    primed.compactMap { event in
+      if case .chunk(let intake) = event { intake } else { nil }
+    }
+  }
+
+  var firstPrimedChunk: Intake? { primedChunks.first }
+  var longestPrimedChunk: Int64 { primedChunks.map(\.chunk.duration).max() ?? 0 }
+
+  /// The distance between the first two sync samples, or the length of the first group; nil until
+  /// either is known. For other than video, the length of the first chunk.
+  var firstGroupLength: Int64? {
+    guard let first = firstPrimedChunk else { return nil }
+    guard description.info.kind == .video else { return first.chunk.duration }
+    var end = first.chunk.start
+    for (index, event) in primed.enumerated() {
+      switch event {
+      case .chunk(let intake):
+        if index > 0, intake.chunk.isIndependent, intake.generation == first.generation {
+          return intake.chunk.start - first.chunk.start
+        }
+        end = intake.chunk.end
+      case .groupEnded: return end - first.chunk.start
+      }
+    }
+    return nil
+  }
+}
+
+extension RenditionWriter.Update {
+  /// The order of releases: by run and media time, at one time parts before the ends of segments.
+  func isBefore(_ other: RenditionWriter.Update) -> Bool {
+    guard run == other.run else { return run < other.run }
+    guard time == other.time else { return time < other.time }
+    return rank < other.rank
+  }
+
+  private var rank: Int {
+    switch change {
+    case .clear: 0
+    case .gap: 1
+    case .part: 2
+    case .closed: 3
+    }
+  }
+}

@@ -1,0 +1,33 @@
+import CMAF
+package import Wire
+
+/// Ties media time to UTC, by the best source that the chunks themselves carry.
+enum WallClock {
+  /// UTC of media time 0.
+  ///
+  /// 1. Media time that is itself UTC (within a day before and an hour after the machine's clock)
+  ///    gives 1970-01-01 exactly.
+  /// 2. The producer's clock in the chunks, as a whole second.
+  /// 3. The earliest arrival, as a whole second: bridges that receive the broadcast within a fraction
+  ///    of a second of each other agree, unless it falls on the edge of a second.
+  static func zero(of chunks: [(PackagedTrack.Intake, UInt32)]) -> UTCTime {
+    guard let (first, scale) = chunks.first else { return UTCTime(microseconds: 0) }
+    let age = first.utc.microseconds - microseconds(first.chunk.end, scale)
+    if age > -3_600_000_000, age < 86_400_000_000 { return UTCTime(microseconds: 0) }
+    let told = chunks.compactMap { intake, scale in
+      intake.chunk.producerTime.map { $0.microseconds - microseconds(intake.chunk.start, scale) }
+    }
+    let estimated = chunks.map { intake, scale in
+      intake.utc.microseconds - microseconds(intake.chunk.end, scale)
+    }
+    let zero = told.first ?? estimated.min() ?? 0
+    return UTCTime(microseconds: zero - floorModulo(zero, 1_000_000))
+  }
+
+  /// The URL component of an epoch: its whole seconds.
+  static func name(_ zero: UTCTime) -> String { String(zero.microseconds / 1_000_000) }
+
+  private static func microseconds(_ ticks: Int64, _ scale: UInt32) -> Int64 {
+    MediaTime(ticks: ticks, timescale: scale).rounded(toScale: 1_000_000)
+  }
+}

@@ -1,0 +1,69 @@
+package import CMAF
+package import Wire
+
+/// The published segments of one rendition: those that playlists list, and behind them those that
+/// slow clients may still fetch.
+struct RenditionWindow {
+  private(set) var segments: [Segment] = []
+  private(set) var peakBitrate = 0
+  private var totalBits: Int128 = 0
+  private var totalMilliseconds: Int128 = 0
+  private var bytes = 0
+
+  var averageBitrate: Int {
+    totalMilliseconds > 0 ? Int(clamping: totalBits * 1000 / totalMilliseconds) : 0
+  }
+
+  var heldBytes: Int { bytes }
+
+  mutating func apply(_ change: RenditionWriter.Change) {
+    switch change {
+    case .part(let head, let part):
+      bytes += part.byteCount
+      if let last = segments.last, last.number == head.number, !last.isComplete {
+        segments[segments.count - 1].parts.append(part)
+      } else {
+        var segment = head
+        segment.parts = [part]
+        segments.append(segment)
+      }
+    case .closed(let head, let duration, let isGap):
+      guard let last = segments.last, last.number == head.number else { return }
+      segments[segments.count - 1].duration = duration
+      segments[segments.count - 1].isGap = isGap
+      if !isGap { measure(segments[segments.count - 1]) }
+    case .gap(let segment):
+      segments.append(segment)
+    case .clear:
+      segments = []
+      bytes = 0
+    }
+  }
+
+  /// Drops the oldest segments: those that ended `retention` before the edge, and more while the byte
+  /// limit is exceeded. A complete segment and the growing one are always kept.
+  mutating func prune(retention: Interval, byteLimit: Int) {
+    guard let last = segments.last else { return }
+    let edge = last.endTime.microseconds
+    let horizon = edge - retention.nanoseconds / 1000
+    var dropped = 0
+    var freed = 0
+    while segments.count - dropped > 2 {
+      let oldest = segments[dropped]
+      guard oldest.endTime.microseconds < horizon || bytes - freed > byteLimit else { break }
+      freed += oldest.byteCount
+      dropped += 1
+    }
+    segments.removeFirst(dropped)
+    bytes -= freed
+  }
+
+  private mutating func measure(_ segment: Segment) {
+    guard let duration = segment.duration, duration > 0 else { return }
+    let bits = Int128(segment.byteCount) * 8
+    let rate = bits * Int128(segment.timescale) / Int128(duration)
+    peakBitrate = max(peakBitrate, Int(clamping: rate))
+    totalBits += bits
+    totalMilliseconds += Int128(duration) * 1000 / Int128(max(segment.timescale, 1))
+  }
+}

@@ -1,0 +1,99 @@
+package import CMAF
+package import Wire
+
+/// A run of media with one clock: what ties decode times to UTC, and the part of media URLs that keeps
+/// a restarted publisher from reusing the names of other media.
+package struct Epoch: Hashable, Sendable {
+  /// The URL component; the same on every bridge that sees the broadcast.
+  package let name: String
+  /// UTC of decode time 0 as served.
+  package let zero: UTCTime
+}
+
+/// The CMAF header of a rendition, named by its content.
+package struct InitSegment: Hashable, Sendable {
+  package let bytes: Bytes
+  /// The first 16 hexadecimal digits of the SHA-256 of `bytes`.
+  package let name: String
+}
+
+/// A run of whole chunks: the unit that low-latency players fetch. Times in ticks as served.
+package struct Part: Equatable, Sendable {
+  package let start: Int64
+  package let duration: Int64
+  /// Whether it begins with a sync sample.
+  package let isIndependent: Bool
+  /// Whether its media is lost; then it has no bytes.
+  package let isGap: Bool
+  package let pieces: [Bytes]
+  package let byteCount: Int
+
+  package init(
+    start: Int64, duration: Int64, isIndependent: Bool, isGap: Bool, pieces: [Bytes]
+  ) {
+    self.start = start
+    self.duration = duration
+    self.isIndependent = isIndependent
+    self.isGap = isGap
+    self.pieces = pieces
+    byteCount = pieces.reduce(0) { $0 + $1.count }
+  }
+
+  package var end: Int64 { start + duration }
+}
+
+/// A segment, complete or growing; immutable, so that loops share it. Times in ticks as served.
+package struct Segment: Equatable, Sendable {
+  /// Media sequence number.
+  package let number: Int64
+  package let epoch: Epoch
+  package let initSegment: InitSegment
+  package let timescale: UInt32
+  package let start: Int64
+  /// Media does not continue from the segment before.
+  package let isDiscontinuity: Bool
+  package let discontinuitySequence: Int
+  /// In order and contiguous. Empty for a segment that is wholly lost.
+  package var parts: [Part]
+  /// Nil while the segment grows.
+  package var duration: Int64?
+  /// Whether some or all of its media is lost.
+  package var isGap: Bool
+
+  package init(
+    number: Int64, epoch: Epoch, initSegment: InitSegment, timescale: UInt32, start: Int64,
+    isDiscontinuity: Bool, discontinuitySequence: Int, parts: [Part] = [], duration: Int64? = nil,
+    isGap: Bool = false
+  ) {
+    self.number = number
+    self.epoch = epoch
+    self.initSegment = initSegment
+    self.timescale = timescale
+    self.start = start
+    self.isDiscontinuity = isDiscontinuity
+    self.discontinuitySequence = discontinuitySequence
+    self.parts = parts
+    self.duration = duration
+    self.isGap = isGap
+  }
+
+  package var isComplete: Bool { duration != nil }
+  package var byteCount: Int { parts.reduce(0) { $0 + $1.byteCount } }
+  /// The end of the media so far.
+  package var end: Int64 { start + (duration ?? parts.reduce(0) { $0 + $1.duration }) }
+  package var pieces: [Bytes] { parts.flatMap(\.pieces) }
+
+  /// UTC of its first sample.
+  package var startTime: UTCTime { epoch.time(ofTick: start, timescale: timescale) }
+  /// UTC of the end of its media so far.
+  package var endTime: UTCTime { epoch.time(ofTick: end, timescale: timescale) }
+}
+
+extension Epoch {
+  /// UTC of a decode time as served, rounded to the nearest microsecond.
+  package func time(ofTick tick: Int64, timescale: UInt32) -> UTCTime {
+    let scale = Int128(max(timescale, 1))
+    let offset = floorQuotient(Int128(tick) * 1_000_000 + scale / 2, scale)
+    return UTCTime(microseconds: zero.microseconds &+ Int64(clamping: offset))
+  }
+}
