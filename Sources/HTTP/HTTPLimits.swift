@@ -15,9 +15,9 @@ package struct HTTPLimits: Sendable, Equatable {
   /// Requests answered on one connection before it is closed.
   package var requestsPerConnection = 10_000
   /// From a request's first byte to the end of its head; past it 408.
-  package var requestHeadTimeout = Interval.seconds(30)
+  package var requestHeadTimeout = Interval.milliseconds(30_000)
   /// From the end of one answer to the first byte of the next request; past it the connection closes.
-  package var idleTimeout = Interval.seconds(60)
+  package var idleTimeout = Interval.milliseconds(60_000)
 
   package init() {}
 }
