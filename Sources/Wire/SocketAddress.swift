@@ -48,7 +48,9 @@ extension SocketAddress: CustomStringConvertible {
 extension SocketAddress {
   /// Reads `127.0.0.1:8080`, `[::1]:8080` or `:8080` (any IPv4 address); names are not resolved.
   package init?(_ text: String) {
-    guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...])
+    guard let colon = text.lastIndex(of: ":"),
+      text[text.index(after: colon)...].utf8.allSatisfy({ (48...57).contains($0) }),
+      let port = UInt16(text[text.index(after: colon)...])
     else { return nil }
     let host = text[..<colon]
     if host.isEmpty {
@@ -88,9 +90,9 @@ extension SocketAddress {
         {
           bytes += tail.array
         } else {
-          guard (1...4).contains(field.utf8.count), let group = UInt16(field, radix: 16) else {
-            return nil
-          }
+          guard (1...4).contains(field.utf8.count), field.allSatisfy(\.isHexDigit),
+            let group = UInt16(field, radix: 16)
+          else { return nil }
           bytes += [UInt8(group >> 8), UInt8(truncatingIfNeeded: group)]
         }
       }

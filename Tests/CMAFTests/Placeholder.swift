@@ -1,1 +1,1 @@
-// Filled by its first test.
+import Testing

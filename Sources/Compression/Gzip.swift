@@ -1,0 +1,30 @@
+import CZlib
+package import Wire
+
+/// Compresses bytes to one gzip member, RFC 1952.
+///
+/// The same input and level give the same output: the member has no name and no modification time.
+/// The level is 1 (fastest) to 9 (smallest), the input at most 2 GiB; others trap.
+package func gzip(_ bytes: Bytes, level: Int = 6) -> Bytes {
+  precondition((1...9).contains(level), "gzip levels are 1 to 9")
+  precondition(bytes.count <= Int(Int32.max), "gzip input is at most 2 GiB")
+  var stream = unsafe z_stream()
+  guard unsafe czlib_gzip_init(&stream, CInt(level)) == Z_OK else {
+    preconditionFailure("zlib could not allocate a compressor")
+  }
+  defer { _ = unsafe deflateEnd(&stream) }
+  let bound = Int(unsafe deflateBound(&stream, UInt(bytes.count)))
+  let output = unsafe [UInt8](unsafeUninitializedCapacity: bound) { buffer, count in
+    unsafe bytes.slice.withUnsafeBufferPointer { input in
+      // zlib's input pointer lacks const but is only read; both buffers outlive the one call.
+      unsafe stream.next_in = unsafe UnsafeMutablePointer(mutating: input.baseAddress)
+      unsafe stream.avail_in = UInt32(input.count)
+      unsafe stream.next_out = buffer.baseAddress
+      unsafe stream.avail_out = UInt32(bound)
+      let result = unsafe deflate(&stream, Z_FINISH)
+      precondition(result == Z_STREAM_END, "deflateBound() is an upper bound")
+    }
+    count = unsafe bound - Int(stream.avail_out)
+  }
+  return Bytes(output)
+}
