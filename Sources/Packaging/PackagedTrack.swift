@@ -1,5 +1,5 @@
-import CMAF
-import Wire
+internal import CMAF
+internal import Wire
 
 /// What a presentation keeps of one track.
 struct PackagedTrack {

@@ -99,9 +99,9 @@ package final class Presentation {
   /// Replaces the header of a track, from its next independent chunk on.
   package func replaceHeader(of track: Int, with description: TrackDescription) {
     guard tracks[track].description.initSegment != description.initSegment else { return }
+    let info = tracks[track].description.info
     tracks[track].description = TrackDescription(
-      info: tracks[track].description.info, header: description.initSegment.bytes,
-      groupLength: description.groupLength)
+      info: info, header: description.initSegment.bytes, groupLength: description.groupLength)
     tracks[track].needsNewRun = true
     restart()
   }
@@ -169,10 +169,10 @@ package final class Presentation {
     switch event {
     case .chunk(let intake):
       if index == lead { lead(intake) }
-      tracks[index].writer?.enqueue(
-        RenditionWriter.Queued(
-          chunk: intake.chunk, generation: intake.generation,
-          initSegment: tracks[index].description.initSegment))
+      let queued = RenditionWriter.Queued(
+        chunk: intake.chunk, generation: intake.generation,
+        initSegment: tracks[index].description.initSegment)
+      tracks[index].writer?.enqueue(queued)
     case .groupEnded:
       guard index == lead else { return }
       closeLeadSegment()
@@ -379,7 +379,7 @@ package final class Presentation {
     guard hasChanged else { return false }
     // A segment stays downloadable for its own length and that of the playlist after it left.
     let length = constants?.segmentLength.seconds ?? 0
-    let retention = policy.window * 2 + .seconds(length * 2)
+    let retention = policy.window * 2 + Interval(seconds: length * 2)
     for index in tracks.indices {
       tracks[index].window.prune(retention: retention, byteLimit: policy.windowBytes)
     }

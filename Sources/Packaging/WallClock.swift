@@ -1,5 +1,5 @@
-import CMAF
-package import Wire
+internal import CMAF
+internal import Wire
 
 /// Ties media time to UTC, by the best source that the chunks themselves carry.
 enum WallClock {

@@ -38,10 +38,8 @@ package struct Interval: Comparable, Hashable, Sendable {
   package static func microseconds(_ count: Int64) -> Interval {
     Interval(nanoseconds: count * 1000)
   }
-  /// Rounded to the nearest nanosecond; `count` must be finite and below 2^33.
-  package static func seconds(_ count: Double) -> Interval {
-    Interval(nanoseconds: Int64((count * 1e9).rounded()))
-  }
+  /// Rounded to the nearest nanosecond; `seconds` must be finite and below 2^33.
+  package init(seconds: Double) { self.init(nanoseconds: Int64((seconds * 1e9).rounded())) }
 
   package var seconds: Double { Double(nanoseconds) / 1e9 }
 

@@ -1,5 +1,5 @@
-package import CMAF
-package import Wire
+internal import CMAF
+internal import Wire
 
 /// The write side of one rendition: chunks in decode order become parts and segments at the
 /// boundaries of the timeline, ready to be released.

@@ -1,6 +1,3 @@
-package import CMAF
-package import Wire
-
 /// The clock of one run of media between two discontinuities of its time.
 package struct RunClock: Equatable, Sendable {
   package let epoch: Epoch

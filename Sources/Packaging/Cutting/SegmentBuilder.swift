@@ -1,5 +1,5 @@
-package import CMAF
-package import Wire
+internal import CMAF
+internal import Wire
 
 /// Cuts the chunks of one segment into parts.
 ///

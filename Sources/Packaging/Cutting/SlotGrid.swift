@@ -31,7 +31,7 @@ package struct SlotGrid: Equatable, Sendable {
   ) {
     length = slotLength
     let scale = groupStart.timescale
-    let period = max(1, Int64(groupLength.rounded(toScale: Int64(scale))))
+    let period = max(1, groupLength.rounded(toScale: scale))
     phase = MediaTime(ticks: floorModulo(groupStart.ticks, period), timescale: scale)
     // A tenth of a second covers the jitter of capture clocks; a quarter of a group keeps slots apart.
     tolerance = MediaTime(ticks: min(period / 4, Int64(scale) / 10), timescale: scale)

@@ -1,5 +1,4 @@
 package import CMAF
-package import Wire
 
 /// The segment boundaries of a broadcast, as its lead rendition sets them; the other renditions cut
 /// at the same places.

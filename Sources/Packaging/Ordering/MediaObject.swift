@@ -1,4 +1,3 @@
-package import CMAF
 package import Wire
 
 /// Where an object stands in its track. MOQT §"Location".

@@ -1,6 +1,3 @@
-package import CMAF
-package import Wire
-
 /// What a rendition shows or plays.
 package enum MediaKind: String, Sendable {
   case video

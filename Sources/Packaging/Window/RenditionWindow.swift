@@ -1,5 +1,5 @@
-package import CMAF
-package import Wire
+internal import CMAF
+internal import Wire
 
 /// The published segments of one rendition: those that playlists list, and behind them those that
 /// slow clients may still fetch.

@@ -1,4 +1,3 @@
-package import CMAF
 package import Wire
 
 /// A run of media with one clock: what ties decode times to UTC, and the part of media URLs that keeps
