@@ -41,6 +41,9 @@ package final class Presentation {
   private var leadEnd: Int64?
   private var primingDeadline: Instant?
   private var startNumber: Int64?
+  private var periods: [PresentationSnapshot.PeriodStart] = []
+  /// The first segment that belongs to a new period, whatever it is.
+  private var periodBreak: Int64?
   private var isEnded = false
   private var outputs: [Output] = []
 
@@ -220,16 +223,17 @@ package final class Presentation {
         partMilliseconds, Int(clamping: ceilingMilliseconds(longest)))
     }
     partTarget = MediaTime(ticks: Int64(partMilliseconds), timescale: 1000)
+    let clocked = tracks.flatMap { track in
+      track.primedChunks.map { ($0, track.description.info.timescale) }
+    }
+    let zero = WallClock.zero(of: clocked)
     constants = PresentationSnapshot.Constants(
       targetDuration: max(
         1, Int(clamping: (slot.rounded(toScale: 1000) + 50 + 500) / 1000)),
-      partTargetMilliseconds: partMilliseconds, segmentLength: slot, window: policy.window)
+      partTargetMilliseconds: partMilliseconds, segmentLength: slot, window: policy.window,
+      publishDelayMilliseconds: WallClock.delayMilliseconds(of: clocked, zero: zero))
     for index in tracks.indices { tracks[index].startWriting(partTarget: partTarget) }
 
-    let zero = WallClock.zero(
-      of: tracks.flatMap { track in
-        track.primedChunks.map { ($0, track.description.info.timescale) }
-      })
     beginRun(
       Epoch(name: WallClock.name(zero), zero: zero), shiftSeconds: 0, at: first.chunk.start,
       slot: slot)
@@ -374,6 +378,7 @@ package final class Presentation {
       guard let update = tracks[next.index].writer?.takeUpdate() else { break }
       guard update.number >= startNumber else { continue }
       tracks[next.index].window.apply(update.change)
+      notePeriod(update)
       hasChanged = true
     }
     guard hasChanged else { return false }
@@ -383,7 +388,38 @@ package final class Presentation {
     for index in tracks.indices {
       tracks[index].window.prune(retention: retention, byteLimit: policy.windowBytes)
     }
+    prunePeriods()
     return true
+  }
+
+  /// Begins a period at the first media after a discontinuity or a gap in any rendition.
+  private func notePeriod(_ update: RenditionWriter.Update) {
+    switch update.change {
+    case .part(let segment, let part):
+      let isBreak = segment.isDiscontinuity || periods.isEmpty || segment.number >= periodBreak ?? .max
+      guard isBreak, segment.number > periods.last?.number ?? .min, !part.isGap else { return }
+      guard let boundary = runs[update.run].timeline.boundary(segment.number) else { return }
+      let clock = runs[update.run].clock
+      let scale = boundary.start.timescale
+      periods.append(
+        PresentationSnapshot.PeriodStart(
+          number: segment.number, epoch: clock.epoch,
+          start: MediaTime(
+            ticks: clock.served(boundary.start.ticks, timescale: scale), timescale: scale)))
+      periodBreak = nil
+    case .closed(let segment, _, let isGap):
+      if isGap { periodBreak = max(periodBreak ?? .min, segment.number + 1) }
+    case .gap(let segment):
+      periodBreak = max(periodBreak ?? .min, segment.number + 1)
+    case .clear:
+      periods = []
+    }
+  }
+
+  /// Forgets periods of which no rendition holds a segment any more.
+  private func prunePeriods() {
+    let oldest = tracks.compactMap { $0.window.segments.first?.number }.min() ?? .min
+    while periods.count > 1, periods[1].number <= oldest { periods.removeFirst() }
   }
 
   /// The first segment that all renditions have from its beginning.
@@ -450,7 +486,8 @@ package final class Presentation {
             RenditionSnapshot(
               info: track.description.info, segments: track.window.segments,
               peakBitrate: track.window.peakBitrate,
-              averageBitrate: track.window.averageBitrate)
-          }, isEnded: isEnded)))
+              averageBitrate: track.window.averageBitrate,
+              chunkDuration: track.writer?.chunkDuration ?? 0)
+          }, periods: periods, isEnded: isEnded)))
   }
 }

@@ -39,6 +39,8 @@ struct RenditionWriter {
   private(set) var updates: [Update] = []
   /// The end of the media that has been put into segments, with its run.
   private(set) var assigned: (run: Int, end: MediaTime)?
+  /// The duration of the newest chunk.
+  private(set) var chunkDuration: Int64 = 0
   /// The number of the first segment that is whole.
   private(set) var firstNumber: Int64?
 
@@ -191,6 +193,7 @@ struct RenditionWriter {
     let parts = open.builder.append(served)
     self.open = open
     push(parts, of: open)
+    chunkDuration = chunk.duration
     assigned = (open.run, MediaTime(ticks: chunk.end, timescale: timescale))
   }
 

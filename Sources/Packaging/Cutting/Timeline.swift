@@ -177,6 +177,9 @@ package struct Timeline: Sendable {
     boundaries.filter { $0.number > number && $0.number <= last }
   }
 
+  /// The boundary of a segment; nil when it is not known, or not any more.
+  package func boundary(_ number: Int64) -> Boundary? { boundaries.last { $0.number == number } }
+
   /// The end of a segment, once known.
   package func end(of number: Int64) -> MediaTime? {
     boundaries.first { $0.number > number }?.start ?? closedAt

@@ -10,14 +10,18 @@ package struct RenditionSnapshot: Sendable {
   /// The highest bit rate of a complete segment so far and the mean over all, bits per second.
   package let peakBitrate: Int
   package let averageBitrate: Int
+  /// The duration of the newest chunk, in ticks; 0 while there is none.
+  package let chunkDuration: Int64
 
   package init(
-    info: RenditionInfo, segments: [Segment], peakBitrate: Int = 0, averageBitrate: Int = 0
+    info: RenditionInfo, segments: [Segment], peakBitrate: Int = 0, averageBitrate: Int = 0,
+    chunkDuration: Int64 = 0
   ) {
     self.info = info
     self.segments = segments
     self.peakBitrate = peakBitrate
     self.averageBitrate = averageBitrate
+    self.chunkDuration = chunkDuration
   }
 
   /// The newest position, nil while nothing was published.
@@ -40,26 +44,53 @@ package struct PresentationSnapshot: Sendable {
     package var segmentLength: MediaTime
     /// What playlists list.
     package var window: Interval
+    /// How long after its time on the publisher's clock media is available here, in milliseconds.
+    package var publishDelayMilliseconds: Int
 
     package init(
-      targetDuration: Int, partTargetMilliseconds: Int, segmentLength: MediaTime, window: Interval
+      targetDuration: Int, partTargetMilliseconds: Int, segmentLength: MediaTime, window: Interval,
+      publishDelayMilliseconds: Int
     ) {
       self.targetDuration = targetDuration
       self.partTargetMilliseconds = partTargetMilliseconds
       self.segmentLength = segmentLength
       self.window = window
+      self.publishDelayMilliseconds = publishDelayMilliseconds
     }
+  }
+
+  /// Where a run of segments without a discontinuity or a gap in any rendition begins.
+  package struct PeriodStart: Equatable, Sendable {
+    /// Its first segment.
+    package let number: Int64
+    package let epoch: Epoch
+    /// The start of the lead rendition's first segment, as served.
+    package let start: MediaTime
+
+    package init(number: Int64, epoch: Epoch, start: MediaTime) {
+      self.number = number
+      self.epoch = epoch
+      self.start = start
+    }
+
+    /// UTC of the start.
+    package var time: UTCTime { epoch.time(ofTick: start.ticks, timescale: start.timescale) }
   }
 
   package let constants: Constants
   /// Video first, then audio; each in catalog order.
   package let renditions: [RenditionSnapshot]
+  /// Ascending; the last one is current. Never empty once a segment was published.
+  package let periods: [PeriodStart]
   /// The broadcast is over; nothing will be added.
   package let isEnded: Bool
 
-  package init(constants: Constants, renditions: [RenditionSnapshot], isEnded: Bool) {
+  package init(
+    constants: Constants, renditions: [RenditionSnapshot], periods: [PeriodStart], isEnded: Bool
+  ) {
     self.constants = constants
     self.renditions = renditions
+    self.periods = periods
     self.isEnded = isEnded
   }
 }

@@ -1,0 +1,63 @@
+package import Wire
+
+extension UTCTime {
+  /// ISO 8601 in UTC with milliseconds, rounded down: `2026-11-25T22:21:51.123Z`.
+  package var iso8601: String {
+    let milliseconds = floorDivide(microseconds, 1000)
+    let seconds = floorDivide(milliseconds, 1000)
+    let days = floorDivide(seconds, 86_400)
+    let ofDay = seconds - days * 86_400
+    let (year, month, day) = civil(fromDays: days)
+    func padded(_ value: Int64, _ width: Int) -> String {
+      let text = String(value)
+      return String(repeating: "0", count: max(0, width - text.count)) + text
+    }
+    return padded(year, 4) + "-" + padded(month, 2) + "-" + padded(day, 2) + "T"
+      + padded(ofDay / 3600, 2) + ":" + padded(ofDay / 60 % 60, 2) + ":" + padded(ofDay % 60, 2)
+      + "." + padded(milliseconds - seconds * 1000, 3) + "Z"
+  }
+
+  /// IMF-fixdate as HTTP wants it, RFC 9110 §5.6.7: `Wed, 25 Nov 2026 22:21:51 GMT`.
+  package var imfFixdate: String {
+    let seconds = floorDivide(microseconds, 1_000_000)
+    let days = floorDivide(seconds, 86_400)
+    let ofDay = seconds - days * 86_400
+    let (year, month, day) = civil(fromDays: days)
+    let weekdays = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"]
+    let months = [
+      "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ]
+    func padded(_ value: Int64) -> String { value < 10 ? "0\(value)" : "\(value)" }
+    let weekday = weekdays[Int(days - floorDivide(days, 7) * 7)]
+    return "\(weekday), \(padded(day)) \(months[Int(month) - 1]) \(year) "
+      + "\(padded(ofDay / 3600)):\(padded(ofDay / 60 % 60)):\(padded(ofDay % 60)) GMT"
+  }
+}
+
+/// An `xs:duration` in seconds with milliseconds: `PT2.002S`.
+func xsDuration(microseconds: Int64) -> String {
+  let milliseconds = (max(0, microseconds) + 500) / 1000
+  let rest = String(milliseconds % 1000)
+  let fraction = String(repeating: "0", count: 3 - rest.count) + rest
+  return milliseconds % 1000 == 0
+    ? "PT\(milliseconds / 1000)S" : "PT\(milliseconds / 1000).\(fraction)S"
+}
+
+private func floorDivide(_ value: Int64, _ divisor: Int64) -> Int64 {
+  let quotient = value / divisor
+  return value % divisor < 0 ? quotient - 1 : quotient
+}
+
+/// The proleptic Gregorian date of a count of days since 1970-01-01. The year is taken to start in
+/// March, so that the leap day comes last and months have lengths of a regular pattern.
+private func civil(fromDays days: Int64) -> (year: Int64, month: Int64, day: Int64) {
+  let shifted = days + 719_468
+  let era = floorDivide(shifted, 146_097)
+  let ofEra = shifted - era * 146_097
+  let yearOfEra = (ofEra - ofEra / 1460 + ofEra / 36_524 - ofEra / 146_096) / 365
+  let ofYear = ofEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
+  let shiftedMonth = (5 * ofYear + 2) / 153
+  let day = ofYear - (153 * shiftedMonth + 2) / 5 + 1
+  let month = shiftedMonth < 10 ? shiftedMonth + 3 : shiftedMonth - 9
+  return (yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month, day)
+}

@@ -1,0 +1,169 @@
+package import Packaging
+package import Wire
+
+/// Renders a rendition's media playlist as of a position: the same bytes on every bridge that has the
+/// listed segments. rfc8216bis §"Media Playlist".
+package struct MediaPlaylist {
+  /// Fewest segments that a playlist keeps, whatever the window: players start three back.
+  private static let fewestSegments = 6
+
+  private let snapshot: PresentationSnapshot
+  private let rendition: RenditionSnapshot
+  private let position: PlaylistPosition
+  private let lowLatency: LowLatency
+
+  /// Takes a rendition of the snapshot and a position that it has reached.
+  package init(
+    _ rendition: RenditionSnapshot, of snapshot: PresentationSnapshot,
+    asOf position: PlaylistPosition
+  ) {
+    self.snapshot = snapshot
+    self.rendition = rendition
+    self.position = position
+    lowLatency = LowLatency(snapshot.constants)
+  }
+
+  /// The playlist; with `skips`, the delta update of EXT-X-SKIP when enough can be skipped.
+  package func render(skips: Bool = false) -> Bytes {
+    let segments = listedSegments()
+    var text = TextWriter(reserving: 4096)
+    let skipped = skips ? skippedCount(segments) : 0
+    text.write("#EXTM3U\n#EXT-X-VERSION:")
+    text.write(skipped > 0 ? 9 : 6)
+    text.write("\n#EXT-X-TARGETDURATION:")
+    text.write(lowLatency.targetDuration)
+    text.write("\n#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,PART-HOLD-BACK=")
+    text.write(milliseconds: lowLatency.partHoldBackMilliseconds)
+    text.write(",HOLD-BACK=")
+    text.write(lowLatency.holdBack)
+    text.write(".0,CAN-SKIP-UNTIL=")
+    text.write(lowLatency.canSkipUntil)
+    text.write(".0\n#EXT-X-PART-INF:PART-TARGET=")
+    text.write(milliseconds: lowLatency.partTargetMilliseconds)
+    if let first = segments.first {
+      text.write("\n#EXT-X-MEDIA-SEQUENCE:")
+      text.write(first.number)
+      text.write("\n#EXT-X-DISCONTINUITY-SEQUENCE:")
+      // The count before the first segment's own discontinuity, which its tag then adds.
+      text.write(first.discontinuitySequence)
+    }
+    text.write("\n")
+    if rendition.info.kind != .text { text.write("#EXT-X-INDEPENDENT-SEGMENTS\n") }
+    if skipped > 0 {
+      text.write("#EXT-X-SKIP:SKIPPED-SEGMENTS=")
+      text.write(skipped)
+      text.write("\n")
+    }
+    writeSegments(segments, skipping: skipped, to: &text)
+    writeTail(segments, to: &text)
+    return text.result
+  }
+
+  private var ended: Bool {
+    snapshot.isEnded && position == rendition.edge
+  }
+
+  /// The segments that the playlist lists as of the position; the last may be growing.
+  private func listedSegments() -> [Segment] {
+    var segments = rendition.segments.filter { $0.number <= position.number }
+    if case .part(let number, let index) = position, let last = segments.last,
+      last.number == number
+    {
+      segments[segments.count - 1].parts = Array(last.parts.prefix(index + 1))
+      segments[segments.count - 1].duration = nil
+    }
+    guard let edge = segments.last?.endTime.microseconds else { return [] }
+    let horizon = edge - snapshot.constants.window.nanoseconds / 1000
+    let first = segments.firstIndex { $0.endTime.microseconds > horizon } ?? segments.count - 1
+    return Array(segments[min(first, max(0, segments.count - Self.fewestSegments))...])
+  }
+
+  /// How many segments lie wholly before the skip boundary, counted from the playlist's end.
+  private func skippedCount(_ segments: [Segment]) -> Int {
+    guard let end = segments.last?.endTime.microseconds else { return 0 }
+    let boundary = end - Int64(lowLatency.canSkipUntil) * 1_000_000
+    return segments.prefix { $0.endTime.microseconds <= boundary }.count
+  }
+
+  private func writeSegments(_ segments: [Segment], skipping skipped: Int, to text: inout TextWriter) {
+    guard let end = segments.last?.endTime.microseconds else { return }
+    let partsFrom = end - Int64(lowLatency.targetDuration) * 3_000_000
+    var lastInit = skipped > 0 ? segments[skipped - 1].initSegment : nil
+    for (index, segment) in segments.enumerated() where index >= skipped {
+      if segment.isDiscontinuity, index > 0 { text.write("#EXT-X-DISCONTINUITY\n") }
+      if segment.initSegment != lastInit || segment.isDiscontinuity {
+        text.write("#EXT-X-MAP:URI=\"")
+        text.write(MediaPath.initSegment(segment.initSegment))
+        text.write("\"\n")
+        lastInit = segment.initSegment
+      }
+      text.write("#EXT-X-PROGRAM-DATE-TIME:")
+      text.write(segment.startTime.iso8601)
+      text.write("\n")
+      if segment.endTime.microseconds > partsFrom {
+        for part in segment.parts { write(part, of: segment, to: &text) }
+      }
+      guard let duration = segment.duration else { continue }
+      if segment.isGap { text.write("#EXT-X-GAP\n") }
+      text.write("#EXTINF:")
+      text.write(seconds: duration, timescale: segment.timescale)
+      text.write(",\n")
+      text.write(MediaPath.segment(segment.epoch, start: segment.start))
+      text.write("\n")
+    }
+  }
+
+  private func write(_ part: Part, of segment: Segment, to text: inout TextWriter) {
+    text.write("#EXT-X-PART:DURATION=")
+    text.write(seconds: part.duration, timescale: segment.timescale)
+    text.write(",URI=\"")
+    text.write(MediaPath.part(segment.epoch, start: part.start))
+    text.write("\"")
+    if part.isIndependent { text.write(",INDEPENDENT=YES") }
+    if part.isGap { text.write(",GAP=YES") }
+    text.write("\n")
+  }
+
+  private func writeTail(_ segments: [Segment], to text: inout TextWriter) {
+    guard let last = segments.last else { return }
+    if ended {
+      text.write("#EXT-X-ENDLIST\n")
+      return
+    }
+    text.write("#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"")
+    text.write(MediaPath.part(last.epoch, start: last.end))
+    text.write("\"\n")
+    for sibling in snapshot.renditions where sibling.info.name != rendition.info.name {
+      guard let report = report(of: sibling, asOf: last) else { continue }
+      text.write("#EXT-X-RENDITION-REPORT:URI=\"../")
+      text.write(MediaPath.encoded(sibling.info.name))
+      text.write("/media.m3u8\",LAST-MSN=")
+      text.write(report.number)
+      if case .part(_, let index) = report {
+        text.write(",LAST-PART=")
+        text.write(index)
+      }
+      text.write("\n")
+    }
+  }
+
+  /// The sibling's newest part that ended a quarter of a part target before this playlist's end: it is
+  /// surely published by then on every bridge, so the report does not depend on arrival order.
+  private func report(of sibling: RenditionSnapshot, asOf last: Segment) -> PlaylistPosition? {
+    let horizon =
+      last.endTime.microseconds - Int64(lowLatency.partTargetMilliseconds) * 250
+    for segment in sibling.segments.reversed() where segment.startTime.microseconds < horizon {
+      var end = segment.start
+      var newest: Int?
+      for (index, part) in segment.parts.enumerated() {
+        end = part.end
+        guard segment.epoch.time(ofTick: end, timescale: segment.timescale).microseconds <= horizon
+        else { break }
+        newest = index
+      }
+      if let newest { return .part(segment.number, newest) }
+    }
+    guard let oldest = sibling.segments.first else { return nil }
+    return oldest.parts.isEmpty ? .segment(oldest.number) : .part(oldest.number, 0)
+  }
+}

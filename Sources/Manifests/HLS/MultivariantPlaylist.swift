@@ -1,0 +1,103 @@
+package import Packaging
+package import Wire
+
+/// Renders the multivariant playlist. rfc8216bis §"Multivariant Playlist".
+///
+/// Rates are the catalog's where it declares them, raised to what was measured, and rounded up to two
+/// digits, so that two bridges name the same.
+package enum MultivariantPlaylist {
+  package static func render(_ snapshot: PresentationSnapshot) -> Bytes {
+    let videos = snapshot.renditions.filter { $0.info.kind == .video }
+    let audios = snapshot.renditions.filter { $0.info.kind == .audio }
+    var text = TextWriter(reserving: 2048)
+    text.write("#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-INDEPENDENT-SEGMENTS\n")
+    let groups = audioGroups(audios)
+    if !videos.isEmpty {
+      for group in groups { writeMedia(group, to: &text) }
+      for video in videos {
+        if groups.isEmpty { writeVariant(video, audio: nil, to: &text) }
+        for group in groups { writeVariant(video, audio: group, to: &text) }
+      }
+    } else {
+      for audio in audios { writeVariant(audio, audio: nil, to: &text) }
+    }
+    return text.result
+  }
+
+  /// Audio renditions of one codec, which may replace each other.
+  private struct AudioGroup {
+    let id: String
+    var renditions: [RenditionSnapshot]
+  }
+
+  private static func audioGroups(_ audios: [RenditionSnapshot]) -> [AudioGroup] {
+    var groups: [AudioGroup] = []
+    for audio in audios {
+      if let index = groups.firstIndex(where: { $0.renditions[0].info.codec == audio.info.codec }) {
+        groups[index].renditions.append(audio)
+      } else {
+        groups.append(AudioGroup(id: "audio\(groups.count)", renditions: [audio]))
+      }
+    }
+    return groups
+  }
+
+  private static func writeMedia(_ group: AudioGroup, to text: inout TextWriter) {
+    var names: Set<String> = []
+    for (index, audio) in group.renditions.enumerated() {
+      var name = quotable(audio.info.label ?? audio.info.language ?? audio.info.name)
+      if !names.insert(name).inserted {
+        name = quotable(audio.info.name)
+        names.insert(name)
+      }
+      text.write("#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"\(group.id)\",NAME=\"\(name)\"")
+      text.write(",LANGUAGE=\"\(quotable(audio.info.language ?? "und"))\"")
+      text.write(index == 0 ? ",DEFAULT=YES" : ",DEFAULT=NO")
+      text.write(",AUTOSELECT=YES")
+      if audio.info.channels > 0 { text.write(",CHANNELS=\"\(audio.info.channels)\"") }
+      text.write(",URI=\"\(MediaPath.encoded(audio.info.name))/media.m3u8\"\n")
+    }
+  }
+
+  private static func writeVariant(
+    _ rendition: RenditionSnapshot, audio: AudioGroup?, to text: inout TextWriter
+  ) {
+    let info = rendition.info
+    var peak = rate(declared: info.declaredBitrate, measured: rendition.peakBitrate)
+    var average = rate(declared: nil, measured: rendition.averageBitrate)
+    if average == 0 { average = peak }
+    var codecs = [info.codec]
+    if let audio {
+      let siblings = audio.renditions
+      peak += siblings.map { rate(declared: $0.info.declaredBitrate, measured: $0.peakBitrate) }.max() ?? 0
+      average += siblings.map { rate(declared: nil, measured: $0.averageBitrate) }.max() ?? 0
+      codecs.append(siblings[0].info.codec)
+    }
+    text.write("#EXT-X-STREAM-INF:BANDWIDTH=\(max(peak, 1)),AVERAGE-BANDWIDTH=\(max(min(average, peak), 1))")
+    text.write(",CODECS=\"\(codecs.joined(separator: ","))\"")
+    if info.kind == .video {
+      text.write(",RESOLUTION=\(info.width)x\(info.height)")
+      if let rate = info.frameRate {
+        text.write(",FRAME-RATE=")
+        text.write(milliseconds: rate.thousandths)
+      }
+      if let range = info.videoRange { text.write(",VIDEO-RANGE=\(range)") }
+      text.write(",CLOSED-CAPTIONS=NONE")
+    }
+    if let audio { text.write(",AUDIO=\"\(audio.id)\"") }
+    text.write("\n\(MediaPath.encoded(info.name))/media.m3u8\n")
+  }
+
+  /// Bits per second, rounded up to two digits.
+  static func rate(declared: Int?, measured: Int) -> Int {
+    let value = max(declared ?? 0, measured)
+    var step = 1
+    while value / step >= 100 { step *= 10 }
+    return (value + step - 1) / step * step
+  }
+
+  /// A quoted-string may hold neither quotes nor line breaks. rfc8216bis §"Attribute Lists".
+  private static func quotable(_ text: String) -> String {
+    String(decoding: text.utf8.filter { $0 >= 0x20 && $0 != UInt8(ascii: "\"") && $0 != 0x7F }, as: UTF8.self)
+  }
+}

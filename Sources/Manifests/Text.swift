@@ -1,0 +1,47 @@
+internal import Wire
+
+/// Builds the text of a playlist as bytes.
+struct TextWriter {
+  private var bytes: [UInt8] = []
+
+  init(reserving capacity: Int) { bytes.reserveCapacity(capacity) }
+
+  var result: Bytes { Bytes(bytes) }
+
+  mutating func write(_ text: String) { bytes.append(contentsOf: text.utf8) }
+
+  mutating func write(_ value: Int64) {
+    if value < 0 { bytes.append(UInt8(ascii: "-")) }
+    write(digits: value.magnitude, width: 1)
+  }
+
+  mutating func write(_ value: Int) { write(Int64(value)) }
+
+  /// Writes a duration of `ticks` in seconds with five decimals, rounded to nearest: exact to a
+  /// hundredth of a millisecond, so that sums of parts and segments agree within a millisecond.
+  mutating func write(seconds ticks: Int64, timescale: UInt32) {
+    let scale = Int128(max(timescale, 1))
+    let rounded = (Int128(max(ticks, 0)) * 100_000 + scale / 2) / scale
+    let value = UInt64(clamping: rounded)
+    write(digits: value / 100_000, width: 1)
+    bytes.append(UInt8(ascii: "."))
+    write(digits: value % 100_000, width: 5)
+  }
+
+  /// Writes milliseconds as seconds with three decimals.
+  mutating func write(milliseconds value: Int) {
+    write(digits: UInt64(max(value, 0)) / 1000, width: 1)
+    bytes.append(UInt8(ascii: "."))
+    write(digits: UInt64(max(value, 0)) % 1000, width: 3)
+  }
+
+  private mutating func write(digits value: UInt64, width: Int) {
+    var rest = value
+    var reversed: [UInt8] = []
+    repeat {
+      reversed.append(UInt8(ascii: "0") + UInt8(rest % 10))
+      rest /= 10
+    } while rest > 0 || reversed.count < width
+    bytes.append(contentsOf: reversed.reversed())
+  }
+}
