@@ -1,0 +1,116 @@
+internal import Wire
+internal import Yams
+
+/// The layers of a configuration: defaults, file, environment, flags; later ones win.
+package enum ConfigurationFile {
+  /// Longest file that is read.
+  package static let byteLimit = 1 << 20
+
+  /// Applies the keys of a YAML text.
+  ///
+  /// - Parameters:
+  ///   - text: the file's content.
+  ///   - name: what errors call the file.
+  ///   - configuration: what is changed.
+  package static func apply(
+    _ text: String, name: String, to configuration: inout Configuration
+  ) throws(ConfigurationError) {
+    let node: Node?
+    do {
+      node = try compose(yaml: text)
+    } catch {
+      throw ConfigurationError("\(name): not YAML: \(error)")
+    }
+    guard let node, node.null == nil else { return }
+    try apply(node, path: "", name: name, to: &configuration)
+  }
+
+  /// Applies variables named `MOQ_EGRESS_…`; unknown ones are refused like unknown keys.
+  package static func apply(
+    environment: [String: String], to configuration: inout Configuration
+  ) throws(ConfigurationError) {
+    for (variable, value) in environment.sorted(by: { $0.key < $1.key })
+    where variable.hasPrefix("MOQ_EGRESS_") {
+      guard let key = ConfigurationKey.all.first(where: { $0.variable == variable }) else {
+        throw ConfigurationError("environment: no key is called \(variable)")
+      }
+      try set(key, value, where: "environment: \(variable)", in: &configuration)
+    }
+  }
+
+  /// Applies values given by flags, by path.
+  package static func apply(
+    flags: [(path: String, value: String)], to configuration: inout Configuration
+  ) throws(ConfigurationError) {
+    for (path, value) in flags {
+      guard let key = ConfigurationKey.named(path) else {
+        throw ConfigurationError("no key is called \(path)")
+      }
+      try set(key, value, where: path, in: &configuration)
+    }
+  }
+
+  /// The configuration as a commented file that reads back to itself.
+  package static func render(_ configuration: Configuration) -> String {
+    var text = "# moq-egress: every key with its value. Flags win over MOQ_EGRESS_… variables, those over this file.\n"
+    var section = ""
+    for key in ConfigurationKey.all {
+      let fields = key.path.split(separator: ".")
+      let isNested = fields.count == 2
+      if isNested, section != fields[0] {
+        section = String(fields[0])
+        text += "\n\(section):\n"
+      } else if !isNested {
+        text += "\n"
+      }
+      let indentation = isNested ? "  " : ""
+      text += "\(indentation)# \(key.explanation) (\(key.unit))\n"
+      text += "\(indentation)\(fields[fields.count - 1]): \(quoted(key.get(configuration)))\n"
+    }
+    return text
+  }
+
+  private static func quoted(_ value: String) -> String {
+    let isPlain = Double(value) != nil || Bool(value) != nil
+    return isPlain
+      ? value : "\"" + value.map { $0 == "\"" || $0 == "\\" ? "\\\($0)" : "\($0)" }.joined() + "\""
+  }
+
+  private static func apply(
+    _ node: Node, path: String, name: String, to configuration: inout Configuration
+  ) throws(ConfigurationError) {
+    let line = node.mark.map { ":\($0.line)" } ?? ""
+    if let mapping = node.mapping {
+      for (keyNode, value) in mapping {
+        let field = keyNode.string ?? ""
+        let inner = path.isEmpty ? field : path + "." + field
+        let line = keyNode.mark.map { ":\($0.line)" } ?? ""
+        let isSection = ConfigurationKey.all.contains { $0.path.hasPrefix(inner + ".") }
+        guard isSection || ConfigurationKey.named(inner) != nil else {
+          let hint = ConfigurationKey.nearest(to: inner).map { "; did you mean \($0)?" } ?? ""
+          throw ConfigurationError("\(name)\(line): unknown key \(inner)\(hint)")
+        }
+        if isSection, value.mapping == nil, value.null == nil {
+          throw ConfigurationError("\(name)\(line): \(inner) is a section, not a value")
+        }
+        if value.null == nil { try apply(value, path: inner, name: name, to: &configuration) }
+      }
+      return
+    }
+    guard let key = ConfigurationKey.named(path), let value = node.scalar?.string else {
+      throw ConfigurationError("\(name)\(line): \(path.isEmpty ? "the file" : path) must be a \(path.isEmpty ? "mapping of keys" : "single value")")
+    }
+    try set(key, value, where: "\(name)\(line): \(path)", in: &configuration)
+  }
+
+  private static func set(
+    _ key: ConfigurationKey, _ value: String, where place: String,
+    in configuration: inout Configuration
+  ) throws(ConfigurationError) {
+    do throws(ConfigurationError) {
+      try key.set(&configuration, value)
+    } catch {
+      throw ConfigurationError("\(place): \(error.description)")
+    }
+  }
+}

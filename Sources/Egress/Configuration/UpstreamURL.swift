@@ -1,0 +1,52 @@
+internal import Wire
+
+/// Where a broadcast comes from: `moqt://HOST[:PORT][/PATH][?QUERY]`, raw QUIC.
+package struct UpstreamURL: Equatable, Sendable {
+  /// A name or an address; IPv6 without brackets.
+  package let host: String
+  package let port: UInt16
+  /// Path and query, at least `/`.
+  package let path: String
+
+  /// The authority as the session's setup carries it.
+  package var authority: String { (host.contains(":") ? "[\(host)]" : host) + ":\(port)" }
+
+  package init(_ text: String) throws(ConfigurationError) {
+    guard let separator = text.firstRange(of: "://") else {
+      throw ConfigurationError("upstream '\(text)' is not a URL; write moqt://HOST:PORT/")
+    }
+    let scheme = text[..<separator.lowerBound].lowercased()
+    guard scheme == "moqt" else {
+      throw ConfigurationError(
+        "upstream '\(text)' has the scheme '\(scheme)'; moqt:// (raw QUIC) is supported")
+    }
+    var rest = text[separator.upperBound...]
+    if let fragment = rest.firstIndex(of: "#") { rest = rest[..<fragment] }
+    let end = rest.firstIndex { $0 == "/" || $0 == "?" } ?? rest.endIndex
+    let authority = rest[..<end]
+    let tail = String(rest[end...])
+    path = tail.hasPrefix("/") ? tail : "/" + tail
+    let hostEnd: String.Index
+    if authority.hasPrefix("[") {
+      guard let bracket = authority.firstIndex(of: "]"),
+        SocketAddress.parseIPv6(authority[authority.index(after: authority.startIndex)..<bracket])
+          != nil
+      else { throw ConfigurationError("upstream '\(text)' has a malformed IPv6 address") }
+      host = String(authority[authority.index(after: authority.startIndex)..<bracket])
+      hostEnd = authority.index(after: bracket)
+    } else {
+      hostEnd = authority.firstIndex(of: ":") ?? authority.endIndex
+      host = String(authority[..<hostEnd])
+    }
+    guard !host.isEmpty else { throw ConfigurationError("upstream '\(text)' names no host") }
+    let portText = authority[hostEnd...]
+    if portText.isEmpty {
+      port = 443
+    } else {
+      guard portText.hasPrefix(":"), let value = UInt16(portText.dropFirst()), value > 0 else {
+        throw ConfigurationError("upstream '\(text)' has a malformed port '\(portText.dropFirst())'")
+      }
+      port = value
+    }
+  }
+}
