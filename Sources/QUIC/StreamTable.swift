@@ -1,0 +1,191 @@
+import Wire
+
+/// What a connection knows of its streams and has yet to report.
+///
+/// The C callbacks change it while ngtcp2 runs, so nothing here calls back into the door.
+final class StreamTable {
+  /// RFC 9000 §16: codes are integers of 62 bits.
+  static let largestCode: UInt64 = (1 << 62) - 1
+
+  /// The receiving side of a stream.
+  struct Receiving {
+    /// Bytes reported and not yet consumed.
+    var unconsumed = 0
+    /// The peer has ended or reset the stream: it needs no more credit.
+    var isEnded = false
+    /// Both directions are done: only what is unconsumed keeps this record.
+    var isClosed = false
+    /// The owner wants no more of it.
+    var isStopped = false
+  }
+
+  var receiving: [Int64: Receiving] = [:]
+  var sending: [Int64: SendQueue] = [:]
+  /// Streams with something to send, in turn; may hold ids of streams that are gone.
+  var ready: [Int64] = []
+  /// Bytes dropped unseen, for which the connection's credit has yet to be returned.
+  var droppedByteCount: UInt64 = 0
+  /// Bytes queued on all streams and not yet acknowledged.
+  var heldByteCount = 0
+  /// Connection ids that came and went, for the endpoint to route by.
+  var connectionIDChanges: [(id: Bytes, isAdded: Bool)] = []
+  private(set) var handshakeWasCompleted = false
+  /// Whether `openStream` has failed since credit was last reported, by direction.
+  var wantsUnidirectionalCredit = false
+  var wantsBidirectionalCredit = false
+
+  private var events: [QUICEvent] = []
+  private var nextEvent = 0
+  /// Data of one stream that is still growing; reported before any other event.
+  private var openStream: Int64 = -1
+  private var openBytes: [UInt8] = []
+  private var openIsFinal = false
+
+  var hasEvents: Bool { nextEvent < events.count || openStream >= 0 }
+
+  func report(_ event: QUICEvent) {
+    closeData()
+    events.append(event)
+  }
+
+  func nextReport() -> QUICEvent? {
+    closeData()
+    guard nextEvent < events.count else { return nil }
+    let event = events[nextEvent]
+    nextEvent += 1
+    if nextEvent == events.count {
+      events.removeAll(keepingCapacity: true)
+      nextEvent = 0
+    }
+    return event
+  }
+
+  private func closeData() {
+    guard openStream >= 0 else { return }
+    events.append(.streamData(UInt64(openStream), Bytes(openBytes), isFinal: openIsFinal))
+    openStream = -1
+    openBytes = []
+    openIsFinal = false
+  }
+
+  // MARK: What the callbacks say
+
+  func completeHandshake(alpn: String) {
+    handshakeWasCompleted = true
+    report(.connected(alpn: alpn))
+  }
+
+  /// Records a stream, whoever opened it.
+  func open(_ stream: Int64, isLocal: Bool = false) {
+    let isBidirectional = StreamID.isBidirectional(UInt64(stream))
+    if isBidirectional || !isLocal { receiving[stream] = Receiving() }
+    if isBidirectional || isLocal { sending[stream] = SendQueue() }
+  }
+
+  func receive(_ bytes: UnsafeBufferPointer<UInt8>, on stream: Int64, isFinal: Bool) {
+    let count = bytes.count
+    var state = receiving[stream, default: Receiving()]
+    if isFinal { state.isEnded = true }
+    guard !state.isStopped else {
+      droppedByteCount += UInt64(count)
+      receiving[stream] = state
+      return
+    }
+    state.unconsumed += count
+    receiving[stream] = state
+    if openStream != stream {
+      closeData()
+      openStream = stream
+    }
+    // The pointer dies with the callback, so the bytes are copied, once.
+    unsafe openBytes.append(contentsOf: bytes)
+    openIsFinal = isFinal
+    if isFinal { closeData() }
+  }
+
+  func reset(_ stream: Int64, code: UInt64) {
+    guard var state = receiving[stream] else {
+      // Reset before anything else of it came: it never opens, so it never closes either.
+      report(.streamReset(UInt64(stream), code: code))
+      report(.streamClosed(UInt64(stream)))
+      return
+    }
+    guard !state.isEnded else { return }
+    state.isEnded = true
+    // The owner drops what it has of a reset stream; its credit must not go with it.
+    droppedByteCount += UInt64(state.unconsumed)
+    state.unconsumed = 0
+    receiving[stream] = state
+    if !state.isStopped { report(.streamReset(UInt64(stream), code: code)) }
+  }
+
+  func close(_ stream: Int64, code: UInt64?) {
+    if let queue = sending.removeValue(forKey: stream) {
+      heldByteCount -= queue.heldByteCount
+      // Only a peer's STOP_SENDING leaves a code on a stream that we neither reset nor finished.
+      if let code, !queue.isAbandoned, !queue.finalWasSent || queue.heldByteCount > 0 {
+        report(.stopSending(UInt64(stream), code: code))
+      }
+    }
+    if var state = receiving[stream] {
+      state.isEnded = true
+      state.isClosed = true
+      receiving[stream] = state.unconsumed > 0 ? state : nil
+    }
+    report(.streamClosed(UInt64(stream)))
+  }
+
+  func acknowledge(_ stream: Int64, before offset: UInt64) {
+    guard var queue = sending.removeValue(forKey: stream) else { return }
+    let held = queue.heldByteCount
+    queue.acknowledge(before: offset)
+    heldByteCount -= held - queue.heldByteCount
+    sending[stream] = queue
+  }
+
+  func unblock(_ stream: Int64) {
+    sending[stream]?.isBlocked = false
+    makeReady(stream)
+  }
+
+  func noteCredit(bidirectional: Bool) {
+    if bidirectional, wantsBidirectionalCredit {
+      wantsBidirectionalCredit = false
+      report(.streamCredit(bidirectional: true))
+    } else if !bidirectional, wantsUnidirectionalCredit {
+      wantsUnidirectionalCredit = false
+      report(.streamCredit(bidirectional: false))
+    }
+  }
+
+  // MARK: What the owner asks
+
+  /// Puts a stream in line for sending when it has something to send and may.
+  func makeReady(_ stream: Int64) {
+    guard let queue = sending[stream], queue.hasWork, !queue.isBlocked, !queue.isReady else {
+      return
+    }
+    sending[stream]?.isReady = true
+    ready.append(stream)
+  }
+
+  /// Takes bytes off a stream's account; returns those that were on it and whether the stream
+  /// itself can use the credit.
+  func consume(_ count: Int, on stream: Int64) -> (count: Int, streamIsOpen: Bool) {
+    guard var state = receiving[stream] else { return (0, false) }
+    let taken = min(max(count, 0), state.unconsumed)
+    state.unconsumed -= taken
+    receiving[stream] = state.isClosed && state.unconsumed == 0 ? nil : state
+    return (taken, !state.isEnded)
+  }
+
+  /// Stops reporting a stream's bytes; returns those for which credit is due.
+  func stop(_ stream: Int64) -> Int {
+    guard var state = receiving[stream], !state.isStopped else { return 0 }
+    let due = state.unconsumed
+    state.unconsumed = 0
+    state.isStopped = true
+    receiving[stream] = state.isClosed ? nil : state
+    return due
+  }
+}
