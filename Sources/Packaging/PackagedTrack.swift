@@ -56,8 +56,7 @@ struct PackagedTrack {
 
   mutating func startWriting(partTarget: MediaTime) {
     writer = RenditionWriter(
-      kind: description.info.kind, timescale: description.info.timescale, partTarget: partTarget,
-      shift: { bytes, ticks in CMAFChunk.shiftingDecodeTimes(of: bytes, byTicks: ticks) })
+      kind: description.info.kind, timescale: description.info.timescale, partTarget: partTarget)
   }
 
   var primedChunks: [Intake] {

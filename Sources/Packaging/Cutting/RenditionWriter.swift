@@ -52,21 +52,15 @@ struct RenditionWriter {
     var number: Int64 { builder.segment.number }
   }
 
-  private let shift: @Sendable (Bytes, Int64) -> Bytes
   private var open: Open?
   private var lastNumber: Int64?
   /// The number of a segment whose beginning was missed.
   private var discardedNumber: Int64?
 
-  /// `shift` moves the decode times inside a chunk's bytes by a number of ticks.
-  init(
-    kind: MediaKind, timescale: UInt32, partTarget: MediaTime,
-    shift: @escaping @Sendable (Bytes, Int64) -> Bytes
-  ) {
+  init(kind: MediaKind, timescale: UInt32, partTarget: MediaTime) {
     self.kind = kind
     self.timescale = timescale
     self.partTarget = partTarget
-    self.shift = shift
   }
 
   mutating func enqueue(_ chunk: Queued) { queue.append(chunk) }
@@ -188,13 +182,25 @@ struct RenditionWriter {
     var served = chunk
     if ticks != 0 {
       served.start += ticks
-      served.bytes = shift(chunk.bytes, ticks)
+      served.bytes = shifted(chunk.bytes, byTicks: ticks, open.builder.segment.initSegment)
     }
     let parts = open.builder.append(served)
     self.open = open
     push(parts, of: open)
     chunkDuration = chunk.duration
     assigned = (open.run, MediaTime(ticks: chunk.end, timescale: timescale))
+  }
+
+  /// The chunk with other decode times, all else kept.
+  private func shifted(_ bytes: Bytes, byTicks ticks: Int64, _ initSegment: InitSegment) -> Bytes {
+    do {
+      let header = try CMAFHeader(initSegment.bytes)
+      let chunks = try CMAFChunk.parse(bytes, header: header)
+      return try chunks.first?.shifted(byTicks: ticks, header: header).bytes ?? bytes
+    } catch {
+      // It was parsed on arrival; what can fail here is only a time past 2^62.
+      return bytes
+    }
   }
 
   /// Closes the open segment when the timeline says that no media of it can follow.
