@@ -75,7 +75,7 @@ let package = Package(
       swiftSettings: settings),
 
     .target(
-      name: "TestSupport", dependencies: ["Wire", "CMAF", "MoQ"], path: "Tests/Support",
+      name: "TestSupport", dependencies: ["Wire", "CMAF", "MoQ", "Packaging"], path: "Tests/Support",
       swiftSettings: settings),
     tests("WireTests", ["Wire", "Digest", "Compression", "XML"]),
     tests("CMAFTests", ["CMAF", "TestSupport"]),
@@ -83,7 +83,7 @@ let package = Package(
     tests("HTTPTests", ["HTTP", "TestSupport"]),
     tests("QUICTests", ["QUIC", "TestSupport"]),
     tests("LinuxIOTests", ["LinuxIO", "TestSupport"]),
-    tests("PackagingTests", ["Packaging", "TestSupport"]),
+    tests("PackagingTests", ["Packaging", "Manifests", "TestSupport"]),
     tests("ManifestsTests", ["Manifests", "XML", "TestSupport"]),
     tests("EgressTests", ["Egress", "TestSupport"]),
     tests("IntegrationTests", ["Egress", "TestSupport"]),

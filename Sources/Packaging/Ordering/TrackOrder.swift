@@ -110,20 +110,17 @@ package struct TrackOrder {
       groupEnds = groupEnds.filter { $0.key > last.group }
       return .groupEnded(last.group)
     }
+    if last == nil, startsIndependent { dropUndecodableStart(now: now) }
     while let candidate = waiting.first {
       guard let continuity = continuity(of: candidate, now: now) else { return nil }
       waiting.removeFirst()
       waitingBytes -= candidate.byteCount
       let isLoss = continuity == .afterLoss
       if isLoss, !skipsToIndependent { statistics.holes += 1 }
-      if startsIndependent, isLoss || continuity == .first || skipsToIndependent,
-        !candidate.isIndependent
-      {
+      if startsIndependent, isLoss || skipsToIndependent, !candidate.isIndependent {
         // Undecodable without what is missing. Its ids still count, its media does not.
-        if continuity != .first {
-          skipsToIndependent = true
-          last = candidate.position
-        }
+        skipsToIndependent = true
+        last = candidate.position
         continue
       }
       let wasSkipping = skipsToIndependent
@@ -135,8 +132,22 @@ package struct TrackOrder {
     return nil
   }
 
+  /// Drops what waits before the first sync sample; without one, what waits for too long: its sync
+  /// sample may come later on another stream.
+  private mutating func dropUndecodableStart(now: Instant) {
+    let start =
+      waiting.firstIndex { $0.isIndependent }
+      ?? waiting.firstIndex { now - $0.arrival < patience } ?? waiting.count
+    waitingBytes -= waiting[..<start].reduce(0) { $0 + $1.byteCount }
+    waiting.removeFirst(start)
+    while waitingBytes > byteLimit, let first = waiting.first, !first.isIndependent {
+      waitingBytes -= first.byteCount
+      waiting.removeFirst()
+    }
+  }
+
   private func continuity(of candidate: MediaObject, now: Instant) -> Continuity? {
-    guard let last else { return .first }
+    guard let last else { return !startsIndependent || candidate.isIndependent ? .first : nil }
     if skipsToIndependent { return .afterLoss }
     if candidate.start == expectedStart { return .seamless }
     let position = candidate.position

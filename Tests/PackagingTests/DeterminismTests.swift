@@ -1,0 +1,181 @@
+import CMAF
+import Manifests
+import Packaging
+import TestSupport
+import Testing
+import Wire
+
+/// Feeds a recorded broadcast to a presentation under a network of its own.
+struct Bridge {
+  var presentation: Presentation
+  var snapshots: [PresentationSnapshot] = []
+  var notices: [Presentation.Notice] = []
+
+  init(_ broadcast: RecordedBroadcast, policy: PackagingPolicy = PackagingPolicy()) {
+    presentation = Presentation(tracks: broadcast.tracks, policy: policy)
+  }
+
+  mutating func drain() {
+    while let output = presentation.poll() {
+      switch output {
+      case .published(let snapshot): snapshots.append(snapshot)
+      case .notice(let notice): notices.append(notice)
+      }
+    }
+  }
+
+  /// Delivers entries, each delayed by up to `jitter` microseconds, in order of arrival.
+  mutating func run(
+    _ broadcast: RecordedBroadcast, _ entries: [RecordedBroadcast.Entry], latency: Int64 = 0,
+    jitter: Int64 = 0, seed: UInt64 = 1
+  ) {
+    var random = SeededGenerator(seed: seed)
+    var arrivals: [(at: Int64, entry: RecordedBroadcast.Entry)] = entries.map { entry in
+      (entry.sentAt + latency + (jitter > 0 ? Int64.random(in: 0...jitter, using: &random) : 0), entry)
+    }
+    arrivals.sort { $0.at < $1.at }
+    for (at, entry) in arrivals {
+      let now = Instant(nanoseconds: at * 1000)
+      let utc = UTCTime(microseconds: broadcast.zero.microseconds + at)
+      while let deadline = presentation.deadline, deadline < now {
+        presentation.handleTimeout(
+          utc: UTCTime(microseconds: broadcast.zero.microseconds + deadline.nanoseconds / 1000),
+          now: deadline)
+        drain()
+      }
+      presentation.receive(
+        broadcast.object(entry, arrival: now), on: entry.track, utc: utc, now: now)
+      if entry.endsGroup {
+        presentation.endGroup(
+          entry.position.group, at: entry.position.object + 1, on: entry.track, utc: utc, now: now)
+      }
+      drain()
+    }
+  }
+
+  var last: PresentationSnapshot? { snapshots.last }
+}
+
+/// Media by its URL, and the lines of playlists by position.
+func media(_ snapshots: [PresentationSnapshot]) -> [String: Bytes] {
+  var media: [String: Bytes] = [:]
+  for snapshot in snapshots {
+    for rendition in snapshot.renditions {
+      for segment in rendition.segments {
+        for part in segment.parts {
+          media[rendition.info.name + "/" + MediaPath.part(segment.epoch, start: part.start)] =
+            Bytes(part.pieces.flatMap { $0.array })
+        }
+        if segment.isComplete {
+          media[rendition.info.name + "/" + MediaPath.segment(segment.epoch, start: segment.start)] =
+            Bytes(segment.pieces.flatMap { $0.array })
+        }
+      }
+    }
+  }
+  return media
+}
+
+@Suite struct DeterminismTests {
+  static let zero = UTCTime(microseconds: 1_795_000_000_000_000)
+
+  @Test func `two bridges that join apart under different networks agree on every common byte`() {
+    let broadcast = RecordedBroadcast.ladder(groups: 12, zero: Self.zero)
+    var first = Bridge(broadcast)
+    first.run(broadcast, broadcast.entries, latency: 20_000)
+    var second = Bridge(broadcast)
+    // Joined in the middle of a group, with reordering over several objects and other timing.
+    let late = broadcast.entries.filter { $0.sentAt > 7_300_000 }
+    second.run(broadcast, late, latency: 90_000, jitter: 150_000, seed: 7)
+
+    let mine = media(first.snapshots)
+    let theirs = media(second.snapshots)
+    let common = Set(mine.keys).intersection(theirs.keys)
+    #expect(common.count > 100)
+    for url in common { #expect(mine[url] == theirs[url], "\(url)") }
+    // What the late bridge has, the early one has too: no name of its own.
+    #expect(Set(theirs.keys).subtracting(mine.keys).isEmpty)
+  }
+
+  @Test func `a blocking reload gets the same lines from both bridges for the common window`() throws {
+    let broadcast = RecordedBroadcast.ladder(groups: 12, zero: Self.zero)
+    var first = Bridge(broadcast)
+    first.run(broadcast, broadcast.entries, latency: 20_000)
+    var second = Bridge(broadcast)
+    second.run(
+      broadcast, broadcast.entries.filter { $0.sentAt > 7_300_000 }, latency: 90_000,
+      jitter: 150_000, seed: 9)
+    var compared = 0
+    for index in broadcast.tracks.indices {
+      let edge = try #require(second.last?.renditions[index].segments.last)
+      for number in (edge.number - 2)...edge.number {
+        for part in 0..<4 {
+          let position = PlaylistPosition.part(number, part)
+          guard let left = playlist(position, index, of: first),
+            let right = playlist(position, index, of: second)
+          else { continue }
+          let own = Set(right.split(separator: "\n"))
+          let head = ["#EXT-X-MEDIA-SEQUENCE", "#EXT-X-MAP"]
+          let extra = own.subtracting(left.split(separator: "\n")).filter { line in
+            !head.contains { line.hasPrefix($0) }
+          }
+          #expect(extra.isEmpty, "\(position): \(extra)")
+          #expect(left.hasSuffix(String(right.suffix(400))), "\(position)")
+          compared += 1
+        }
+      }
+    }
+    #expect(compared > 20)
+  }
+
+  /// The answer to a reload that was held for a position.
+  private func playlist(
+    _ position: PlaylistPosition, _ index: Int, of bridge: Bridge
+  ) -> String? {
+    for snapshot in bridge.snapshots {
+      let rendition = snapshot.renditions[index]
+      guard rendition.satisfied(position) == position else { continue }
+      return MediaPlaylist(rendition, of: snapshot, asOf: position).render().text
+    }
+    return nil
+  }
+
+  @Test func `HLS-050 parts joined are the segment, and nothing of the publisher is missing`() throws {
+    let broadcast = RecordedBroadcast.ladder(groups: 6, zero: Self.zero)
+    var bridge = Bridge(broadcast)
+    bridge.run(broadcast, broadcast.entries)
+    let snapshot = try #require(bridge.last)
+    for (index, rendition) in snapshot.renditions.enumerated() {
+      let served = rendition.segments.filter(\.isComplete).flatMap { $0.pieces }
+      let sent = broadcast.entries.filter { $0.track == index }.map(RecordedBroadcast.payload)
+      #expect(Array(sent.prefix(served.count)) == served)
+      #expect(served.count > 100)
+    }
+  }
+
+  @Test func `numbers grow by one and segments are whole groups of two seconds`() throws {
+    let broadcast = RecordedBroadcast.ladder(groups: 8, zero: Self.zero)
+    var bridge = Bridge(broadcast)
+    bridge.run(broadcast, broadcast.entries, latency: 20_000)
+    let snapshot = try #require(bridge.last)
+    let video = snapshot.renditions[0].segments.filter { $0.isComplete }
+    #expect(video.count == 8)
+    #expect(video.map(\.duration) == [Int64?](repeating: 180_000, count: 8))
+    #expect(zip(video, video.dropFirst()).allSatisfy { $1.number == $0.number + 1 })
+    // (1795000000 s - 2020-01-01) / 2 s
+    #expect(video[0].number == (1_795_000_000 - 1_577_836_800) / 2)
+    #expect(video.map(\.parts.count) == [Int](repeating: 5, count: 8))
+    #expect(video[0].parts.map(\.duration) == [43_200, 43_200, 43_200, 43_200, 7_200])
+  }
+
+  @Test func `parts come out as soon as their last object is there`() throws {
+    let broadcast = RecordedBroadcast.ladder(videos: 1, groups: 5, zero: Self.zero)
+    var bridge = Bridge(broadcast)
+    bridge.run(broadcast, broadcast.entries.filter { $0.sentAt < 7_000_000 })
+    let before = bridge.snapshots.count
+    // Frame 24 of group 3 completes its second part, which ends at 6.96 s.
+    let edge = try #require(bridge.last?.renditions[0].segments.last)
+    #expect(edge.end == 626_400)
+    #expect(before > 0)
+  }
+}
