@@ -104,12 +104,13 @@ package final class EventLoop {
       let slot = slots[Int(token.slot)]
       guard slot.isUsed, slot.generation == token.generation else { continue }
       let bits = events[index]
-      let hungUp = bits & (EPOLLHUP.rawValue | EPOLLERR.rawValue | EPOLLRDHUP.rawValue) != 0
+      let hungUp = bits & (EPOLLHUP.rawValue | EPOLLERR.rawValue) != 0
       body(
         token,
         Readiness(
-          canRead: bits & EPOLLIN.rawValue != 0, canWrite: bits & EPOLLOUT.rawValue != 0,
-          isHungUp: hungUp))
+          // A peer that closed its side is read to the end like any other.
+          canRead: bits & (EPOLLIN.rawValue | EPOLLRDHUP.rawValue) != 0,
+          canWrite: bits & EPOLLOUT.rawValue != 0, isHungUp: hungUp))
     }
   }
 

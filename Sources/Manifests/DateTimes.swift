@@ -16,22 +16,6 @@ extension UTCTime {
       + padded(ofDay / 3600, 2) + ":" + padded(ofDay / 60 % 60, 2) + ":" + padded(ofDay % 60, 2)
       + "." + padded(milliseconds - seconds * 1000, 3) + "Z"
   }
-
-  /// IMF-fixdate as HTTP wants it, RFC 9110 §5.6.7: `Wed, 25 Nov 2026 22:21:51 GMT`.
-  package var imfFixdate: String {
-    let seconds = floorDivide(microseconds, 1_000_000)
-    let days = floorDivide(seconds, 86_400)
-    let ofDay = seconds - days * 86_400
-    let (year, month, day) = civil(fromDays: days)
-    let weekdays = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"]
-    let months = [
-      "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-    ]
-    func padded(_ value: Int64) -> String { value < 10 ? "0\(value)" : "\(value)" }
-    let weekday = weekdays[Int(days - floorDivide(days, 7) * 7)]
-    return "\(weekday), \(padded(day)) \(months[Int(month) - 1]) \(year) "
-      + "\(padded(ofDay / 3600)):\(padded(ofDay / 60 % 60)):\(padded(ofDay % 60)) GMT"
-  }
 }
 
 /// An `xs:duration` in seconds with milliseconds: `PT2.002S`.

@@ -1,0 +1,37 @@
+internal import CMAF
+internal import HTTP
+internal import Manifests
+internal import Packaging
+internal import Wire
+
+/// Cache-Control by kind of answer. rfc8216bis Appendix B; whole seconds.
+struct CachePolicy {
+  private let targetDuration: Int
+  private let windowSeconds: Int
+  private let segmentSeconds: Int
+
+  init(_ constants: PresentationSnapshot.Constants) {
+    targetDuration = constants.targetDuration
+    windowSeconds = Int(constants.window.nanoseconds / 1_000_000_000)
+    segmentSeconds = Int(constants.segmentLength.rounded(toScale: 1))
+  }
+
+  /// Immutable media: as long as any playlist may list it, and half a minute at least.
+  var media: String {
+    "public, max-age=\(max(6 * targetDuration, windowSeconds + 3 * targetDuration)), immutable"
+  }
+
+  /// Half a target duration.
+  var plainPlaylist: String { "public, max-age=\(max(1, targetDuration / 2))" }
+
+  /// A held reload's answer stays an answer to its URL.
+  var blockingPlaylist: String { "public, max-age=\(6 * targetDuration)" }
+  var multivariant: String { "public, max-age=\(max(1, targetDuration))" }
+  var manifest: String { "public, max-age=\(max(1, segmentSeconds / 2))" }
+  var endedPlaylist: String { "public, max-age=60" }
+
+  /// What does not exist yet: soon it may.
+  static let soon = "public, max-age=1"
+  static let gone = "public, max-age=60"
+  static let never = "no-store"
+}

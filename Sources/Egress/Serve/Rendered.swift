@@ -1,0 +1,53 @@
+internal import Compression
+internal import Digest
+internal import HTTP
+internal import Wire
+
+/// A playlist or manifest, rendered once and sent to all who ask.
+final class Rendered: Sendable {
+  private let plain: Bytes
+  private let compressed: Bytes
+  private let contentType: String
+  private let plainTag: String
+  private let compressedTag: String
+
+  init(_ text: Bytes, contentType: String) {
+    plain = text
+    compressed = gzip(text, level: 5)
+    self.contentType = contentType
+    let digest = hex(SHA256.digest(text).prefix(12).slice)
+    plainTag = "\"\(digest)\""
+    compressedTag = "\"\(digest)-gz\""
+  }
+
+  /// The answer to a request, conditional and compressed as it asks.
+  func response(to request: RequestHead, cacheControl: String) -> Response {
+    let isCompressed = ContentCoding.acceptsGzip(request.value("accept-encoding"))
+    let body = isCompressed ? compressed : plain
+    let tag = isCompressed ? compressedTag : plainTag
+    var blocks = [
+      ResponseHead.line("Cache-Control", cacheControl), ResponseHead.line("ETag", tag),
+      Self.vary, Response.crossOrigin,
+    ]
+    if EntityTags.matches(request.value("if-none-match"), tag) {
+      return Response(.notModified, blocks, .none)
+    }
+    blocks.append(ResponseHead.line("Content-Type", contentType))
+    if isCompressed {
+      blocks.append(Self.encoded)
+      return Response(.ok, blocks, .whole([body]))
+    }
+    switch ByteRange(request, of: body.count, entityTag: tag) {
+    case .part(let range):
+      let field = ByteRange.part(range).contentRange(of: body.count) ?? ""
+      blocks.append(ResponseHead.line("Content-Range", field))
+      return Response(.partialContent, blocks, .whole([body[range]]))
+    case .whole, .unsatisfiable:
+      // Some players ask for ranges past the end of a playlist that shrank: it is sent whole.
+      return Response(.ok, blocks, .whole([body]))
+    }
+  }
+
+  private static let vary = ResponseHead.line("Vary", "Accept-Encoding")
+  private static let encoded = ResponseHead.line("Content-Encoding", "gzip")
+}

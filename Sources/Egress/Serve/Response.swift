@@ -1,0 +1,41 @@
+internal import HTTP
+internal import Wire
+
+/// An answer, ready for a connection.
+struct Response: Sendable {
+  var head: ResponseHead
+  var body: Body
+
+  var status: Status { head.status }
+
+  init(_ status: Status, _ blocks: [Bytes], _ body: Body) {
+    head = ResponseHead(status, blocks)
+    self.body = body
+  }
+
+  /// A short text with its own lifetime; every answer carries the CORS fields.
+  static func text(
+    _ status: Status, _ text: String, cacheControl: String, extra: [Bytes] = []
+  ) -> Response {
+    Response(
+      status,
+      [
+        ResponseHead.line("Content-Type", "text/plain; charset=utf-8"),
+        ResponseHead.line("Cache-Control", cacheControl), Self.crossOrigin,
+      ] + extra, .whole([Bytes(utf8: text + "\n")]))
+  }
+
+  static func notFound(_ text: String, cacheControl: String = CachePolicy.soon) -> Response {
+    .text(.notFound, text, cacheControl: cacheControl)
+  }
+
+  /// Any page may read us, and see the fields that players tune in by.
+  static let crossOrigin = Bytes(
+    utf8: "Access-Control-Allow-Origin: *\r\n"
+      + "Access-Control-Expose-Headers: Age, Date, ETag, Content-Length, Content-Range\r\n")
+
+  /// Fields of answers that the connection makes by itself.
+  static let errorFields = Bytes(
+    utf8: "Cache-Control: max-age=60\r\nAccess-Control-Allow-Origin: *\r\n"
+      + "Access-Control-Expose-Headers: Age, Date, ETag, Content-Length, Content-Range\r\n")
+}

@@ -1,0 +1,70 @@
+package import Wire
+
+/// What a URL names.
+package enum Route: Equatable, Sendable {
+  case health
+  case readiness
+  case metrics
+  case status
+  case time
+  case multivariant(broadcast: BroadcastPath)
+  case manifest(broadcast: BroadcastPath)
+  case mediaPlaylist(broadcast: BroadcastPath, rendition: String)
+  case initSegment(broadcast: BroadcastPath, rendition: String, name: String)
+  case segment(broadcast: BroadcastPath, rendition: String, epoch: String, start: Int64)
+  case part(broadcast: BroadcastPath, rendition: String, epoch: String, start: Int64)
+
+  /// Reads a path's segments, which are decoded already; nil when nothing is served there.
+  package init?(_ segments: [Bytes]) {
+    if segments.count == 1 {
+      switch segments[0].text {
+      case "healthz": self = .health
+      case "readyz": self = .readiness
+      case "metrics": self = .metrics
+      case "status.json": self = .status
+      case "time": self = .time
+      default: return nil
+      }
+      return
+    }
+    guard let last = segments.last?.text else { return nil }
+    func broadcast(_ tail: Int) -> BroadcastPath? {
+      segments.count > tail ? BroadcastPath(fields: Array(segments.dropLast(tail))) : nil
+    }
+    func text(_ fromEnd: Int) -> String { segments[segments.count - 1 - fromEnd].text }
+    switch last {
+    case "index.m3u8":
+      guard let path = broadcast(1) else { return nil }
+      self = .multivariant(broadcast: path)
+    case "manifest.mpd":
+      guard let path = broadcast(1) else { return nil }
+      self = .manifest(broadcast: path)
+    case "media.m3u8":
+      guard let path = broadcast(2) else { return nil }
+      self = .mediaPlaylist(broadcast: path, rendition: text(1))
+    case _ where last.hasSuffix(".mp4"):
+      guard let path = broadcast(2) else { return nil }
+      self = .initSegment(
+        broadcast: path, rendition: text(1), name: String(last.dropLast(4)))
+    case _ where last.hasSuffix(".m4s"):
+      let digits = last.dropLast(4)
+      guard let path = broadcast(4), let start = Int64(digits), String(start) == digits else {
+        return nil
+      }
+      switch text(1) {
+      case "segment":
+        self = .segment(broadcast: path, rendition: text(3), epoch: text(2), start: start)
+      case "part":
+        self = .part(broadcast: path, rendition: text(3), epoch: text(2), start: start)
+      default: return nil
+      }
+    default: return nil
+    }
+  }
+}
+
+/// A broadcast as URLs name it: the fields of its track namespace.
+package struct BroadcastPath: Hashable, Sendable {
+  package let fields: [Bytes]
+  package init(fields: [Bytes]) { self.fields = fields }
+}
