@@ -1,0 +1,79 @@
+import Wire
+
+/// Reads a request's content and throws it away, within a limit.
+struct ContentDrain {
+  private enum State: Equatable {
+    case length(Int)
+    case chunkSize
+    case chunkData(Int)
+    case chunkEnd
+    case trailer
+    case done
+  }
+
+  private var state: State
+  private var budget: Int
+  private let limit: Int
+
+  init(_ content: RequestParser.Content, limit: Int) throws(RequestError) {
+    self.limit = limit
+    budget = limit
+    switch content {
+    case .none: state = .done
+    case .chunked: state = .chunkSize
+    case .length(let count):
+      state = .length(count)
+      try charge(count)
+    }
+  }
+
+  /// Takes what has come; true once the content is complete.
+  mutating func drain(_ parser: inout RequestParser) throws(RequestError) -> Bool {
+    while true {
+      switch state {
+      case .done: return true
+      case .length(let count):
+        let taken = parser.takeContent(count).count
+        state = taken == count ? .done : .length(count - taken)
+        guard taken == count else { return false }
+      case .chunkSize:
+        guard let line = try parser.takeLine(limit: ContentDrain.lineLimit) else { return false }
+        let size = try ContentDrain.size(line)
+        try charge(size + line.count + 2)
+        state = size == 0 ? .trailer : .chunkData(size)
+      case .chunkData(let count):
+        let taken = parser.takeContent(count).count
+        state = taken == count ? .chunkEnd : .chunkData(count - taken)
+        guard taken == count else { return false }
+      case .chunkEnd:
+        guard let line = try parser.takeLine(limit: ContentDrain.lineLimit) else { return false }
+        guard line.isEmpty else { throw .bad("chunk is longer than it says") }
+        state = .chunkSize
+      case .trailer:
+        guard let line = try parser.takeLine(limit: ContentDrain.lineLimit) else { return false }
+        try charge(line.count + 2)
+        if line.isEmpty { state = .done }
+      }
+    }
+  }
+
+  private mutating func charge(_ count: Int) throws(RequestError) {
+    guard count <= budget else {
+      throw RequestError(.contentTooLarge, "content is longer than \(limit) bytes")
+    }
+    budget -= count
+  }
+
+  /// A chunk's size, its extensions ignored; RFC 9112 §7.1.
+  private static func size(_ line: Bytes) throws(RequestError) -> Int {
+    let digits = line.slice.prefix { $0 != UInt8(ascii: ";") && $0 != 0x20 && $0 != 0x09 }
+    guard (1...8).contains(digits.count),
+      digits.allSatisfy({ Character(Unicode.Scalar($0)).isHexDigit }),
+      let size = Int(Bytes(digits).text, radix: 16)
+    else { throw .bad("chunk size is not a number") }
+    return size
+  }
+
+  /// Size and extensions of a chunk, or one trailer field.
+  private static let lineLimit = 1024
+}

@@ -1,0 +1,45 @@
+import Wire
+
+/// Bytes on their way to the socket, in order, without copies.
+struct OutputQueue {
+  private var pieces: [Bytes] = []
+  /// The first piece that is not wholly written; those before it are gone.
+  private var first = 0
+  private(set) var count = 0
+
+  var isEmpty: Bool { count == 0 }
+
+  mutating func append(_ more: [Bytes]) {
+    for piece in more where !piece.isEmpty {
+      pieces.append(piece)
+      count += piece.count
+    }
+  }
+
+  /// The next pieces to write, at most `limit`.
+  func next(_ limit: Int) -> [Bytes] { Array(pieces[first...].prefix(limit)) }
+
+  /// Drops what was written.
+  mutating func drop(_ written: Int) {
+    precondition(written <= count, "no more is written than there was")
+    count -= written
+    var left = written
+    while left > 0 {
+      if pieces[first].count <= left {
+        left -= pieces[first].count
+        pieces[first] = Bytes()
+        first += 1
+      } else {
+        pieces[first] = pieces[first].suffix(from: left)
+        left = 0
+      }
+    }
+    // Compacted when more is behind than ahead, which is constant work per piece.
+    if first * 2 >= pieces.count {
+      pieces.removeFirst(first)
+      first = 0
+    }
+  }
+
+  mutating func removeAll() { self = OutputQueue() }
+}

@@ -1,0 +1,78 @@
+package import Wire
+
+/// A request method.
+package enum Method: Sendable, Hashable {
+  case get
+  case head
+  case options
+  /// Any other token, as sent; the caller answers 405.
+  case other(String)
+
+  init(_ bytes: Bytes) {
+    switch bytes.text {
+    case "GET": self = .get
+    case "HEAD": self = .head
+    case "OPTIONS": self = .options
+    case let name: self = .other(name)
+    }
+  }
+}
+
+/// The versions of the protocol that are spoken.
+package enum Version: Sendable, Hashable {
+  case http10
+  /// 1.1, or a later 1.x, which is answered as 1.1.
+  case http11
+}
+
+/// A request without its content.
+package struct RequestHead: Sendable, Hashable {
+  /// One field line.
+  package struct Field: Sendable, Hashable {
+    /// In lower case.
+    package let name: String
+    /// Without the whitespace around it.
+    package let value: Bytes
+  }
+
+  package let method: Method
+  package let target: Target
+  package let version: Version
+  /// In the order they came.
+  package let fields: [Field]
+
+  /// The value of a field; the lines of a repeated field are joined by commas.
+  ///
+  /// Nil when absent.
+  package func value(_ name: String) -> Bytes? {
+    var value: Bytes?
+    for field in fields where field.name == name {
+      value = value.map { Bytes($0.array + Array(", ".utf8) + field.value.array) } ?? field.value
+    }
+    return value
+  }
+
+  /// Whether a comma-separated field has a token, letter case ignored.
+  package func hasToken(_ token: String, in name: String) -> Bool {
+    fields.contains { field in
+      field.name == name
+        && field.value.text.split(separator: ",").contains {
+          trimmed($0).lowercased() == token
+        }
+    }
+  }
+
+  /// Whether the client wants to send more on this connection, RFC 9112 §9.3.
+  package var wantsKeepAlive: Bool {
+    guard !hasToken("close", in: "connection") else { return false }
+    return version == .http11 || hasToken("keep-alive", in: "connection")
+  }
+}
+
+/// A text without the spaces and tabs around it.
+func trimmed(_ text: Substring) -> Substring {
+  var text = text
+  while text.first == " " || text.first == "\t" { text.removeFirst() }
+  while text.last == " " || text.last == "\t" { text.removeLast() }
+  return text
+}

@@ -1,0 +1,171 @@
+package import Wire
+
+/// What a request asks for: path segments and query parameters, percent-decoded exactly once.
+///
+/// RFC 9112 §3.2, RFC 3986 §3.
+package struct Target: Sendable, Hashable {
+  /// How the request line names the target.
+  package enum Form: Sendable, Hashable {
+    /// A path, or a URL with a path.
+    case path
+    /// `*`: the server itself, for OPTIONS.
+    case server
+    /// `host:port`, for CONNECT.
+    case authority
+  }
+
+  /// One `name=value` of the query; the value is empty when there is no `=`.
+  package struct Parameter: Sendable, Hashable {
+    package let name: String
+    package let value: String
+  }
+
+  package let form: Form
+  /// Segments between slashes, decoded after splitting, so a `%2F` stays inside its segment.
+  ///
+  /// `/` is one empty segment, and a trailing slash makes the last one empty. Never `.` or `..`,
+  /// however they were written.
+  package let segments: [Bytes]
+  /// In the order of the query; may repeat names.
+  package let parameters: [Parameter]
+
+  /// The value of a parameter's first appearance; nil when it does not appear.
+  package func first(_ name: String) -> String? {
+    parameters.first { $0.name == name }?.value
+  }
+
+  /// Whether a parameter appears more than once.
+  package func isRepeated(_ name: String) -> Bool {
+    parameters.lazy.filter { $0.name == name }.prefix(2).count == 2
+  }
+
+  /// Reads a target as it stands in the request line of a method.
+  package init(_ bytes: Bytes, method: Method = .get) throws(RequestError) {
+    guard !bytes.isEmpty, bytes.slice.allSatisfy({ (0x21...0x7E).contains($0) }) else {
+      throw .bad("target has characters that URLs don't")
+    }
+    guard !bytes.slice.contains(UInt8(ascii: "#")) else { throw .bad("target has a fragment") }
+    if method == .other("CONNECT") {
+      self.init(form: .authority)
+    } else if bytes == [UInt8(ascii: "*")] {
+      guard method == .options else { throw .bad("target * is for OPTIONS") }
+      self.init(form: .server)
+    } else if bytes[0] == UInt8(ascii: "/") {
+      try self.init(path: bytes)
+    } else {
+      try self.init(path: Target.path(ofURL: bytes))
+    }
+  }
+
+  private init(form: Form) {
+    self.form = form
+    segments = []
+    parameters = []
+  }
+
+  private init(path bytes: Bytes) throws(RequestError) {
+    form = .path
+    let parts = bytes.slice.split(
+      separator: UInt8(ascii: "?"),
+      maxSplits: 1,
+      omittingEmptySubsequences: false
+    )
+    var segments: [Bytes] = []
+    for raw in parts[0].dropFirst().split(
+      separator: UInt8(ascii: "/"),
+      omittingEmptySubsequences: false
+    ) {
+      guard let segment = Target.decode(raw) else { throw .bad("path has a broken % escape") }
+      guard segment != [0x2E], segment != [0x2E, 0x2E] else {
+        throw .bad("path has a . or .. segment")
+      }
+      segments.append(segment)
+    }
+    self.segments = segments
+    var parameters: [Parameter] = []
+    if parts.count > 1 {
+      for raw in parts[1].split(separator: UInt8(ascii: "&")) {
+        let pair = raw.split(
+          separator: UInt8(ascii: "="),
+          maxSplits: 1,
+          omittingEmptySubsequences: false
+        )
+        parameters.append(
+          Parameter(
+            name: Target.text(pair[0]),
+            value: pair.count > 1 ? Target.text(pair[1]) : ""
+          )
+        )
+      }
+    }
+    self.parameters = parameters
+  }
+
+  /// The path and query of an absolute URL; its authority replaces Host, which nothing here uses.
+  private static func path(ofURL bytes: Bytes) throws(RequestError) -> Bytes {
+    let scheme = bytes.text.prefix(8).lowercased()
+    let start = scheme.hasPrefix("http://") ? 7 : scheme == "https://" ? 8 : 0
+    guard start > 0 else { throw .bad("target is neither a path nor an http URL") }
+    let rest = bytes.suffix(from: start)
+    let length =
+      rest.slice.firstIndex { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "?") }.map {
+        $0 - rest.slice.startIndex
+      } ?? rest.count
+    let authority = rest.prefix(length)
+    guard !authority.isEmpty, Target.isAuthority(authority) else {
+      throw .bad("target has no valid host")
+    }
+    let path = rest.suffix(from: length)
+    return path.isEmpty || path[0] != UInt8(ascii: "/") ? Bytes([0x2F] + path.array) : path
+  }
+
+  /// Whether bytes could be `host[:port]`: RFC 3986 characters, no user information.
+  static func isAuthority(_ bytes: Bytes) -> Bool {
+    bytes.slice.allSatisfy { byte in
+      switch byte {
+      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+        UInt8(ascii: "0")...UInt8(ascii: "9"):
+        true
+      default: authorityMarks.contains(byte)
+      }
+    }
+  }
+
+  private static let authorityMarks = Array("-._~%!$&'()*+;=:[]".utf8)
+
+  /// Percent-decodes once; nil when an escape is broken.
+  private static func decode(_ raw: ArraySlice<UInt8>) -> Bytes? {
+    guard raw.contains(UInt8(ascii: "%")) else { return Bytes(raw) }
+    var decoded: [UInt8] = []
+    decoded.reserveCapacity(raw.count)
+    var index = raw.startIndex
+    while index < raw.endIndex {
+      guard raw[index] == UInt8(ascii: "%") else {
+        decoded.append(raw[index])
+        index += 1
+        continue
+      }
+      guard raw.endIndex - index > 2, let high = digit(raw[index + 1]),
+        let low = digit(raw[index + 2])
+      else { return nil }
+      decoded.append(high << 4 | low)
+      index += 3
+    }
+    return Bytes(decoded)
+  }
+
+  /// A decoded part of a query; one with a broken escape stays as it is, since it is somebody
+  /// else's parameter more often than ours.
+  private static func text(_ raw: ArraySlice<UInt8>) -> String {
+    (decode(raw) ?? Bytes(raw)).text
+  }
+
+  private static func digit(_ byte: UInt8) -> UInt8? {
+    switch byte {
+    case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
+    case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
+    case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - UInt8(ascii: "A") + 10
+    default: nil
+    }
+  }
+}
