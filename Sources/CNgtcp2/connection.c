@@ -2,6 +2,7 @@
 #include <arpa/inet.h>
 #include <gnutls/crypto.h>
 #include <gnutls/x509.h>
+#include <malloc.h>
 #include <stdlib.h>
 
 #include "internal.h"
@@ -312,6 +313,35 @@ static int start_tls(door_connection *connection, int is_server, const uint8_t *
   return 0;
 }
 
+// --- Memory, counted for each connection
+
+static void *counted_malloc(size_t count, void *user_data) {
+  void *memory = malloc(count);
+  ((door_connection *)user_data)->heap_bytes += malloc_usable_size(memory);
+  return memory;
+}
+
+static void counted_free(void *memory, void *user_data) {
+  ((door_connection *)user_data)->heap_bytes -= malloc_usable_size(memory);
+  free(memory);
+}
+
+static void *counted_calloc(size_t count, size_t size, void *user_data) {
+  void *memory = calloc(count, size);
+  ((door_connection *)user_data)->heap_bytes += malloc_usable_size(memory);
+  return memory;
+}
+
+static void *counted_realloc(void *memory, size_t count, void *user_data) {
+  size_t before = malloc_usable_size(memory);
+  void *moved = realloc(memory, count);
+  if (moved)
+    ((door_connection *)user_data)->heap_bytes += malloc_usable_size(moved) - before;
+  return moved;
+}
+
+size_t door_heap_bytes(const door_connection *connection) { return connection->heap_bytes; }
+
 // --- Making and freeing
 
 static void fill_settings(ngtcp2_settings *out, ngtcp2_transport_params *parameters,
@@ -340,6 +370,8 @@ static door_connection *allocate(const door_credentials *credentials, const char
   connection->reference.get_conn = get_conn;
   connection->reference.user_data = connection;
   connection->credentials = credentials;
+  connection->memory = (ngtcp2_mem){connection, counted_malloc, counted_free, counted_calloc,
+                                    counted_realloc};
   connection->callbacks = *callbacks;
   connection->context = context;
   connection->server_name = strdup(server_name);
@@ -405,8 +437,8 @@ door_connection *door_connect(const door_settings *settings, door_credentials *c
       door_random(source.data, source.datalen) == DOOR_OK) {
     ngtcp2_callbacks table = callback_table(0);
     result = ngtcp2_conn_client_new(&connection->conn, &destination, &source, &path,
-                                    NGTCP2_PROTO_VER_V1, &table, &own, &parameters, NULL,
-                                    connection);
+                                    NGTCP2_PROTO_VER_V1, &table, &own, &parameters,
+                                    &connection->memory, connection);
   }
   return finish(connection, result, 0, alpn, alpn_count, settings, text);
 }
@@ -454,7 +486,8 @@ door_connection *door_accept(const door_settings *settings, door_credentials *cr
     parameters.stateless_reset_token_present = 1;
     ngtcp2_callbacks table = callback_table(1);
     result = ngtcp2_conn_server_new(&connection->conn, &client, &source, &path, header->version,
-                                    &table, &own, &parameters, NULL, connection);
+                                    &table, &own, &parameters, &connection->memory,
+                                    connection);
   }
   return finish(connection, result, 1, alpn, alpn_count, settings, text);
 }

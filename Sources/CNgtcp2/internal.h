@@ -60,6 +60,8 @@ struct door_connection {
   // First, because GnuTLS hands back its address.
   ngtcp2_crypto_conn_ref reference;
   ngtcp2_conn *conn;
+  ngtcp2_mem memory;
+  size_t heap_bytes;
   gnutls_session_t session;
   const door_credentials *credentials;
   char *server_name;

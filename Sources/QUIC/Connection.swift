@@ -241,6 +241,14 @@ package import Wire
     phase == .established ? unsafe door_datagram_capacity(handle) : 0
   }
 
+  /// Streams of which anything is remembered, closed ones with unconsumed bytes included.
+  package var trackedStreamCount: Int {
+    streams.receiving.count + streams.sending.keys.count { streams.receiving[$0] == nil }
+  }
+
+  /// Bytes of memory that the transport holds, without TLS and without what is queued.
+  package var transportMemoryBytes: Int { unsafe Int(clamping: door_heap_bytes(handle)) }
+
   /// The smoothed round-trip time.
   package var roundTripTime: Interval {
     var statistics = door_statistics()
