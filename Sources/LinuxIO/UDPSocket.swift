@@ -45,7 +45,9 @@ extension UDPSocketError: CustomStringConvertible {
 
   /// Opens a socket at `local` (port 0 for any), to one peer or, with nil, to all.
   package init(
-    local: SocketAddress, remote: SocketAddress? = nil, bufferBytes: Int32 = 4 << 20
+    local: SocketAddress,
+    remote: SocketAddress? = nil,
+    bufferBytes: Int32 = 4 << 20
   ) throws(UDPSocketError) {
     var from = clinux_udp_address(local)
     let opened: Int32
@@ -92,7 +94,9 @@ extension UDPSocketError: CustomStringConvertible {
       wasRefusedOnSend = false
     }
     var items = unsafe [clinux_udp_received](
-      repeating: clinux_udp_received(), count: Int(CLINUX_UDP_SLABS))
+      repeating: clinux_udp_received(),
+      count: Int(CLINUX_UDP_SLABS)
+    )
     var count = unsafe clinux_udp_receive(descriptor, slabs, &items)
     if count == -ECONNREFUSED {
       received.wasRefused = true
@@ -135,7 +139,12 @@ extension UDPSocketError: CustomStringConvertible {
       let result = batch.withBytes { span in
         unsafe span.withUnsafeBufferPointer { buffer in
           unsafe clinux_udp_send(
-            descriptor, remote == nil ? 0 : 1, buffer.baseAddress, messages, messages.count)
+            descriptor,
+            remote == nil ? 0 : 1,
+            buffer.baseAddress,
+            messages,
+            messages.count
+          )
         }
       }
       if result > 0 {
@@ -163,7 +172,9 @@ extension UDPSocketError: CustomStringConvertible {
 
   /// Sends a run without the kernel's segmentation; returns the index of the first not taken.
   private func sendSingly(
-    _ batch: DatagramBatch, from start: Int, count: Int
+    _ batch: DatagramBatch,
+    from start: Int,
+    count: Int
   ) throws(UDPSocketError) -> Int {
     let restored = segmentsInKernel
     segmentsInKernel = false
@@ -173,7 +184,10 @@ extension UDPSocketError: CustomStringConvertible {
     batch.forEachDatagram { segment, span in
       if (start..<start + count).contains(index) {
         _ = part.append(
-          Bytes(copying: span), to: segment.destination, congestionMark: segment.congestionMark)
+          Bytes(copying: span),
+          to: segment.destination,
+          congestionMark: segment.congestionMark
+        )
       }
       index += 1
     }
@@ -182,7 +196,8 @@ extension UDPSocketError: CustomStringConvertible {
 
   /// Makes messages of runs of equal size, destination and mark; the last of a run may be shorter.
   private func group(
-    _ segments: [DatagramBatch.Segment], from start: Int
+    _ segments: [DatagramBatch.Segment],
+    from start: Int
   ) -> (messages: [clinux_udp_message], counts: [Int]) {
     var messages: [clinux_udp_message] = []
     var counts: [Int] = []
@@ -204,9 +219,13 @@ extension UDPSocketError: CustomStringConvertible {
       }
       messages.append(
         clinux_udp_message(
-          offset: offset, count: byteCount, segment: first.byteCount,
+          offset: offset,
+          count: byteCount,
+          segment: first.byteCount,
           destination: clinux_udp_address(first.destination),
-          congestion_mark: first.congestionMark))
+          congestion_mark: first.congestionMark
+        )
+      )
       counts.append(count)
       offset += byteCount
       index += count

@@ -21,7 +21,9 @@ import Wire
   }
 
   private func append(
-    _ bytes: Bytes, to destination: SocketAddress, congestionMark: UInt8 = 0,
+    _ bytes: Bytes,
+    to destination: SocketAddress,
+    congestionMark: UInt8 = 0,
     _ batch: inout DatagramBatch
   ) throws {
     let hasRoom = batch.append(bytes, to: destination, congestionMark: congestionMark)
@@ -67,7 +69,8 @@ import Wire
     #expect(try client.send(batch) == 1)
     let request = try receive(server, 1)
     #expect(
-      request == [Arrival(bytes: [1, 2], source: try client.localAddress(), mark: 0)])
+      request == [Arrival(bytes: [1, 2], source: try client.localAddress(), mark: 0)]
+    )
     batch.removeAll()
     let toClient = try client.localAddress()
     try append([3], to: toClient, &batch)

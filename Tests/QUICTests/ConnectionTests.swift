@@ -84,7 +84,9 @@ import Wire
     configuration.idleTimeout = .milliseconds(3000)
     configuration.keepAlive = .zero
     let (link, _) = try Fixture.connected(
-      clientConfiguration: configuration, serverConfiguration: configuration)
+      clientConfiguration: configuration,
+      serverConfiguration: configuration
+    )
     link.run(for: .milliseconds(200))
     let start = link.now
     link.run(for: .milliseconds(10_000))
@@ -99,7 +101,9 @@ import Wire
     configuration.idleTimeout = .milliseconds(3000)
     configuration.keepAlive = .milliseconds(1000)
     let (link, _) = try Fixture.connected(
-      clientConfiguration: configuration, serverConfiguration: configuration)
+      clientConfiguration: configuration,
+      serverConfiguration: configuration
+    )
     link.run(for: .milliseconds(60_000))
     #expect(link.client.isEstablished)
     link.isCut = true

@@ -31,8 +31,10 @@ import Wire
       let bytes = garbage(&random)
       let port = UInt16.random(in: 1...65_535, using: &random)
       link.inject(
-        bytes, toServer: round % 2 == 0,
-        from: round % 3 == 0 ? .loopback(port: port) : nil)
+        bytes,
+        toServer: round % 2 == 0,
+        from: round % 3 == 0 ? .loopback(port: port) : nil
+      )
       if round % 50 == 0 { link.run(for: .milliseconds(1)) }
     }
     #expect(link.server.connectionCount <= link.server.limits.maxConnections)

@@ -14,7 +14,8 @@ import Wire
   @Test func `the server's preference decides between common protocols`() throws {
     let link = try Fixture.link(
       clientProtocols: ["moqt-16", "moqt-18", "moq-00"],
-      serverProtocols: ["moqt-22", "moqt-18", "moqt-16"])
+      serverProtocols: ["moqt-22", "moqt-18", "moqt-16"]
+    )
     link.run(for: .milliseconds(500), until: { link.serverConnection != nil })
     #expect(link.clientEvents == [.connected(alpn: "moqt-18")])
     #expect(link.serverEvents == [.connected(alpn: "moqt-18")])
@@ -126,9 +127,14 @@ import Wire
   @Test func `addresses of two families can't be connected`() throws {
     #expect(throws: QUICError.setup("127.0.0.1:1 and [::1]:2 are of different address families")) {
       try Connection.connect(
-        configuration: QUICConfiguration(), credentials: ClientCredentials(.insecure),
-        alpn: ["a"], serverName: "localhost", local: .loopback(port: 1),
-        remote: SocketAddress("[::1]:2") ?? .loopback(port: 0), now: Instant(nanoseconds: 1))
+        configuration: QUICConfiguration(),
+        credentials: ClientCredentials(.insecure),
+        alpn: ["a"],
+        serverName: "localhost",
+        local: .loopback(port: 1),
+        remote: SocketAddress("[::1]:2") ?? .loopback(port: 0),
+        now: Instant(nanoseconds: 1)
+      )
     }
   }
 

@@ -74,13 +74,15 @@ import Wire
     #expect(link.serverEvents.hasEnd(of: stream))
   }
 
-  @Test func `the connection's credit holds all streams and returns with what is consumed`() throws {
+  @Test func `the connection's credit holds all streams and returns with what is consumed`() throws
+  {
     var configuration = QUICConfiguration()
     configuration.connectionWindowBytes = 20_000
     let (link, server) = try Fixture.connected(serverConfiguration: configuration)
     link.consumesEverything = false
     let sent = Fixture.pattern(15_000)
-    let streams = try (0..<4).map { _ in try #require(link.client.openStream(bidirectional: false)) }
+    let streams = try (0..<4).map { _ in try #require(link.client.openStream(bidirectional: false))
+    }
     for stream in streams { link.client.send(Bytes(sent), on: stream, isFinal: true) }
     link.run(for: .milliseconds(1000))
     #expect(streams.map { link.serverEvents.data(of: $0).count }.reduce(0, +) == 20_000)
@@ -113,7 +115,8 @@ import Wire
     #expect(
       Array(link.serverEvents.dropFirst()) == [
         .streamReset(stream, code: 5), .streamClosed(stream),
-      ])
+      ]
+    )
   }
 
   @Test func `a stopped sender drops its queue and tells the code`() throws {
@@ -140,7 +143,8 @@ import Wire
     #expect(
       Array(link.clientEvents.suffix(2)) == [
         .stopSending(stream, code: 0x42), .streamClosed(stream),
-      ])
+      ]
+    )
   }
 
   @Test func `a stream stopped after its end was sent still closes`() throws {
@@ -182,8 +186,7 @@ import Wire
     configuration.maxRemoteUnidirectionalStreams = 1024
     let (link, server) = try Fixture.connected(clientConfiguration: configuration)
     link.delay = .milliseconds(1)
-    link.onClientEvent = { _ in link.clientEvents.removeAll(keepingCapacity: true) }
-    link.onServerEvent = { _ in link.serverEvents.removeAll(keepingCapacity: true) }
+    link.keepsEvents = false
     let payload = Bytes(Fixture.pattern(200))
     var opened = 0
     func open(upTo total: Int) {
@@ -200,13 +203,15 @@ import Wire
       }
       link.run(for: .milliseconds(200))
     }
-    open(upTo: 2048)
-    let before = (link.client.transportMemoryBytes, server.transportMemoryBytes)
-    open(upTo: 5 * 1024 + 2048)
-    #expect(opened == 5 * 1024 + 2048)
+    // ngtcp2's pools have grown to their size by then.
+    open(upTo: 5 * 1024)
+    let client = link.client.transportMemoryBytes
+    let publisher = server.transportMemoryBytes
+    open(upTo: 10 * 1024)
+    #expect(opened == 10 * 1024)
     // A leak of one stream's record of 214 bytes each would be more than 1 MB.
-    #expect(abs(link.client.transportMemoryBytes - before.0) < 30_000)
-    #expect(abs(server.transportMemoryBytes - before.1) < 30_000)
+    #expect(abs(link.client.transportMemoryBytes - client) < 100_000)
+    #expect(abs(server.transportMemoryBytes - publisher) < 100_000)
     #expect(link.client.trackedStreamCount == 0)
     #expect(server.trackedStreamCount == 0)
   }

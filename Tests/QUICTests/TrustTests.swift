@@ -8,12 +8,17 @@ import Wire
 
 @Suite struct TrustTests {
   private func outcome(
-    _ trust: TrustPolicy, serverName: String = "localhost", names: [String] = ["localhost"],
+    _ trust: TrustPolicy,
+    serverName: String = "localhost",
+    names: [String] = ["localhost"],
     certificate: SelfSignedCertificate? = nil
   ) throws -> QUICEvent? {
     let certificate = try certificate ?? Fixture.certificate(names: names)
     let link = try Fixture.link(
-      certificate: certificate, trust: trust, serverName: serverName)
+      certificate: certificate,
+      trust: trust,
+      serverName: serverName
+    )
     link.run(for: .milliseconds(2000), until: { !link.clientEvents.isEmpty })
     return link.clientEvents.first
   }
@@ -43,7 +48,9 @@ import Wire
     let pin = try ServerCredentials(certificate).fingerprint
     #expect(pin.count == 32)
     let first = try outcome(
-      .fingerprints([Bytes([UInt8](repeating: 0, count: 32)), pin]), certificate: certificate)
+      .fingerprints([Bytes([UInt8](repeating: 0, count: 32)), pin]),
+      certificate: certificate
+    )
     #expect(first == .connected(alpn: "moqt-18"))
   }
 
@@ -111,7 +118,8 @@ import Wire
     ) { try ClientCredentials(.caFile("/nowhere/ca.pem")) }
     #expect(
       throws: QUICError.credentials(
-        "/nowhere/c.pem with key /nowhere/k.pem: Error while reading file.")
+        "/nowhere/c.pem with key /nowhere/k.pem: Error while reading file."
+      )
     ) {
       try ServerCredentials(certificateFile: "/nowhere/c.pem", keyFile: "/nowhere/k.pem")
     }
