@@ -1,5 +1,4 @@
 #include <gnutls/crypto.h>
-#include <malloc.h>
 
 #include "internal.h"
 
@@ -57,8 +56,3 @@ int door_random(uint8_t *bytes, size_t count) {
 }
 
 const char *door_library_version(void) { return ngtcp2_version(0)->version_str; }
-
-size_t door_heap_bytes(void) {
-  struct mallinfo2 heap = mallinfo2();
-  return heap.uordblks + heap.hblkhd;
-}

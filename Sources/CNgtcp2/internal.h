@@ -60,6 +60,8 @@ struct door_connection {
   // First, because GnuTLS hands back its address.
   ngtcp2_crypto_conn_ref reference;
   ngtcp2_conn *conn;
+  ngtcp2_mem memory;
+  size_t heap_bytes;
   gnutls_session_t session;
   const door_credentials *credentials;
   char *server_name;
@@ -86,6 +88,15 @@ socklen_t door_to_sockaddr(const door_address *address, door_sockaddr *out);
 void door_from_sockaddr(const struct sockaddr *address, door_address *out);
 ngtcp2_cid door_to_cid(const door_connection_id *id);
 door_connection_id door_from_cid(const ngtcp2_cid *cid);
+int door_start_tls(door_connection *connection, int is_server, const uint8_t *alpn,
+                   size_t alpn_count);
+ngtcp2_mem door_counted_memory(door_connection *connection);
+// Closes remote streams that have ended and that ngtcp2 would keep.
+void door_reap(door_connection *connection);
+// Does what callbacks must not: reaps streams and returns their credit to the peer.
+void door_settle(door_connection *connection);
+// What a failure of ngtcp2 means for the connection, remembered for its close.
+int door_outcome(door_connection *connection, int result);
 void door_say(char text[DOOR_TEXT_BYTES], const char *what, const char *why);
 
 #endif

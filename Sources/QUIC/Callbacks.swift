@@ -50,5 +50,6 @@ func makeCallbacks() -> door_callbacks {
     connection_id_retired: { context, id in
       guard let id = unsafe id else { return }
       unsafe table(context)?.connectionIDChanges.append((id.pointee.value, false))
-    })
+    }
+  )
 }

@@ -32,8 +32,11 @@ package import Wire
   var activity: (list: ActivityList, key: UInt64)?
 
   init(
-    handle: OpaquePointer, streams: StreamTable, configuration: QUICConfiguration,
-    keepAlive: AnyObject, remote: SocketAddress
+    handle: OpaquePointer,
+    streams: StreamTable,
+    configuration: QUICConfiguration,
+    keepAlive: AnyObject,
+    remote: SocketAddress
   ) {
     unsafe self.handle = handle
     self.streams = streams
@@ -50,8 +53,13 @@ package import Wire
   /// `serverName` is what the certificate must be for, a host name or an IP literal. Throws
   /// `.setup` when an argument is unusable.
   package static func connect(
-    configuration: QUICConfiguration, credentials: ClientCredentials, alpn: [String],
-    serverName: String, local: SocketAddress, remote: SocketAddress, now: Instant
+    configuration: QUICConfiguration,
+    credentials: ClientCredentials,
+    alpn: [String],
+    serverName: String,
+    local: SocketAddress,
+    remote: SocketAddress,
+    now: Instant
   ) throws(QUICError) -> Connection {
     guard local.isIPv6 == remote.isIPv6 else {
       throw .setup("\(local) and \(remote) are of different address families")
@@ -65,20 +73,37 @@ package import Wire
     var to = door_address(remote)
     let (made, text) = unsafe withExplanation { explanation in
       unsafe door_connect(
-        &settings, credentials.handle, protocols, protocols.count, serverName, &from, &to,
-        &callbacks, context, max(1, UInt64(clamping: now.nanoseconds)), explanation)
+        &settings,
+        credentials.handle,
+        protocols,
+        protocols.count,
+        serverName,
+        &from,
+        &to,
+        &callbacks,
+        context,
+        max(1, UInt64(clamping: now.nanoseconds)),
+        explanation
+      )
     }
     guard let made = unsafe made else { throw .setup(text) }
     return unsafe Connection(
-      handle: made, streams: streams, configuration: configuration, keepAlive: credentials,
-      remote: remote)
+      handle: made,
+      streams: streams,
+      configuration: configuration,
+      keepAlive: credentials,
+      remote: remote
+    )
   }
 
   // MARK: Input
 
   /// Takes a datagram that came from `source` with the ECN bits of its IP header.
   package func receive(
-    _ datagram: Span<UInt8>, from source: SocketAddress, ecn: UInt8 = 0, now: Instant
+    _ datagram: Span<UInt8>,
+    from source: SocketAddress,
+    ecn: UInt8 = 0,
+    now: Instant
   ) {
     switch phase {
     case .finished: return
@@ -210,7 +235,9 @@ package import Wire
     else { return }
     let due = streams.stop(id)
     if due > 0 { unsafe door_extend_connection(handle, UInt64(due)) }
-    if !state.isEnded { _ = unsafe door_stop_sending(handle, id, min(code, StreamTable.largestCode)) }
+    if !state.isEnded {
+      _ = unsafe door_stop_sending(handle, id, min(code, StreamTable.largestCode))
+    }
     flagForWriting()
   }
 
@@ -241,6 +268,14 @@ package import Wire
     phase == .established ? unsafe door_datagram_capacity(handle) : 0
   }
 
+  /// Streams of which anything is remembered, closed ones with unconsumed bytes included.
+  package var trackedStreamCount: Int {
+    streams.receiving.count + streams.sending.keys.count { streams.receiving[$0] == nil }
+  }
+
+  /// Bytes of memory that the transport holds, without TLS and without what is queued.
+  package var transportMemoryBytes: Int { unsafe Int(clamping: door_heap_bytes(handle)) }
+
   /// The smoothed round-trip time.
   package var roundTripTime: Interval {
     var statistics = door_statistics()
@@ -255,9 +290,21 @@ package import Wire
     guard phase == .handshaking || phase == .established else { return }
     let text = Array(reason.utf8.prefix(256))
     let time = tick(now)
-    unsafe end(.closedLocally(code: code, reason: reason), now: now) { handle, into, capacity, written in
+    unsafe end(.closedLocally(code: code, reason: reason), now: now) {
+      handle,
+      into,
+      capacity,
+      written in
       unsafe door_write_application_close(
-        handle, into, capacity, min(code, StreamTable.largestCode), text, text.count, time, written)
+        handle,
+        into,
+        capacity,
+        min(code, StreamTable.largestCode),
+        text,
+        text.count,
+        time,
+        written
+      )
     }
   }
 
@@ -328,7 +375,9 @@ package import Wire
     var close = unsafe door_close()
     unsafe door_peer_close(handle, &close)
     let reason = unsafe String(
-      decoding: UnsafeBufferPointer(start: close.reason, count: close.reason_count), as: UTF8.self)
+      decoding: UnsafeBufferPointer(start: close.reason, count: close.reason_count),
+      as: UTF8.self
+    )
     return unsafe close.kind == DOOR_CLOSE_APPLICATION
       ? .closedByPeer(code: close.code, reason: reason)
       : QUICError(transportCode: close.code, reason: reason, byPeer: true)
@@ -345,7 +394,8 @@ package import Wire
 
   /// Makes the packet that ends the connection and lingers for its repetition.
   private func end(
-    _ error: QUICError, now: Instant,
+    _ error: QUICError,
+    now: Instant,
     _ write: (OpaquePointer, UnsafeMutablePointer<UInt8>?, Int, UnsafeMutablePointer<door_written>)
       -> Int64
   ) {

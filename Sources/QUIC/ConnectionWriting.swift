@@ -58,13 +58,18 @@ extension Connection {
     guard result > 0 else { return .nothingToWrite }
     if written.remote_changed != 0 { destination = written.remote.value }
     batch.commit(
-      byteCount: Int(result), to: destination, congestionMark: written.congestion_mark)
+      byteCount: Int(result),
+      to: destination,
+      congestionMark: written.congestion_mark
+    )
     return .wrote(Int(result))
   }
 
   /// Offers one thing after the other until a packet is full or nothing is left to offer.
   private func fillPacket(
-    _ buffer: UnsafeMutableBufferPointer<UInt8>, time: UInt64, _ written: inout door_written,
+    _ buffer: UnsafeMutableBufferPointer<UInt8>,
+    time: UInt64,
+    _ written: inout door_written,
     _ connectionIsBlocked: inout Bool
   ) -> Int64 {
     let capacity = min(buffer.count, Int(DOOR_MAX_DATAGRAM_BYTES))
@@ -73,7 +78,14 @@ extension Connection {
       // ngtcp2 copies the frame into the packet before it returns.
       let result = unsafe datagram.slice.withUnsafeBufferPointer { bytes in
         unsafe door_write_datagram(
-          handle, into, capacity, bytes.baseAddress, bytes.count, time, &written)
+          handle,
+          into,
+          capacity,
+          bytes.baseAddress,
+          bytes.count,
+          time,
+          &written
+        )
       }
       if written.accepted == 0 || result == DOOR_STREAM_SHUT.rawValue {
         datagrams.removeFirst()
@@ -103,7 +115,10 @@ extension Connection {
   }
 
   private func offer(
-    _ stream: Int64, _ into: UnsafeMutablePointer<UInt8>?, _ capacity: Int, _ time: UInt64,
+    _ stream: Int64,
+    _ into: UnsafeMutablePointer<UInt8>?,
+    _ capacity: Int,
+    _ time: UInt64,
     _ written: inout door_written
   ) -> Int64 {
     guard var queue = streams.sending[stream] else { return Int64(DOOR_STREAM_SHUT.rawValue) }
@@ -112,13 +127,24 @@ extension Connection {
     let result = unsafe queue.withNextSlices { slices, count, isFinal in
       offersFinal = isFinal
       return unsafe door_write_stream(
-        handle, into, capacity, stream, slices, count, isFinal ? 1 : 0, time, &written)
+        handle,
+        into,
+        capacity,
+        stream,
+        slices,
+        count,
+        isFinal ? 1 : 0,
+        time,
+        &written
+      )
     }
     if written.accepted >= 0 {
       // Closing a stream while writing can have changed the table; the queue may be gone.
       streams.sending[stream] = nil
       queue.accept(
-        min(Int(clamping: written.accepted), unsent), tookFinal: offersFinal)
+        min(Int(clamping: written.accepted), unsent),
+        tookFinal: offersFinal
+      )
       streams.sending[stream] = queue
       if !queue.hasWork { leaveLine(stream) } else { rotate(stream, written.accepted) }
     }

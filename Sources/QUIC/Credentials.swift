@@ -53,7 +53,8 @@ package enum TrustPolicy: Hashable, Sendable {
 
   /// Loads PEM files; throws `.credentials`.
   package convenience init(
-    certificateFile: String, keyFile: String
+    certificateFile: String,
+    keyFile: String
   ) throws(QUICError) {
     let (made, text) = unsafe withExplanation { explanation in
       unsafe door_server_credentials(certificateFile, keyFile, explanation)
@@ -67,7 +68,12 @@ package enum TrustPolicy: Hashable, Sendable {
     let key = Array(certificate.keyPEM.utf8CString)
     let (made, text) = unsafe withExplanation { explanation in
       unsafe door_server_credentials_memory(
-        chain, chain.count - 1, key, key.count - 1, explanation)
+        chain,
+        chain.count - 1,
+        key,
+        key.count - 1,
+        explanation
+      )
     }
     unsafe try self.init(made, text)
   }
@@ -96,13 +102,15 @@ package struct SelfSignedCertificate: Sendable {
   ///
   /// Browsers accept a pinned certificate only when it is valid for at most 14 days.
   package init(
-    names: [String], notBefore: UTCTime, lifetime: Interval = .milliseconds(13 * 86_400_000)
+    names: [String],
+    notBefore: UTCTime,
+    lifetime: Interval = .milliseconds(13 * 86_400_000)
   ) throws(QUICError) {
     let start = notBefore.microseconds / 1_000_000
     let end = start + lifetime.nanoseconds / 1_000_000_000
     var copies: [UnsafePointer<CChar>?] = unsafe []
     var owned: [UnsafeMutablePointer<CChar>] = unsafe []
-    defer { for unsafe copy in unsafe owned { unsafe copy.deallocate() } }
+    defer { while let copy = unsafe owned.popLast() { unsafe copy.deallocate() } }
     for name in names {
       let bytes = Array(name.utf8CString)
       let copy = UnsafeMutablePointer<CChar>.allocate(capacity: bytes.count)
@@ -114,7 +122,14 @@ package struct SelfSignedCertificate: Sendable {
     var key: UnsafeMutablePointer<CChar>?
     let (result, text) = unsafe withExplanation { explanation in
       unsafe door_generate_certificate(
-        copies, copies.count, start, end, &certificate, &key, explanation)
+        copies,
+        copies.count,
+        start,
+        end,
+        &certificate,
+        &key,
+        explanation
+      )
     }
     defer {
       unsafe door_text_free(certificate)

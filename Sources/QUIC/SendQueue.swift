@@ -68,7 +68,8 @@ struct SendQueue {
     {
       let count = chunks[chunk].bytes.count - offset
       unsafe slices.append(
-        unsafe door_slice(bytes: chunks[chunk].address + offset, count: count))
+        unsafe door_slice(bytes: chunks[chunk].address + offset, count: count)
+      )
       total += count
       chunk += 1
       offset = 0

@@ -43,8 +43,11 @@ package final class ServerEndpoint {
 
   /// Prepares an endpoint that listens at `local`; throws `.setup`.
   package init(
-    configuration: QUICConfiguration, limits: Limits = Limits(), credentials: ServerCredentials,
-    alpn: [String], local: SocketAddress
+    configuration: QUICConfiguration,
+    limits: Limits = Limits(),
+    credentials: ServerCredentials,
+    alpn: [String],
+    local: SocketAddress
   ) throws(QUICError) {
     self.configuration = configuration
     self.limits = limits
@@ -67,7 +70,10 @@ package final class ServerEndpoint {
 
   /// Takes a datagram from the socket, of any content.
   package func receive(
-    _ datagram: Span<UInt8>, from source: SocketAddress, ecn: UInt8 = 0, now: Instant
+    _ datagram: Span<UInt8>,
+    from source: SocketAddress,
+    ecn: UInt8 = 0,
+    now: Instant
   ) {
     guard source.isIPv6 == local.isIPv6 else { return }
     var header = unsafe door_header()
@@ -97,15 +103,24 @@ package final class ServerEndpoint {
   }
 
   private func open(
-    _ header: inout door_header, _ datagram: Span<UInt8>, _ destination: Bytes,
-    _ source: SocketAddress, _ ecn: UInt8, _ now: Instant
+    _ header: inout door_header,
+    _ datagram: Span<UInt8>,
+    _ destination: Bytes,
+    _ source: SocketAddress,
+    _ ecn: UInt8,
+    _ now: Instant
   ) {
     let time = max(1, UInt64(clamping: now.nanoseconds))
     var remote = door_address(source)
     var original = door_connection_id()
     let token = unsafe door_check_token(
-      &header, &remote, secret, UInt64(clamping: limits.retryTokenLifetime.nanoseconds), time,
-      &original)
+      &header,
+      &remote,
+      secret,
+      UInt64(clamping: limits.retryTokenLifetime.nanoseconds),
+      time,
+      &original
+    )
     switch token {
     case DOOR_TOKEN_VALID: break
     case DOOR_TOKEN_INVALID:
@@ -131,15 +146,30 @@ package final class ServerEndpoint {
     let (made, _) = unsafe withExplanation { explanation in
       unsafe withUnsafePointer(to: &original) { original in
         unsafe door_accept(
-          &settings, credentials.handle, protocols, protocols.count, &header,
-          wasRetried ? original : nil, secret, &listening, &remote, &callbacks, context, time,
-          explanation)
+          &settings,
+          credentials.handle,
+          protocols,
+          protocols.count,
+          &header,
+          wasRetried ? original : nil,
+          secret,
+          &listening,
+          &remote,
+          &callbacks,
+          context,
+          time,
+          explanation
+        )
       }
     }
     guard let made = unsafe made else { return }
     let connection = unsafe Connection(
-      handle: made, streams: streams, configuration: configuration, keepAlive: credentials,
-      remote: source)
+      handle: made,
+      streams: streams,
+      configuration: configuration,
+      keepAlive: credentials,
+      remote: source
+    )
     let key = nextKey
     nextKey += 1
     connection.activity = (activity, key)
@@ -258,7 +288,8 @@ package final class ServerEndpoint {
 
   /// Queues a datagram that belongs to no connection.
   private func answer(
-    to destination: SocketAddress, _ write: (UnsafeMutablePointer<UInt8>?, Int) -> Int
+    to destination: SocketAddress,
+    _ write: (UnsafeMutablePointer<UInt8>?, Int) -> Int
   ) {
     guard answers.count < limits.maxQueuedAnswers else { return }
     var packet = [UInt8](repeating: 0, count: Int(DOOR_MAX_DATAGRAM_BYTES))

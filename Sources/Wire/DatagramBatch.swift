@@ -40,17 +40,22 @@ package struct DatagramBatch: Sendable {
   ///
   /// Traps when there are fewer than `byteCount` unused bytes.
   package mutating func commit(
-    byteCount count: Int, to destination: SocketAddress, congestionMark: UInt8 = 0
+    byteCount count: Int,
+    to destination: SocketAddress,
+    congestionMark: UInt8 = 0
   ) {
     precondition(count >= 0 && count <= freeByteCount, "the datagram is larger than the batch")
     segments.append(
-      Segment(byteCount: count, destination: destination, congestionMark: congestionMark))
+      Segment(byteCount: count, destination: destination, congestionMark: congestionMark)
+    )
     byteCount += count
   }
 
   /// Copies a datagram into the batch; false when there is no room for it.
   package mutating func append(
-    _ bytes: Bytes, to destination: SocketAddress, congestionMark: UInt8 = 0
+    _ bytes: Bytes,
+    to destination: SocketAddress,
+    congestionMark: UInt8 = 0
   ) -> Bool {
     guard bytes.count <= freeByteCount else { return false }
     for offset in 0..<bytes.count { storage[byteCount + offset] = bytes[offset] }

@@ -33,6 +33,8 @@ final class SimulatedLink {
   var isCut = false
   /// Returns credit for everything as it is reported.
   var consumesEverything = true
+  /// Whether events are collected in `clientEvents` and `serverEvents`.
+  var keepsEvents = true
   private(set) var datagramsToServer = 0
   private(set) var datagramsToClient = 0
   private(set) var largestDatagram = 0
@@ -43,7 +45,6 @@ final class SimulatedLink {
   private(set) var serverKey: ServerEndpoint.Key?
   var clientEvents: [QUICEvent] = []
   var serverEvents: [QUICEvent] = []
-  var onClientEvent: ((QUICEvent) -> Void)?
   var onServerEvent: ((QUICEvent) -> Void)?
 
   private let clientAddress: SocketAddress
@@ -54,8 +55,11 @@ final class SimulatedLink {
   private var batch = DatagramBatch()
 
   init(
-    client: Connection, server: ServerEndpoint, clientAddress: SocketAddress,
-    serverAddress: SocketAddress, seed: UInt64
+    client: Connection,
+    server: ServerEndpoint,
+    clientAddress: SocketAddress,
+    serverAddress: SocketAddress,
+    seed: UInt64
   ) {
     self.client = client
     self.server = server
@@ -138,8 +142,13 @@ final class SimulatedLink {
     order += 1
     flights.append(
       Flight(
-        arrival: now + delay + Interval(nanoseconds: extra), order: order, bytes: bytes,
-        source: toServer ? clientAddress : serverAddress, toServer: toServer))
+        arrival: now + delay + Interval(nanoseconds: extra),
+        order: order,
+        bytes: bytes,
+        source: toServer ? clientAddress : serverAddress,
+        toServer: toServer
+      )
+    )
   }
 
   private func drain() {
@@ -147,8 +156,7 @@ final class SimulatedLink {
       if consumesEverything, case .streamData(let stream, let bytes, _) = event {
         client.consumed(bytes.count, on: stream)
       }
-      clientEvents.append(event)
-      onClientEvent?(event)
+      if keepsEvents { clientEvents.append(event) }
     }
     while let (key, connection, event) = server.poll() {
       serverKey = key
@@ -156,7 +164,7 @@ final class SimulatedLink {
       if consumesEverything, case .streamData(let stream, let bytes, _) = event {
         connection.consumed(bytes.count, on: stream)
       }
-      serverEvents.append(event)
+      if keepsEvents { serverEvents.append(event) }
       onServerEvent?(event)
     }
   }

@@ -272,7 +272,7 @@ void door_get_statistics(const door_connection *connection, door_statistics *sta
 
 // ngtcp2's version as linked.
 const char *door_library_version(void);
-// Bytes of heap in use by this process, for tests of flat memory.
-size_t door_heap_bytes(void);
+// Bytes of heap that ngtcp2 holds for this connection, without TLS.
+size_t door_heap_bytes(const door_connection *connection);
 
 #endif
