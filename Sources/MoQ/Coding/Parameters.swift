@@ -32,6 +32,7 @@ package struct Parameters: Hashable, Sendable {
   enum Kind {
     static let deliveryTimeout: UInt64 = 0x02
     static let authorizationToken: UInt64 = 0x03
+    static let rendezvousTimeout: UInt64 = 0x04
     static let expires: UInt64 = 0x08
     static let largestObject: UInt64 = 0x09
     static let forward: UInt64 = 0x10
