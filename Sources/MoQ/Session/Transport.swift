@@ -1,0 +1,43 @@
+package import Wire
+
+/// The streams and datagrams under a session: raw QUIC, WebTransport, or memory in tests.
+///
+/// Stream ids are QUIC's: the lowest bit says who opened a stream (0 the client), the next one
+/// whether it is unidirectional. Nothing here calls back into the session.
+package protocol Transport: AnyObject {
+  /// Opens a stream; nil while the peer allows none, `TransportEvent.streamCredit` says when to
+  /// try again.
+  func openStream(bidirectional: Bool) -> UInt64?
+  /// Queues bytes on a stream, and its end when `isFinal`.
+  func send(_ bytes: Bytes, on stream: UInt64, isFinal: Bool)
+  /// Ends our half of a stream abruptly; what is queued is lost.
+  func reset(_ stream: UInt64, code: UInt64)
+  /// Asks the peer to end its half of a stream.
+  func stopSending(_ stream: UInt64, code: UInt64)
+  /// Sends a datagram; false when it cannot go now or ever.
+  func sendDatagram(_ bytes: Bytes) -> Bool
+  /// Returns flow-control credit for bytes that the session has taken or dropped.
+  func consumed(_ count: Int, on stream: UInt64)
+  /// Ends the session.
+  func close(code: UInt64, reason: String)
+  /// The bytes queued on a stream that the peer has not acknowledged.
+  func pendingBytes(on stream: UInt64) -> Int
+}
+
+/// What a transport reports to its session.
+package enum TransportEvent: Sendable {
+  /// The next bytes of a stream, and its end when `isFinal`.
+  case streamData(UInt64, Bytes, isFinal: Bool)
+  /// The peer ended its half of a stream abruptly.
+  case streamReset(UInt64, code: UInt64)
+  /// The peer does not want our half of a stream.
+  case stopSending(UInt64, code: UInt64)
+  case datagram(Bytes)
+  /// The peer allows more streams.
+  case streamCredit
+}
+
+/// Which side of the connection a session is on.
+package enum SessionRole: Sendable {
+  case client, server
+}

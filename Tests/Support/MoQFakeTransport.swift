@@ -1,0 +1,102 @@
+package import MoQ
+package import Wire
+
+/// A transport in memory: records what a session does, and hands it to a peer when there is one.
+package final class MoQFakeTransport: Transport {
+  package let role: SessionRole
+  /// Who receives what is sent here; nil for a scripted peer.
+  package weak var peer: MoQFakeTransport?
+  /// What waits to be handled by the session on this side, in order.
+  package var inbox: [TransportEvent] = []
+  /// How many more streams may be opened.
+  package var bidirectionalCredit = 1000
+  package var unidirectionalCredit = 100_000
+  /// The bytes that `pendingBytes` reports for each stream; a slow network is played with them.
+  package var pending: [UInt64: Int] = [:]
+  /// Cuts what is sent into pieces of this many bytes.
+  package var pieceBytes: Int?
+
+  package private(set) var sent: [UInt64: Bytes] = [:]
+  package private(set) var opened: [UInt64] = []
+  package private(set) var finished: Set<UInt64> = []
+  package private(set) var resets: [UInt64: UInt64] = [:]
+  package private(set) var stopped: [UInt64: UInt64] = [:]
+  package private(set) var datagrams: [Bytes] = []
+  package private(set) var consumedBytes: [UInt64: Int] = [:]
+  package private(set) var closed: (code: UInt64, reason: String)?
+  private var counts: [Bool: UInt64] = [:]
+
+  package init(role: SessionRole) { self.role = role }
+
+  /// Two transports that deliver to each other.
+  package static func pair() -> (client: MoQFakeTransport, server: MoQFakeTransport) {
+    let client = MoQFakeTransport(role: .client)
+    let server = MoQFakeTransport(role: .server)
+    client.peer = server
+    server.peer = client
+    return (client, server)
+  }
+
+  package func openStream(bidirectional: Bool) -> UInt64? {
+    if bidirectional {
+      guard bidirectionalCredit > 0 else { return nil }
+      bidirectionalCredit -= 1
+    } else {
+      guard unidirectionalCredit > 0 else { return nil }
+      unidirectionalCredit -= 1
+    }
+    let number = counts[bidirectional, default: 0]
+    counts[bidirectional] = number + 1
+    let stream = number << 2 | (bidirectional ? 0 : 2) | (role == .client ? 0 : 1)
+    opened.append(stream)
+    return stream
+  }
+
+  package func send(_ bytes: Bytes, on stream: UInt64, isFinal: Bool) {
+    var writer = ByteWriter()
+    writer.write(sent[stream] ?? Bytes())
+    writer.write(bytes)
+    sent[stream] = writer.bytes
+    if isFinal { finished.insert(stream) }
+    var rest = bytes
+    if let pieceBytes {
+      while rest.count > pieceBytes {
+        peer?.inbox.append(.streamData(stream, rest.prefix(pieceBytes), isFinal: false))
+        rest = rest.suffix(from: pieceBytes)
+      }
+    }
+    peer?.inbox.append(.streamData(stream, rest, isFinal: isFinal))
+  }
+
+  package func reset(_ stream: UInt64, code: UInt64) {
+    guard !finished.contains(stream), resets[stream] == nil else { return }
+    resets[stream] = code
+    peer?.inbox.append(.streamReset(stream, code: code))
+  }
+
+  package func stopSending(_ stream: UInt64, code: UInt64) {
+    guard stopped[stream] == nil else { return }
+    stopped[stream] = code
+    peer?.inbox.append(.stopSending(stream, code: code))
+  }
+
+  package func sendDatagram(_ bytes: Bytes) -> Bool {
+    datagrams.append(bytes)
+    peer?.inbox.append(.datagram(bytes))
+    return true
+  }
+
+  package func consumed(_ count: Int, on stream: UInt64) {
+    consumedBytes[stream, default: 0] += count
+  }
+
+  package func close(code: UInt64, reason: String) {
+    closed = (code, reason)
+    peer?.inbox = []
+  }
+
+  package func pendingBytes(on stream: UInt64) -> Int { pending[stream] ?? 0 }
+
+  /// Takes the oldest waiting event.
+  package func takeEvent() -> TransportEvent? { inbox.isEmpty ? nil : inbox.removeFirst() }
+}
