@@ -68,7 +68,7 @@ let package = Package(
     .executableTarget(
       name: "moq-egress",
       dependencies: [
-        "Egress", "Wire",
+        "Egress", "LinuxIO", "Wire",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ],

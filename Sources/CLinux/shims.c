@@ -2,6 +2,7 @@
 #include "CLinux.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,6 +40,12 @@ int clinux_socket(int family, int is_stream) {
 }
 
 int clinux_eventfd(void) { return eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC); }
+
+void clinux_wait_readable(int descriptor) {
+  struct pollfd item = {.fd = descriptor, .events = POLLIN};
+  while (poll(&item, 1, -1) < 0 && errno == EINTR) {
+  }
+}
 
 int clinux_epoll_create(void) { return epoll_create1(EPOLL_CLOEXEC); }
 
@@ -91,3 +98,5 @@ int64_t clinux_raise_descriptor_limit(void) {
   getrlimit(RLIMIT_NOFILE, &limit);
   return (int64_t)limit.rlim_cur;
 }
+
+int64_t clinux_cores(void) { return sysconf(_SC_NPROCESSORS_ONLN); }

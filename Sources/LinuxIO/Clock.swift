@@ -18,6 +18,9 @@ package enum ProcessUsage {
   /// User plus system time in microseconds.
   package static var cpuMicroseconds: Int { Int(clinux_cpu_microseconds()) }
 
+  /// Processors that are online.
+  package static var cores: Int { Int(clinux_cores()) }
+
   /// Raises the soft limit of open descriptors to the hard limit and returns it.
   package static func raiseDescriptorLimit() -> Int { Int(clinux_raise_descriptor_limit()) }
 }

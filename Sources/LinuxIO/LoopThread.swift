@@ -1,5 +1,6 @@
 internal import CLinux
 internal import Glibc
+internal import Synchronization
 
 /// A named thread that runs a loop to its end.
 ///
@@ -36,6 +37,52 @@ package final class LoopThread: Sendable {
       throw SystemError(operation: "pthread_create \(name)", code: result)
     }
     self.thread = thread
+  }
+
+  /// Starts a thread that first makes something and then runs it, and waits until that is made.
+  ///
+  /// What is made stays on the thread, so it need not be Sendable. Throws what `make` threw; the thread
+  /// is over then.
+  package convenience init(
+    name: String, making make: @escaping @Sendable () throws -> () -> Void
+  ) throws {
+    let outcome = try Outcome()
+    let body: @Sendable () -> Void = {
+      do {
+        let run = try make()
+        outcome.report(nil)
+        run()
+      } catch {
+        outcome.report(error)
+      }
+    }
+    try self.init(name: name, body)
+    guard let error = outcome.wait() else { return }
+    join()
+    throw error
+  }
+
+  /// What came of making something on another thread.
+  private final class Outcome: Sendable {
+    private let error = Mutex<(any Error)?>(nil)
+    private let event: FileDescriptor
+
+    init() throws(SystemError) {
+      let descriptor = clinux_eventfd()
+      guard descriptor >= 0 else { throw SystemError("eventfd") }
+      event = FileDescriptor(owning: descriptor)
+    }
+
+    func report(_ error: (any Error)?) {
+      self.error.withLock { $0 = error }
+      var one: UInt64 = 1
+      _ = unsafe write(event.rawValue, &one, 8)
+    }
+
+    func wait() -> (any Error)? {
+      clinux_wait_readable(event.rawValue)
+      return error.withLock { $0 }
+    }
   }
 
   /// Waits for the body to return; call once.

@@ -24,6 +24,14 @@ package final class Signals {
 
   package var descriptor: CInt { event.rawValue }
 
+  /// Blocks until a signal arrives.
+  package func wait() -> Signal {
+    while true {
+      clinux_wait_readable(event.rawValue)
+      if let signal = next() { return signal }
+    }
+  }
+
   /// The next signal that arrived, nil when none waits.
   package func next() -> Signal? {
     while true {

@@ -99,6 +99,20 @@ package final class Presentation {
     }
   }
 
+  /// Adds a track that the catalog names only now, and returns its index; its playlist starts at the
+  /// first boundary that it sees.
+  package func addTrack(_ description: TrackDescription) -> Int {
+    var track = PackagedTrack(description, policy: policy)
+    track.generation = tracks.map(\.generation).max() ?? 0
+    if constants != nil {
+      track.startWriting(partTarget: partTarget)
+      // The others need not wait until it delivers.
+      track.isStalled = true
+    }
+    tracks.append(track)
+    return tracks.count - 1
+  }
+
   /// Replaces the header of a track, from its next independent chunk on.
   package func replaceHeader(of track: Int, with description: TrackDescription) {
     guard tracks[track].description.initSegment != description.initSegment else { return }

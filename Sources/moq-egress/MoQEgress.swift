@@ -4,5 +4,6 @@ import ArgumentParser
 struct MoQEgress: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "moq-egress",
-    abstract: "Serves Media-over-QUIC broadcasts as LL-HLS and DASH: the origin behind your CDN.")
+    abstract: "Serves Media-over-QUIC broadcasts as LL-HLS and DASH: the origin behind your CDN.",
+    subcommands: [Serve.self, CheckConfig.self])
 }

@@ -18,6 +18,8 @@ int clinux_accept(int listener, struct sockaddr *address, socklen_t *length);
 /* socket with SOCK_NONBLOCK | SOCK_CLOEXEC; `type` is SOCK_STREAM or SOCK_DGRAM. */
 int clinux_socket(int family, int is_stream);
 int clinux_eventfd(void);
+/* Blocks until a descriptor can be read. */
+void clinux_wait_readable(int descriptor);
 int clinux_epoll_create(void);
 /* Blocks the signals in this thread and those it starts, and returns a descriptor that reads them. */
 int clinux_signalfd(const int *signals, int count);
@@ -32,3 +34,5 @@ int64_t clinux_resident_bytes(void);
 int64_t clinux_cpu_microseconds(void);
 /* Raises the soft limit of open descriptors to the hard one and returns it. */
 int64_t clinux_raise_descriptor_limit(void);
+/* Processors that are online. */
+int64_t clinux_cores(void);

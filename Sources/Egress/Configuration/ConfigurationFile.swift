@@ -50,6 +50,12 @@ package enum ConfigurationFile {
     }
   }
 
+  /// Checks what no single key can: that the upstream's URL and namespace make sense.
+  package static func validate(_ configuration: Configuration) throws(ConfigurationError) {
+    _ = try UpstreamURL(configuration.upstream.url)
+    _ = try IngestLoop.namespace(configuration)
+  }
+
   /// The configuration as a commented file that reads back to itself.
   package static func render(_ configuration: Configuration) -> String {
     var text = "# moq-egress: every key with its value. Flags win over MOQ_EGRESS_… variables, those over this file.\n"

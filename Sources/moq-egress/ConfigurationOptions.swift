@@ -1,0 +1,83 @@
+import ArgumentParser
+import Egress
+import Foundation
+import LinuxIO
+import Logging
+
+/// The flags that set configuration keys, and the layers below them.
+struct ConfigurationOptions: ParsableArguments {
+  @Option(help: "The relay or publisher: moqt://HOST:PORT/PATH.")
+  var upstream: String?
+  @Option(help: "The broadcast's track namespace; / separates its fields.")
+  var namespace: String?
+  @Option(help: "Separates the fields of the namespace instead of /.")
+  var namespaceSeparator: String?
+  @Option(help: "Where to serve: ADDRESS:PORT; port 0 lets the kernel pick.")
+  var listen: String?
+  @Option(help: "PEM file of authorities that vouch for the relay.")
+  var ca: String?
+  @Option(help: "SHA-256 of the relay's certificate, in hexadecimal.")
+  var fingerprint: String?
+  @Flag(help: "Accept any certificate of the relay. Only for trying things out.")
+  var insecure = false
+  @Option(help: "Offer this MoQT draft only: 14, 16 or 18.")
+  var draft: String?
+  @Option(help: "The catalog track; otherwise catalog, then catalog.json.")
+  var catalogTrack: String?
+  @Option(help: "Longest part in seconds.")
+  var partTarget: String?
+  @Option(help: "Shortest segment in seconds.")
+  var segmentTarget: String?
+  @Option(help: "Seconds of media that playlists list.")
+  var window: String?
+  @Option(help: "YAML file of all keys; check-config --defaults prints one.")
+  var config: String?
+  @Option(help: "error, warning, info, debug or trace.")
+  var logLevel: String?
+
+  private var flags: [(path: String, value: String)] {
+    let values: [(String, String?)] = [
+      ("upstream.url", upstream), ("upstream.namespace", namespace),
+      ("upstream.namespace-separator", namespaceSeparator), ("server.listen", listen),
+      ("upstream.ca-file", ca), ("upstream.fingerprint", fingerprint),
+      ("upstream.insecure", insecure ? "true" : nil), ("upstream.draft", draft),
+      ("upstream.catalog-track", catalogTrack), ("packaging.part-target", partTarget),
+      ("packaging.segment-target", segmentTarget), ("packaging.window", window),
+      ("log-level", logLevel),
+    ]
+    return values.compactMap { path, value in value.map { (path, $0) } }
+  }
+
+  /// The effective configuration: defaults, file, environment, flags; later ones win.
+  func configuration() throws -> Configuration {
+    var configuration = Configuration()
+    do {
+      if let config {
+        try ConfigurationFile.apply(try readText(config), name: config, to: &configuration)
+      }
+      try ConfigurationFile.apply(
+        environment: ProcessInfo.processInfo.environment, to: &configuration)
+      try ConfigurationFile.apply(flags: flags, to: &configuration)
+    } catch let error as ConfigurationError {
+      throw Failure(.configuration, error.description)
+    }
+    return configuration
+  }
+}
+
+/// Reads a text file that is small enough to be a configuration.
+func readText(_ path: String) throws -> String {
+  guard let data = FileManager.default.contents(atPath: path) else {
+    throw Failure(.noInput, "\(path) can't be read")
+  }
+  guard data.count <= ConfigurationFile.byteLimit, let text = String(data: data, encoding: .utf8)
+  else {
+    throw Failure(.configuration, "\(path) is not UTF-8 text of at most 1 MiB")
+  }
+  return text
+}
+
+/// The log of a command, on standard error.
+func makeLogger(_ configuration: Configuration) -> Logger {
+  Logger(label: "moq-egress") { _ in LineLog(level: configuration.logLevel) }
+}
