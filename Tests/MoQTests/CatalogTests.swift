@@ -4,11 +4,14 @@ import Wire
 
 @Suite struct CatalogTests {
   func independent(
-    _ text: String, limits: CatalogLimits = CatalogLimits()
+    _ text: String,
+    limits: CatalogLimits = CatalogLimits()
   ) throws -> (Catalog, [CatalogProblem]) {
     guard
       case .independent(let catalog, let problems) = try CatalogUpdate.decode(
-        Bytes(utf8: text), limits: limits)
+        Bytes(utf8: text),
+        limits: limits
+      )
     else { throw CatalogError.otherFormat("a delta") }
     return (catalog, problems)
   }
@@ -30,7 +33,8 @@ import Wire
        {"name":"audio","packaging":"loc","isLive":true,"role":"audio","codec":"opus",
         "bitrate":120568,"samplerate":48000,"channelConfig":"1"}],
        "initDataList":[{"id":"v0","type":"inline","data":"AWQADP8"}]}
-      """)
+      """
+    )
     #expect(problems == [])
     #expect(catalog.version == "draft-01")
     #expect(catalog.generatedAtMilliseconds == 1_795_408_720_349)
@@ -53,7 +57,8 @@ import Wire
       {"version":1,"deltaUpdate":false,"tracks":[{"name":"v","packaging":"cmaf",
        "initData":"AAAA","codec":"hvc1.1","framerate":"25","width":"1280","height":720.0,
        "altGroup":1},{"name":"a","packaging":"cmaf","codec":"mp4a.40.2","channelConfig":2}]}
-      """)
+      """
+    )
     #expect(problems == [])
     #expect(catalog.version == "1")
     let video = try #require(catalog.tracks.first)
@@ -74,7 +79,8 @@ import Wire
        "supportsDeltaUpdates":false,"commonTrackFields":{"namespace":"bbb","renderGroup":1},
        "tracks":[{"name":"1.m4s","initTrack":"0.mp4","selectionParams":
         {"codec":"avc1.64001f","width":1280,"height":720}}]}
-      """)
+      """
+    )
     #expect(problems == [])
     let track = try #require(catalog.tracks.first)
     #expect(track.packaging == .cmaf)
@@ -87,7 +93,8 @@ import Wire
 
   @Test func `snake case is understood`() throws {
     let (catalog, _) = try independent(
-      #"{"version":1,"tracks":[{"name":"v","packaging":"cmaf","render_group":2,"alt_group":3}]}"#)
+      #"{"version":1,"tracks":[{"name":"v","packaging":"cmaf","render_group":2,"alt_group":3}]}"#
+    )
     #expect(catalog.tracks.first?.renderGroup == 2)
     #expect(catalog.tracks.first?.altGroup == 3)
   }
@@ -97,20 +104,34 @@ import Wire
       """
       {"version":"1","tracks":[7,{"packaging":"cmaf"},{"name":"x"},{"name":"%v%","packaging":"loc"},
        {"name":"good","packaging":"cmaf","width":"wide","initRef":"gone"}]}
-      """)
+      """
+    )
     #expect(catalog.tracks.map(\.name) == ["good"])
     #expect(
       problems == [
         CatalogProblem(track: "#0", field: "tracks", value: "7", isTrackSkipped: true),
         CatalogProblem(track: "#1", field: "name", value: "missing", isTrackSkipped: true),
         CatalogProblem(
-          track: "\"x\"", field: "packaging", value: "missing", isTrackSkipped: true),
+          track: "\"x\"",
+          field: "packaging",
+          value: "missing",
+          isTrackSkipped: true
+        ),
         CatalogProblem(track: "\"%v%\"", field: "name", value: "\"%v%\"", isTrackSkipped: true),
         CatalogProblem(
-          track: "\"good\"", field: "width", value: "\"wide\"", isTrackSkipped: false),
+          track: "\"good\"",
+          field: "width",
+          value: "\"wide\"",
+          isTrackSkipped: false
+        ),
         CatalogProblem(
-          track: "\"good\"", field: "initRef", value: "\"gone\"", isTrackSkipped: false),
-      ])
+          track: "\"good\"",
+          field: "initRef",
+          value: "\"gone\"",
+          isTrackSkipped: false
+        ),
+      ]
+    )
   }
 
   @Test(arguments: [
@@ -156,7 +177,8 @@ import Wire
       {"version":"draft-01","tracks":[{"name":"v1","packaging":"cmaf","codec":"avc1","bitrate":1,
        "initRef":"i"},{"name":"v4","packaging":"cmaf"}],
        "initDataList":[{"id":"i","type":"inline","data":"AAAA"}]}
-      """)
+      """
+    )
     let (next, problems) = try applying(
       """
       {"generatedAt":5,"deltaUpdate":[
@@ -164,7 +186,9 @@ import Wire
        {"op":"remove","tracks":[{"name":"v4"}]},
        {"op":"clone","tracks":[{"parentName":"v1","name":"v3","bitrate":3}]},
        {"op":"update","tracks":[{"name":"v1","bitrate":9}]}]}
-      """, to: base)
+      """,
+      to: base
+    )
     #expect(problems == [])
     #expect(next.tracks.map(\.name) == ["v1", "v2", "v3"])
     #expect(next.tracks.map(\.bitrate) == [9, nil, 3])
@@ -175,12 +199,15 @@ import Wire
 
   @Test func `updates of draft-00 add, clone and then remove`() throws {
     let (base, _) = try independent(
-      #"{"version":1,"tracks":[{"name":"a","packaging":"loc","bitrate":1}]}"#)
+      #"{"version":1,"tracks":[{"name":"a","packaging":"loc","bitrate":1}]}"#
+    )
     let (next, _) = try applying(
       """
       {"deltaUpdate":true,"removeTracks":[{"name":"a"}],"cloneTracks":[{"parentName":"a",
        "name":"b"}],"addTracks":[{"name":"c","packaging":"loc"}]}
-      """, to: base)
+      """,
+      to: base
+    )
     #expect(next.tracks.map(\.name) == ["c", "b"])
     #expect(next.tracks.last?.bitrate == 1)
   }
@@ -189,11 +216,15 @@ import Wire
     let (base, _) = try independent(#"{"tracks":[{"name":"a","packaging":"loc"}]}"#)
     #expect(throws: CatalogError.unknownTrack(operation: "clone", name: "x")) {
       try applying(
-        #"{"deltaUpdate":[{"op":"clone","tracks":[{"parentName":"x","name":"b"}]}]}"#, to: base)
+        #"{"deltaUpdate":[{"op":"clone","tracks":[{"parentName":"x","name":"b"}]}]}"#,
+        to: base
+      )
     }
     #expect(throws: CatalogError.duplicateTrack(name: "a")) {
       try applying(
-        #"{"deltaUpdate":[{"op":"add","tracks":[{"name":"a","packaging":"loc"}]}]}"#, to: base)
+        #"{"deltaUpdate":[{"op":"add","tracks":[{"name":"a","packaging":"loc"}]}]}"#,
+        to: base
+      )
     }
     #expect(throws: CatalogError.field("op", value: "\"swap\"")) {
       try applying(#"{"deltaUpdate":[{"op":"swap","tracks":[{"name":"a"}]}]}"#, to: base)
@@ -213,7 +244,8 @@ import Wire
        {"name":"b","packaging":"loc","initRef":"o"}],"initDataList":[
        {"id":"t","type":"track-property","data":"0x79"},
        {"id":"o","type":"object-property","data":"79"}]}
-      """)
+      """
+    )
     #expect(catalog.tracks.map(\.initialization) == [.trackProperty(0x79), .objectProperty(0x79)])
   }
 
@@ -229,7 +261,8 @@ import Wire
       track.fullTrackNames(in: own).map(\.namespace) == [
         TrackNamespace([Bytes(utf8: "a/b")]),
         TrackNamespace([Bytes(utf8: "a"), Bytes(utf8: "b")]),
-      ])
+      ]
+    )
   }
 
   @Test func `what we write we read`() throws {

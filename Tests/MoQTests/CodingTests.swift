@@ -18,7 +18,8 @@ import Wire
       var parameters = Parameters()
       parameters.filter = filter
       let message = ControlMessage.subscribe(
-        Subscribe(requestID: 2, track: ScriptedPeer.track, parameters: parameters))
+        Subscribe(requestID: 2, track: ScriptedPeer.track, parameters: parameters)
+      )
       let decoded = try decodeControl([message.encode(for: draft)], draft).first
       guard case .subscribe(let subscribe)? = decoded else {
         Issue.record("no SUBSCRIBE")
@@ -34,7 +35,8 @@ import Wire
     var parameters = Parameters()
     parameters.filter = .start(Self.large)
     let message = ControlMessage.subscribe(
-      Subscribe(requestID: 2, track: ScriptedPeer.track, parameters: parameters))
+      Subscribe(requestID: 2, track: ScriptedPeer.track, parameters: parameters)
+    )
     #expect(message.encode(for: .draft20) != message.encode(for: .draft22))
   }
 
@@ -48,7 +50,8 @@ import Wire
         .requestOK(RequestOK(kind: .subscribeNamespace, requestID: 4)),
         .publishNamespaceDone(.namespace(namespace)),
         .publishNamespaceCancel(
-          PublishNamespaceCancel(reference: .namespace(namespace), code: 1, reason: "no")),
+          PublishNamespaceCancel(reference: .namespace(namespace), code: 1, reason: "no")
+        ),
         .unsubscribeNamespace(prefix: namespace),
       ]
       for kind in [
@@ -56,19 +59,22 @@ import Wire
         .trackStatus,
       ] {
         messages.append(
-          .requestError(RequestError(kind: kind, requestID: 6, code: 2, reason: "late")))
+          .requestError(RequestError(kind: kind, requestID: 6, code: 2, reason: "late"))
+        )
       }
       var parameters = Parameters()
       parameters.expiresMilliseconds = 0
       parameters.groupOrder = .descending
       parameters.largestObject = Self.large
       messages.append(
-        .trackStatusOK(SubscribeOK(requestID: 2, trackAlias: 0, parameters: parameters)))
+        .trackStatusOK(SubscribeOK(requestID: 2, trackAlias: 0, parameters: parameters))
+      )
     } else if draft == .draft16 {
       messages = [
         .publishNamespaceDone(.request(3)),
         .publishNamespaceCancel(
-          PublishNamespaceCancel(reference: .request(3), code: 1, reason: "no")),
+          PublishNamespaceCancel(reference: .request(3), code: 1, reason: "no")
+        ),
       ]
     } else {
       messages = [
@@ -83,7 +89,10 @@ import Wire
 
   @Test func `a LARGEST_OBJECT with a length is understood where the draft has none`() throws {
     let bytes = try #require(Bytes(hex: "040007070109026405"))
-    let messages = try decodeControl([bytes.prefix(2) == [4, 0] ? fixLength(bytes) : bytes], .draft18)
+    let messages = try decodeControl(
+      [bytes.prefix(2) == [4, 0] ? fixLength(bytes) : bytes],
+      .draft18
+    )
     guard case .subscribeOK(let ok)? = messages.first else {
       Issue.record("no SUBSCRIBE_OK")
       return
@@ -144,7 +153,10 @@ import Wire
     // Property 0x0b with two bytes in it, type 0x10 = 5.
     let header = SubgroupHeader(trackAlias: 1, group: 0, hasProperties: true)
     let objects = try decodeSubgroup(
-      header, [[0, 4, 0x0b, 2, 0x10, 5, 1, 0xaa]], .draft18)
+      header,
+      [[0, 4, 0x0b, 2, 0x10, 5, 1, 0xaa]],
+      .draft18
+    )
     #expect(objects.first?.properties.integer(0x10) == 5)
   }
 
@@ -174,14 +186,21 @@ import Wire
       items == [
         .object(Object(group: 5, id: 0, payload: [0xaa])),
         .object(Object(group: 3, id: 7, payload: [0xbb])),
-      ])
+      ]
+    )
   }
 
   @Test(arguments: Draft.allCases)
   func `datagrams with every feature survive`(_ draft: Draft) throws {
     let properties = try #require(Properties(type: 0x10, value: 7))
     var object = Object(
-      group: 300, id: 0, subgroup: nil, priority: 3, properties: properties, payload: [1, 2])
+      group: 300,
+      id: 0,
+      subgroup: nil,
+      priority: 3,
+      properties: properties,
+      payload: [1, 2]
+    )
     var datagram = ObjectDatagram(trackAlias: 900, object: object, endsGroup: true)
     #expect(try ObjectDatagram.decode(datagram.encode(for: draft), draft: draft) == datagram)
     object.payload = []
@@ -193,7 +212,9 @@ import Wire
 
   @Test func `names print as the drafts say`() {
     let name = FullTrackName(
-      TrackNamespace([Bytes(utf8: "example.com"), Bytes(utf8: "a_b")]), "v-1")
+      TrackNamespace([Bytes(utf8: "example.com"), Bytes(utf8: "a_b")]),
+      "v-1"
+    )
     #expect("\(name)" == "example.2ecom-a_b--v.2d1")
     #expect(TrackNamespace(text: "a//b") == nil)
     #expect(TrackNamespace(text: "")?.fields == [])

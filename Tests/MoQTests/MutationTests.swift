@@ -23,7 +23,9 @@ import Wire
       switch Int.random(in: 0..<4, using: &generator) {
       case 0 where !array.isEmpty:
         array[Int.random(in: 0..<array.count, using: &generator)] = .random(
-          in: 0...255, using: &generator)
+          in: 0...255,
+          using: &generator
+        )
       case 1 where !array.isEmpty:
         array[Int.random(in: 0..<array.count, using: &generator)] = 0xff
       case 2 where !array.isEmpty:
@@ -31,7 +33,8 @@ import Wire
       default:
         array.insert(
           .random(in: 0...255, using: &generator),
-          at: Int.random(in: 0...array.count, using: &generator))
+          at: Int.random(in: 0...array.count, using: &generator)
+        )
       }
     }
     return Bytes(array)
@@ -45,7 +48,11 @@ import Wire
     for _ in 0..<5000 {
       let vector = try #require(vectors.randomElement(using: &generator))
       let bytes = mutate(vector.bytes, &generator)
-      let draft = try #require(Draft.allCases.randomElement(using: &generator))
+      var draft = vector.draft
+      if Bool.random(using: &generator), let other = Draft.allCases.randomElement(using: &generator)
+      {
+        draft = other
+      }
       if let messages = try? decodeControl([bytes], draft) {
         // What can be read can be written, and read again.
         for message in messages {
@@ -61,14 +68,16 @@ import Wire
       _ = try? ObjectDatagram.decode(bytes, draft: draft)
       run(bytes, draft, &generator)
     }
-    #expect(decoded > 500)
+    #expect(decoded > 200)
   }
 
   /// Feeds a subscriber and a publisher that have something going on.
   func run(_ bytes: Bytes, _ draft: Draft, _ generator: inout Generator) {
     let peer = ScriptedPeer(draft)
     _ = peer.session.subscribe(
-      ScriptedPeer.track, options: SubscribeOptions(start: .currentGroup))
+      ScriptedPeer.track,
+      options: SubscribeOptions(start: .currentGroup)
+    )
     peer.accept(largest: Location(group: 0, object: 0))
     let streams = [peer.controlStream, 0, 4, peer.newUnidirectional(), peer.newBidirectional()]
     for _ in 0..<2 {
@@ -82,21 +91,33 @@ import Wire
     let store = BroadcastStore()
     let track = store.addTrack(
       FullTrackName(
-        TrackNamespace([Bytes(utf8: "live"), Bytes(utf8: "cam1")]), "video"))
+        TrackNamespace([Bytes(utf8: "live"), Bytes(utf8: "cam1")]),
+        "video"
+      )
+    )
     let transport = MoQFakeTransport(role: .server)
     let publisher = PublisherSession(
-      draft: draft, transport: transport, role: .server, store: store)
+      draft: draft,
+      transport: transport,
+      role: .server,
+      store: store
+    )
     publisher.start(now: peer.now)
     track.beginGroup(98, now: peer.now)
     track.append([1, 2, 3])
     let isStreams = draft >= .draft18
     let setup = Setup(
       sender: isStreams ? .either : .client,
-      versions: draft == .draft14 ? [draft.versionCode] : [])
+      versions: draft == .draft14 ? [draft.versionCode] : []
+    )
     publisher.handle(
       .streamData(
-        isStreams ? 2 : 0, ControlMessage.setup(setup).encode(for: draft), isFinal: false),
-      now: peer.now)
+        isStreams ? 2 : 0,
+        ControlMessage.setup(setup).encode(for: draft),
+        isFinal: false
+      ),
+      now: peer.now
+    )
     publisher.handle(.streamData(isStreams ? 4 : 0, bytes, isFinal: false), now: peer.now)
     track.beginGroup(200, now: peer.now)
     track.append([4])
@@ -109,11 +130,13 @@ import Wire
     var generator = Generator(state: 5)
     let text = Bytes(
       utf8: #"{"version":"1","tracks":[{"name":"v","packaging":"cmaf","framerate":1e9,"#
-        + #""template":[0,1,[0,0],[1,0],0,1],"buffers":{"min":1}}],"initDataList":[]}"#)
+        + #""template":[0,1,[0,0],[1,0],0,1],"buffers":{"min":1}}],"initDataList":[]}"#
+    )
     for _ in 0..<2000 {
       guard
         case .independent(let catalog, _)? = try? CatalogUpdate.decode(
-          mutate(text, &generator))
+          mutate(text, &generator)
+        )
       else { continue }
       _ = catalog.encode()
     }

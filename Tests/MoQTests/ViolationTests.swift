@@ -82,7 +82,10 @@ import Wire
     let stream = peer.isStreams ? peer.newBidirectional() : 0
     peer.send(
       .publishNamespace(
-        PublishNamespace(requestID: 2, namespace: ScriptedPeer.track.namespace)), on: stream)
+        PublishNamespace(requestID: 2, namespace: ScriptedPeer.track.namespace)
+      ),
+      on: stream
+    )
     #expect(peer.transport.closed?.code == 4)
   }
 
@@ -93,7 +96,10 @@ import Wire
     let peer = ScriptedPeer(draft, limits: limits)
     peer.send(
       .publishNamespace(
-        PublishNamespace(requestID: 1, namespace: ScriptedPeer.track.namespace)), on: 0)
+        PublishNamespace(requestID: 1, namespace: ScriptedPeer.track.namespace)
+      ),
+      on: 0
+    )
     #expect(peer.transport.closed?.code == 7)
   }
 
@@ -118,8 +124,12 @@ import Wire
       .setup(
         Setup(
           sender: draft >= .draft18 ? .either : .server,
-          versions: draft == .draft14 ? [draft.versionCode] : [], options: options)),
-      on: peer.controlStream)
+          versions: draft == .draft14 ? [draft.versionCode] : [],
+          options: options
+        )
+      ),
+      on: peer.controlStream
+    )
     #expect(peer.transport.closed?.code == 8)
   }
 
@@ -141,7 +151,9 @@ import Wire
   @Test func `a request stream that begins with a reply`() {
     let peer = ScriptedPeer(.draft18)
     peer.send(
-      .requestOK(RequestOK(kind: .other, requestID: nil)), on: peer.newBidirectional())
+      .requestOK(RequestOK(kind: .other, requestID: nil)),
+      on: peer.newBidirectional()
+    )
     #expect(peer.transport.closed?.code == 3)
   }
 
@@ -206,7 +218,8 @@ import Wire
       peer.events() == [
         "ready", "subscribed -", "object 1/0",
         "stream 10.0 refused(reason: \"object of 4 bytes, at most 3\")",
-      ])
+      ]
+    )
     #expect(peer.transport.closed == nil)
   }
 
@@ -223,8 +236,11 @@ import Wire
       // A payload of 2^20 bytes is claimed, five are sent.
       peer.handle(
         .streamData(
-          streams.last ?? 0, [0x10, 7, group, 128, 0, 0xd0, 0, 0, 1, 2, 3, 4, 5],
-          isFinal: false))
+          streams.last ?? 0,
+          [0x10, 7, group, 128, 0, 0xd0, 0, 0, 1, 2, 3, 4, 5],
+          isFinal: false
+        )
+      )
     }
     #expect(peer.events() == [])
     peer.handle(.streamData(streams[0], [6], isFinal: false))
@@ -250,12 +266,15 @@ import Wire
     limits.controlMessageBytes = 20
     let peer = ScriptedPeer(.draft18, limits: limits)
     peer.send(
-      .goAway(GoAway(uri: "moqt://b.examples", timeoutMilliseconds: 1)), on: peer.controlStream)
+      .goAway(GoAway(uri: "moqt://b.examples", timeoutMilliseconds: 1)),
+      on: peer.controlStream
+    )
     #expect(peer.transport.closed == nil)
     let strict = ScriptedPeer(.draft18, limits: limits)
     strict.send(
       .goAway(GoAway(uri: "moqt://b.examples/1", timeoutMilliseconds: 1)),
-      on: strict.controlStream)
+      on: strict.controlStream
+    )
     #expect(strict.transport.closed?.code == 3)
   }
 
@@ -267,8 +286,10 @@ import Wire
     for (index, stream) in streams.enumerated() {
       peer.send(
         .subscribeNamespace(
-          SubscribeNamespace(requestID: UInt64(index * 2 + 1), prefix: TrackNamespace([]))),
-        on: stream)
+          SubscribeNamespace(requestID: UInt64(index * 2 + 1), prefix: TrackNamespace([]))
+        ),
+        on: stream
+      )
     }
     #expect(peer.transport.stopped == [streams[2]: 9])
     #expect(peer.transport.closed == nil)
@@ -281,7 +302,9 @@ import Wire
     for id in [1, 3] as [UInt64] {
       let namespace = try #require(TrackNamespace(text: "n\(id)"))
       peer.send(
-        .publishNamespace(PublishNamespace(requestID: id, namespace: namespace)), on: 0)
+        .publishNamespace(PublishNamespace(requestID: id, namespace: namespace)),
+        on: 0
+      )
     }
     #expect(peer.events() == ["ready", "+n1"])
   }

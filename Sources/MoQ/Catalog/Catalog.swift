@@ -51,7 +51,8 @@ package struct CatalogDelta: Hashable, Sendable {
 extension CatalogUpdate {
   /// Reads one object of a catalog track.
   package static func decode(
-    _ bytes: Bytes, limits: CatalogLimits = CatalogLimits()
+    _ bytes: Bytes,
+    limits: CatalogLimits = CatalogLimits()
   ) throws(CatalogError) -> CatalogUpdate {
     guard bytes.count <= limits.bytes else {
       throw .tooLarge(bytes: bytes.count, limit: limits.bytes)
@@ -75,7 +76,8 @@ extension CatalogUpdate {
 
 extension Catalog {
   fileprivate mutating func read(
-    _ members: [String: JSONValue], limits: CatalogLimits
+    _ members: [String: JSONValue],
+    limits: CatalogLimits
   ) throws(CatalogError) -> [CatalogProblem] {
     var fields = CatalogFields(members, index: 0)
     version = fields.text("version")
@@ -101,7 +103,12 @@ extension Catalog {
       guard case .object(let track) = element else {
         problems.append(
           CatalogProblem(
-            track: "#\(index)", field: "tracks", value: element.summary, isTrackSkipped: true))
+            track: "#\(index)",
+            field: "tracks",
+            value: element.summary,
+            isTrackSkipped: true
+          )
+        )
         continue
       }
       if let track = read(track: track, index: index, &problems) { tracks.append(track) }
@@ -131,7 +138,9 @@ extension Catalog {
 
   /// Reads one track; nil, with the reason among the problems, when it cannot be used.
   func read(
-    track own: [String: JSONValue], index: Int, _ problems: inout [CatalogProblem]
+    track own: [String: JSONValue],
+    index: Int,
+    _ problems: inout [CatalogProblem]
   ) -> CatalogTrack? {
     var members = commonMembers.merging(own) { _, own in own }
     if case .object(let selection)? = members["selectionParams"] {

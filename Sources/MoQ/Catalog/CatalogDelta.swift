@@ -25,7 +25,9 @@ extension CatalogDelta {
   }
 
   private mutating func append(
-    _ operation: String, _ tracks: JSONValue?, _ limits: CatalogLimits
+    _ operation: String,
+    _ tracks: JSONValue?,
+    _ limits: CatalogLimits
   ) throws(CatalogError) {
     guard let elements = tracks?.elements else {
       throw .field("tracks of \(operation)", value: tracks?.summary ?? "missing")
@@ -68,7 +70,8 @@ extension Catalog {
   /// This catalog with changes applied; on an error nothing is changed and the catalog keeps until
   /// the next whole one.
   package func applying(
-    _ delta: CatalogDelta, limits: CatalogLimits = CatalogLimits()
+    _ delta: CatalogDelta,
+    limits: CatalogLimits = CatalogLimits()
   ) throws(CatalogError) -> (Catalog, [CatalogProblem]) {
     var result = self
     var problems: [CatalogProblem] = []
@@ -83,7 +86,8 @@ extension Catalog {
   }
 
   private mutating func apply(
-    _ operation: CatalogDelta.Operation, _ problems: inout [CatalogProblem]
+    _ operation: CatalogDelta.Operation,
+    _ problems: inout [CatalogProblem]
   ) throws(CatalogError) {
     switch operation {
     case .add(let members): try add(members, &problems)
@@ -109,7 +113,8 @@ extension Catalog {
   }
 
   private mutating func add(
-    _ members: [String: JSONValue], _ problems: inout [CatalogProblem]
+    _ members: [String: JSONValue],
+    _ problems: inout [CatalogProblem]
   ) throws(CatalogError) {
     guard let track = read(track: members, index: tracks.count, &problems) else { return }
     guard !tracks.contains(where: { $0.name == track.name && $0.namespace == track.namespace })

@@ -15,7 +15,8 @@ extension Catalog {
       lists.append(
         .object([
           "id": .string(id), "type": .string("inline"), "data": .string(encodeBase64(bytes)),
-        ]))
+        ])
+      )
     }
     var root: [String: JSONValue] = [
       "version": .string("draft-01"), "tracks": .array(tracks.map { $0.encoded(ids) }),

@@ -21,8 +21,12 @@ struct CatalogFields {
   mutating func report(_ field: String, _ value: JSONValue?, skipping: Bool = false) {
     problems.append(
       CatalogProblem(
-        track: track, field: field, value: value?.summary ?? "missing",
-        isTrackSkipped: skipping))
+        track: track,
+        field: field,
+        value: value?.summary ?? "missing",
+        isTrackSkipped: skipping
+      )
+    )
   }
 
   /// The value under a name, or under the same in snake case, as one implementation writes it.
@@ -108,7 +112,10 @@ struct CatalogFields {
     }
     var inner = CatalogFields(members, index: 0)
     return CatalogBuffers(
-      target: inner.integer("target"), min: inner.integer("min"), max: inner.integer("max"))
+      target: inner.integer("target"),
+      min: inner.integer("min"),
+      max: inner.integer("max")
+    )
   }
 
   mutating func template() -> CatalogTemplate? {
@@ -131,8 +138,13 @@ struct CatalogFields {
       return nil
     }
     return CatalogTemplate(
-      startMediaMilliseconds: startMedia, deltaMediaMilliseconds: deltaMedia, start: start,
-      delta: delta, startWallMilliseconds: startWall, deltaWallMilliseconds: deltaWall)
+      startMediaMilliseconds: startMedia,
+      deltaMediaMilliseconds: deltaMedia,
+      start: start,
+      delta: delta,
+      startWallMilliseconds: startWall,
+      deltaWallMilliseconds: deltaWall
+    )
   }
 
   mutating func accessibility() -> [CatalogAccessibility] {
