@@ -5,7 +5,9 @@ import Wire
 
 @Suite struct PublisherSessionTests {
   static let name = FullTrackName(
-    TrackNamespace([Bytes(utf8: "live"), Bytes(utf8: "cam1")]), "video")
+    TrackNamespace([Bytes(utf8: "live"), Bytes(utf8: "cam1")]),
+    "video"
+  )
 
   func payload(_ text: String) -> Bytes { Bytes(utf8: text) }
 
@@ -28,13 +30,15 @@ import Wire
     #expect(
       texts(pair) == [
         "object 10/0", "object 10/1", "stream 10.0 finished(endOfGroup: true)", "object 11/0",
-      ])
+      ]
+    )
     track.end()
     pair.run()
     #expect(
       texts(pair) == [
         "stream 11.0 finished(endOfGroup: true)", "ended trackEnded end of track",
-      ])
+      ]
+    )
   }
 
   @Test(arguments: Draft.allCases)
@@ -53,9 +57,15 @@ import Wire
     #expect(
       objects == [
         Object(
-          group: 1 << 40, id: 0, subgroup: 0, priority: 9, properties: properties,
-          payload: payload("payload of some length"))
-      ])
+          group: 1 << 40,
+          id: 0,
+          subgroup: 0,
+          priority: 9,
+          properties: properties,
+          payload: payload("payload of some length")
+        )
+      ]
+    )
   }
 
   @Test(arguments: Draft.allCases)
@@ -76,7 +86,8 @@ import Wire
     #expect(
       Set(events.dropFirst(2)) == [
         "object 4/0", "object 4/1", "fetch finished(objects: 2)", "object 4/2",
-      ])
+      ]
+    )
     #expect(events.count == 6)
   }
 
@@ -121,7 +132,8 @@ import Wire
     pair.run()
     #expect(pair.serverTransport.opened.count == opened)
     #expect(
-      pair.takePublisherEvents().contains { if case .unsubscribed = $0 { true } else { false } })
+      pair.takePublisherEvents().contains { if case .unsubscribed = $0 { true } else { false } }
+    )
   }
 
   @Test(arguments: Draft.allCases)
@@ -175,7 +187,10 @@ import Wire
     var limits = PublisherLimits()
     limits.pendingBytesPerStream = 1
     let pair = MoQSessionPair(
-      draft, store: BroadcastStore(limits: kept), publisherLimits: limits)
+      draft,
+      store: BroadcastStore(limits: kept),
+      publisherLimits: limits
+    )
     let track = pair.store.addTrack(Self.name)
     _ = pair.subscriber.subscribe(Self.name)
     pair.run()
@@ -219,7 +234,8 @@ import Wire
     #expect(
       pair.takePublisherEvents().contains {
         if case .namespaceAccepted = $0 { true } else { false }
-      })
+      }
+    )
     _ = pair.subscriber.subscribe(Self.name)
     pair.run()
     track.beginGroup(0, now: pair.now)
@@ -280,7 +296,8 @@ import Wire
     #expect(
       ends == [
         SubscriptionEnd(status: .goingAway, code: 4, reason: "restart", streamCount: 2)
-      ])
+      ]
+    )
   }
 
   @Test(arguments: [Draft.draft14, .draft16])

@@ -27,7 +27,9 @@ final class ScriptedPeer {
     if !isStreams { options.append(2, maximumRequestID) }
     let setup = Setup(
       sender: isStreams ? .either : .server,
-      versions: draft == .draft14 ? [draft.versionCode] : [], options: options)
+      versions: draft == .draft14 ? [draft.versionCode] : [],
+      options: options
+    )
     send(.setup(setup), on: controlStream)
   }
 
@@ -68,28 +70,46 @@ final class ScriptedPeer {
     reply(
       .subscribeOK(
         SubscribeOK(
-          requestID: id(UInt64(number * 2)), trackAlias: alias, parameters: parameters)),
-      toRequest: number)
+          requestID: id(UInt64(number * 2)),
+          trackAlias: alias,
+          parameters: parameters
+        )
+      ),
+      toRequest: number
+    )
   }
 
   func done(_ number: Int = 0, streams: UInt64, status: PublishDoneStatus = .trackEnded) {
     reply(
       .publishDone(
         PublishDone(
-          requestID: id(UInt64(number * 2)), status: status.code(in: draft),
-          streamCount: streams, reason: "eof")),
-      toRequest: number)
+          requestID: id(UInt64(number * 2)),
+          status: status.code(in: draft),
+          streamCount: streams,
+          reason: "eof"
+        )
+      ),
+      toRequest: number
+    )
   }
 
   /// Sends a whole subgroup stream.
   @discardableResult
   func subgroup(
-    alias: UInt64 = 7, group: UInt64, subgroup: UInt64 = 0, ids: ClosedRange<UInt64>,
-    endsGroup: Bool = false, isFinal: Bool = true
+    alias: UInt64 = 7,
+    group: UInt64,
+    subgroup: UInt64 = 0,
+    ids: ClosedRange<UInt64>,
+    endsGroup: Bool = false,
+    isFinal: Bool = true
   ) -> UInt64 {
     let stream = newUnidirectional()
     let header = SubgroupHeader(
-      trackAlias: alias, group: group, subgroup: .explicit(subgroup), endsGroup: endsGroup)
+      trackAlias: alias,
+      group: group,
+      subgroup: .explicit(subgroup),
+      endsGroup: endsGroup
+    )
     var encoder = SubgroupEncoder(header: header, draft: draft)
     handle(.streamData(stream, encoder.headerBytes, isFinal: false))
     for id in ids {

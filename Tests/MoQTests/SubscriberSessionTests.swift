@@ -16,7 +16,8 @@ import Wire
       peer.events() == [
         "object 5/1", "stream 5.1 finished(endOfGroup: false)", "object 5/0",
         "stream 5.0 finished(endOfGroup: true)",
-      ])
+      ]
+    )
     peer.done(streams: 2)
     #expect(peer.events() == ["ended trackEnded eof"])
     #expect(peer.transport.closed == nil)
@@ -26,14 +27,19 @@ import Wire
   func `a subscription asks for what its options say`(_ draft: Draft) throws {
     let peer = ScriptedPeer(draft)
     _ = peer.session.subscribe(
-      ScriptedPeer.track, options: SubscribeOptions(priority: 9, start: .largestObject))
+      ScriptedPeer.track,
+      options: SubscribeOptions(priority: 9, start: .largestObject)
+    )
     var parameters = Parameters()
     parameters.subscriberPriority = 9
     parameters.groupOrder = .ascending
     parameters.forward = true
     parameters.filter = .nextObject
     let subscribe = Subscribe(
-      requestID: 0, track: ScriptedPeer.track, parameters: parameters)
+      requestID: 0,
+      track: ScriptedPeer.track,
+      parameters: parameters
+    )
     #expect(try peer.sentMessages().contains(.subscribe(subscribe)))
   }
 
@@ -56,13 +62,16 @@ import Wire
     peer.subgroup(group: 5, ids: 0...0)
     peer.handle(
       .datagram(
-        ObjectDatagram(trackAlias: 7, object: peer.object(6, 0, nil)).encode(for: .draft18)))
+        ObjectDatagram(trackAlias: 7, object: peer.object(6, 0, nil)).encode(for: .draft18)
+      )
+    )
     peer.accept()
     #expect(
       peer.events() == [
         "ready", "subscribed -", "object 5/0", "stream 5.0 finished(endOfGroup: false)",
         "object 6/0",
-      ])
+      ]
+    )
   }
 
   @Test func `what nobody claims is dropped after its time`() {
@@ -101,9 +110,15 @@ import Wire
     peer.reply(
       .requestError(
         RequestError(
-          kind: draft == .draft14 ? .subscribe : .other, requestID: peer.id(0), code: code,
-          retryInterval: draft == .draft14 ? 0 : 1001, reason: "no such track")),
-      toRequest: 0)
+          kind: draft == .draft14 ? .subscribe : .other,
+          requestID: peer.id(0),
+          code: code,
+          retryInterval: draft == .draft14 ? 0 : 1001,
+          reason: "no such track"
+        )
+      ),
+      toRequest: 0
+    )
     var failures: [RequestFailure] = []
     while let event = peer.session.poll() {
       if case .subscriptionFailed(_, let failure) = event { failures.append(failure) }
@@ -111,9 +126,13 @@ import Wire
     #expect(
       failures == [
         RequestFailure(
-          meaning: .doesNotExist, code: code, reason: "no such track",
-          retryAfter: draft == .draft14 ? nil : .milliseconds(1000))
-      ])
+          meaning: .doesNotExist,
+          code: code,
+          reason: "no such track",
+          retryAfter: draft == .draft14 ? nil : .milliseconds(1000)
+        )
+      ]
+    )
   }
 
   @Test(arguments: Draft.allCases)
@@ -123,9 +142,14 @@ import Wire
     peer.reply(
       .requestError(
         RequestError(
-          kind: draft == .draft14 ? .subscribe : .other, requestID: peer.id(0), code: 404,
-          reason: "gone")),
-      toRequest: 0)
+          kind: draft == .draft14 ? .subscribe : .other,
+          requestID: peer.id(0),
+          code: 404,
+          reason: "gone"
+        )
+      ),
+      toRequest: 0
+    )
     #expect(peer.events() == ["ready", "failed unknown 404 gone"])
     #expect(peer.transport.closed == nil)
   }
@@ -136,7 +160,9 @@ import Wire
   ) throws {
     let peer = ScriptedPeer(draft)
     _ = peer.session.subscribe(
-      ScriptedPeer.track, options: SubscribeOptions(start: .currentGroup))
+      ScriptedPeer.track,
+      options: SubscribeOptions(start: .currentGroup)
+    )
     #expect(try !peer.sentMessages().contains { if case .fetch = $0 { true } else { false } })
     peer.accept(largest: Location(group: 5, object: 1))
     let fetches = try peer.sentMessages().compactMap { message -> Fetch? in
@@ -149,20 +175,24 @@ import Wire
     let stream = peer.newUnidirectional()
     peer.handle(.streamData(stream, encoder.headerBytes, isFinal: false))
     peer.handle(
-      .streamData(stream, encoder.encode(.object(peer.object(5, 0))), isFinal: false))
+      .streamData(stream, encoder.encode(.object(peer.object(5, 0))), isFinal: false)
+    )
     peer.handle(.streamData(stream, encoder.encode(.object(peer.object(5, 1))), isFinal: true))
     #expect(
       peer.events() == [
         "ready", "subscribed 5/1", "object 5/1", "object 5/2", "object 5/0",
         "fetch finished(objects: 2)",
-      ])
+      ]
+    )
   }
 
   @Test(arguments: [Draft.draft20, .draft22])
   func `joining the current group is a fill from draft 20 on`(_ draft: Draft) throws {
     let peer = ScriptedPeer(draft)
     _ = peer.session.subscribe(
-      ScriptedPeer.track, options: SubscribeOptions(start: .currentGroup))
+      ScriptedPeer.track,
+      options: SubscribeOptions(start: .currentGroup)
+    )
     let subscribes = try peer.sentMessages().compactMap { message -> Subscribe? in
       if case .subscribe(let subscribe) = message { subscribe } else { nil }
     }
@@ -172,11 +202,13 @@ import Wire
     let stream = peer.newUnidirectional()
     peer.handle(.streamData(stream, encoder.headerBytes, isFinal: false))
     peer.handle(
-      .streamData(stream, encoder.encode(.object(peer.object(5, 0))), isFinal: true))
+      .streamData(stream, encoder.encode(.object(peer.object(5, 0))), isFinal: true)
+    )
     #expect(peer.events() == ["ready"])
     peer.accept(largest: Location(group: 5, object: 0))
     #expect(
-      peer.events() == ["subscribed 5/0", "object 5/0", "fetch finished(objects: 1)"])
+      peer.events() == ["subscribed 5/0", "object 5/0", "fetch finished(objects: 1)"]
+    )
     peer.done(streams: 1)
     #expect(peer.events() == ["ended trackEnded eof"])
   }
@@ -185,22 +217,32 @@ import Wire
   func `a refused or empty join leaves the subscription live`(_ draft: Draft) {
     let refused = ScriptedPeer(draft)
     _ = refused.session.subscribe(
-      ScriptedPeer.track, options: SubscribeOptions(start: .currentGroup))
+      ScriptedPeer.track,
+      options: SubscribeOptions(start: .currentGroup)
+    )
     refused.accept(largest: Location(group: 5, object: 1))
     refused.reply(
       .requestError(
         RequestError(
-          kind: draft == .draft14 ? .fetch : .other, requestID: refused.id(2), code: 3,
-          reason: "no")),
-      toRequest: 1)
+          kind: draft == .draft14 ? .fetch : .other,
+          requestID: refused.id(2),
+          code: 3,
+          reason: "no"
+        )
+      ),
+      toRequest: 1
+    )
     refused.subgroup(group: 5, ids: 2...2, isFinal: false)
     #expect(
       refused.events() == [
         "ready", "subscribed 5/1", "fetch failed notSupported", "object 5/2",
-      ])
+      ]
+    )
     let empty = ScriptedPeer(draft)
     _ = empty.session.subscribe(
-      ScriptedPeer.track, options: SubscribeOptions(start: .currentGroup))
+      ScriptedPeer.track,
+      options: SubscribeOptions(start: .currentGroup)
+    )
     empty.accept(largest: Location(group: 5, object: 1))
     let encoder = FetchEncoder(requestID: 2, draft: draft)
     empty.handle(.streamData(empty.newUnidirectional(), encoder.headerBytes, isFinal: true))
@@ -211,7 +253,9 @@ import Wire
   @Test func `a join whose stream never comes is given up`() {
     let peer = ScriptedPeer(.draft18)
     _ = peer.session.subscribe(
-      ScriptedPeer.track, options: SubscribeOptions(start: .currentGroup))
+      ScriptedPeer.track,
+      options: SubscribeOptions(start: .currentGroup)
+    )
     peer.accept(largest: Location(group: 5, object: 1))
     peer.now = peer.now + Interval.milliseconds(5000)
     #expect(peer.session.deadline == peer.now)
@@ -253,7 +297,8 @@ import Wire
     #expect(
       peer.events() == [
         "ready", "subscribed -", "object 0/0", "object 0/1", "stream 0.0 reset(code: 2)",
-      ])
+      ]
+    )
   }
 
   @Test(arguments: Draft.allCases)
@@ -262,11 +307,15 @@ import Wire
     _ = peer.session.subscribe(ScriptedPeer.track)
     peer.accept()
     let datagram = ObjectDatagram(
-      trackAlias: 7, object: peer.object(3, 4, nil), endsGroup: true)
+      trackAlias: 7,
+      object: peer.object(3, 4, nil),
+      endsGroup: true
+    )
     peer.handle(.datagram(datagram.encode(for: draft)))
     peer.handle(.datagram(datagram.encode(for: draft)))
     #expect(
-      peer.events().filter { $0.hasPrefix("object") } == ["object 3/4"])
+      peer.events().filter { $0.hasPrefix("object") } == ["object 3/4"]
+    )
   }
 
   @Test(arguments: Draft.allCases)
@@ -323,16 +372,20 @@ import Wire
     let peer = ScriptedPeer(draft)
     peer.send(
       .goAway(
-        GoAway(uri: "moqt://b.example", timeoutMilliseconds: draft >= .draft18 ? 5000 : nil)),
-      on: peer.controlStream)
+        GoAway(uri: "moqt://b.example", timeoutMilliseconds: draft >= .draft18 ? 5000 : nil)
+      ),
+      on: peer.controlStream
+    )
     _ = peer.session.subscribe(ScriptedPeer.track)
     #expect(
       peer.events() == [
         "ready", "goaway moqt://b.example", "failed goingAway - the session is ending",
-      ])
+      ]
+    )
     peer.send(
       .goAway(GoAway(uri: "", timeoutMilliseconds: draft >= .draft18 ? 0 : nil)),
-      on: peer.controlStream)
+      on: peer.controlStream
+    )
     #expect(peer.events() == ["closed 3"])
   }
 
@@ -346,16 +399,24 @@ import Wire
     peer.send(
       .requestOK(
         RequestOK(
-          kind: draft == .draft14 ? .subscribeNamespace : .other, requestID: peer.id(0))),
-      on: stream)
+          kind: draft == .draft14 ? .subscribeNamespace : .other,
+          requestID: peer.id(0)
+        )
+      ),
+      on: stream
+    )
     if draft == .draft14 {
       let namespace = prefix.appending(suffix)
       peer.send(
-        .publishNamespace(PublishNamespace(requestID: 1, namespace: namespace)), on: 0)
+        .publishNamespace(PublishNamespace(requestID: 1, namespace: namespace)),
+        on: 0
+      )
       peer.send(.publishNamespaceDone(.namespace(namespace)), on: 0)
       #expect(
         try peer.sentMessages().contains(
-          .requestOK(RequestOK(kind: .publishNamespace, requestID: 1))))
+          .requestOK(RequestOK(kind: .publishNamespace, requestID: 1))
+        )
+      )
     } else {
       peer.send(.namespace(suffix: suffix), on: stream)
       peer.send(.namespaceDone(suffix: suffix), on: stream)
@@ -370,14 +431,22 @@ import Wire
     let isStreams = draft >= .draft18
     let streams = (0..<3).map { _ in isStreams ? peer.newBidirectional() : 0 }
     peer.send(
-      .publishNamespace(PublishNamespace(requestID: 1, namespace: namespace)), on: streams[0])
+      .publishNamespace(PublishNamespace(requestID: 1, namespace: namespace)),
+      on: streams[0]
+    )
     let ask = ControlMessage.subscribeNamespace(
       SubscribeNamespace(
-        requestID: 3, prefix: namespace, options: draft == .draft16 ? 1 : nil))
+        requestID: 3,
+        prefix: namespace,
+        options: draft == .draft16 ? 1 : nil
+      )
+    )
     let askStream = draft == .draft16 ? peer.newBidirectional() : streams[1]
     peer.send(ask, on: askStream)
     peer.send(
-      .publish(Publish(requestID: 5, track: ScriptedPeer.track, trackAlias: 9)), on: streams[2])
+      .publish(Publish(requestID: 5, track: ScriptedPeer.track, trackAlias: 9)),
+      on: streams[2]
+    )
     #expect(peer.events() == ["ready", "+live"])
     let pushed = peer.subgroup(alias: 9, group: 0, ids: 0...0, isFinal: false)
     #expect(peer.transport.stopped[pushed] == 1)
@@ -391,5 +460,96 @@ import Wire
       if case .requestError(let error) = message { error.code } else { nil }
     }
     #expect(codes == [draft == .draft14 ? 4 : 0x20])
+  }
+
+  @Test(arguments: [Draft.draft18, .draft20, .draft22])
+  func `a publisher that stops reading the request keeps the subscription alive`(
+    _ draft: Draft
+  ) {
+    let peer = ScriptedPeer(draft)
+    _ = peer.session.subscribe(ScriptedPeer.track)
+    peer.handle(.stopSending(0, code: 0))
+    peer.accept()
+    peer.subgroup(group: 0, ids: 0...0, isFinal: false)
+    #expect(peer.events() == ["ready", "subscribed -", "object 0/0"])
+    peer.handle(.streamReset(0, code: 9))
+    peer.now = peer.now + Interval.milliseconds(5000)
+    peer.session.handleTimeout(now: peer.now)
+    #expect(peer.events() == ["ended unknown request stream reset with code 9"])
+  }
+
+  @Test(arguments: [Draft.draft18, .draft20, .draft22])
+  func `a request stream that ends without an answer fails the request`(_ draft: Draft) {
+    let peer = ScriptedPeer(draft)
+    _ = peer.session.subscribe(ScriptedPeer.track)
+    peer.handle(.streamData(0, [], isFinal: true))
+    #expect(peer.events() == ["ready", "failed unknown - request stream finished"])
+    #expect(peer.transport.finished.contains(0))
+  }
+
+  @Test func `an unknown mandatory track property refuses the track`() throws {
+    let peer = ScriptedPeer(.draft18)
+    _ = peer.session.subscribe(ScriptedPeer.track)
+    let properties = try #require(Properties(type: 0x4000, value: 1))
+    peer.send(
+      .subscribeOK(SubscribeOK(requestID: nil, trackAlias: 7, trackProperties: properties)),
+      on: 0
+    )
+    #expect(
+      peer.events() == [
+        "ready", "failed unsupportedExtension - track property 0x4000 must be understood",
+      ]
+    )
+    #expect(peer.transport.resets[0] == 1)
+  }
+
+  @Test func `the track's priority is inherited`() throws {
+    let peer = ScriptedPeer(.draft18)
+    _ = peer.session.subscribe(ScriptedPeer.track)
+    let properties = try #require(Properties(type: 0x0e, value: 64))
+    peer.send(
+      .subscribeOK(SubscribeOK(requestID: nil, trackAlias: 7, trackProperties: properties)),
+      on: 0
+    )
+    let header = SubgroupHeader(trackAlias: 7, group: 1, priority: nil)
+    var encoder = SubgroupEncoder(header: header, draft: .draft18)
+    let stream = peer.newUnidirectional()
+    peer.handle(.streamData(stream, encoder.headerBytes, isFinal: false))
+    peer.handle(.streamData(stream, encoder.encode(peer.object(1, 0)), isFinal: false))
+    let priorities = sequence(state: ()) { _ in peer.session.poll() }
+      .compactMap { event -> UInt8? in
+        if case .object(_, let object) = event { object.priority } else { nil }
+      }
+    #expect(priorities == [64])
+  }
+
+  @Test(arguments: [Draft.draft18, .draft20, .draft22])
+  func `padding is drained`(_ draft: Draft) {
+    let peer = ScriptedPeer(draft)
+    let stream = peer.newUnidirectional()
+    peer.handle(.streamData(stream, StreamHeader.padding.encode(for: draft), isFinal: false))
+    peer.handle(.streamData(stream, [0, 0, 0], isFinal: true))
+    #expect(peer.transport.consumedBytes[stream] == 8)
+    #expect(peer.events() == ["ready"])
+  }
+
+  @Test(arguments: Draft.allCases)
+  func `byte by byte everything comes out the same`(_ draft: Draft) {
+    func play(pieces: Int?) -> [String] {
+      let pair = MoQSessionPair(draft, pieceBytes: pieces)
+      let track = pair.store.addTrack(ScriptedPeer.track)
+      track.beginGroup(1, now: pair.now)
+      track.append(Bytes(utf8: "first"))
+      _ = pair.subscriber.subscribe(
+        ScriptedPeer.track,
+        options: SubscribeOptions(start: .currentGroup)
+      )
+      pair.run()
+      track.append(Bytes(utf8: "second"))
+      track.end()
+      pair.run()
+      return pair.takeSubscriberEvents().map(describe)
+    }
+    #expect(play(pieces: 1) == play(pieces: nil))
   }
 }

@@ -202,7 +202,11 @@ func checkSubgroup(_ header: SubgroupHeader, _ objects: [Object], _ vector: Vect
   let expected = (vector.fields["objects"]?.elements ?? []).map { entry -> Object in
     let parts = entry.elements ?? []
     var object = Object(
-      group: header.group, id: 0, subgroup: subgroup, priority: priority ?? 128)
+      group: header.group,
+      id: 0,
+      subgroup: subgroup,
+      priority: priority ?? 128
+    )
     if case .integer(let id)? = parts.first { object.id = UInt64(id) }
     if parts.count > 1, case .string(let text) = parts[1] {
       if text.hasPrefix("status") {

@@ -63,7 +63,8 @@ struct Vector: CustomTestStringConvertible, Sendable {
   func namespace(_ key: String) -> TrackNamespace? {
     fields[key]?.elements.map { elements in
       TrackNamespace(
-        elements.compactMap { if case .string(let text) = $0 { Bytes(utf8: text) } else { nil } })
+        elements.compactMap { if case .string(let text) = $0 { Bytes(utf8: text) } else { nil } }
+      )
     }
   }
 
@@ -80,7 +81,8 @@ struct Vector: CustomTestStringConvertible, Sendable {
     #expect(
       counts == [
         .integer: 21, .control: 155, .subgroup: 27, .fetch: 11, .datagram: 10, .padding: 3,
-      ])
+      ]
+    )
     #expect(Vector.all.count == 227)
   }
 
@@ -164,8 +166,15 @@ struct Vector: CustomTestStringConvertible, Sendable {
           .object(Object(group: 98, id: 1, subgroup: 0, payload: Bytes(utf8: "efgh"))),
           .object(
             Object(
-              group: 99, id: 0, subgroup: 1, properties: properties, payload: Bytes(utf8: "ij"))),
-        ])
+              group: 99,
+              id: 0,
+              subgroup: 1,
+              properties: properties,
+              payload: Bytes(utf8: "ij")
+            )
+          ),
+        ]
+      )
     } else {
       let gap: FetchGap = vector.message.contains("Timed-Out") ? .timedOut : .unknown
       #expect(items == [.gap(through: Location(group: 99, object: 7), gap)])
@@ -175,7 +184,8 @@ struct Vector: CustomTestStringConvertible, Sendable {
     for item in items { written.write(encoder.encode(item)) }
     #expect(written.bytes == vector.bytes)
     #expect(
-      try decodeFetch((0..<body.count).map { body[$0..<$0 + 1] }, vector.draft) == items)
+      try decodeFetch((0..<body.count).map { body[$0..<$0 + 1] }, vector.draft) == items
+    )
     for length in 0..<body.count {
       #expect(try decodeFetch([body.prefix(length)], vector.draft).count < items.count)
     }
@@ -189,7 +199,9 @@ struct Vector: CustomTestStringConvertible, Sendable {
       datagram
         == ObjectDatagram(
           trackAlias: 7,
-          object: Object(group: 100, id: id, subgroup: nil, payload: Bytes(utf8: "abcd"))))
+          object: Object(group: 100, id: id, subgroup: nil, payload: Bytes(utf8: "abcd"))
+        )
+    )
     #expect(datagram.encode(for: vector.draft) == vector.bytes)
     for length in 0..<vector.bytes.count {
       let prefix = vector.bytes.prefix(length)
@@ -225,7 +237,9 @@ func decodeControl(_ pieces: [Bytes], _ draft: Draft) throws -> [ControlMessage]
 }
 
 func decodeSubgroup(
-  _ header: SubgroupHeader, _ pieces: [Bytes], _ draft: Draft
+  _ header: SubgroupHeader,
+  _ pieces: [Bytes],
+  _ draft: Draft
 ) throws -> [Object] {
   var decoder = SubgroupDecoder(header: header, draft: draft)
   var objects: [Object] = []

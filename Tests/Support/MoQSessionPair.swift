@@ -14,8 +14,11 @@ package final class MoQSessionPair {
 
   /// Joins two sessions; with `publisherIsClient` the publisher dials, as to a relay.
   package init(
-    _ draft: Draft, store: BroadcastStore = BroadcastStore(), publisherIsClient: Bool = false,
-    limits: SessionLimits = SessionLimits(), publisherLimits: PublisherLimits = PublisherLimits(),
+    _ draft: Draft,
+    store: BroadcastStore = BroadcastStore(),
+    publisherIsClient: Bool = false,
+    limits: SessionLimits = SessionLimits(),
+    publisherLimits: PublisherLimits = PublisherLimits(),
     pieceBytes: Int? = nil
   ) {
     self.store = store
@@ -23,12 +26,19 @@ package final class MoQSessionPair {
     clientTransport.pieceBytes = pieceBytes
     serverTransport.pieceBytes = pieceBytes
     subscriber = SubscriberSession(
-      draft: draft, transport: publisherIsClient ? serverTransport : clientTransport,
-      role: publisherIsClient ? .server : .client, limits: limits)
+      draft: draft,
+      transport: publisherIsClient ? serverTransport : clientTransport,
+      role: publisherIsClient ? .server : .client,
+      limits: limits
+    )
     publisher = PublisherSession(
-      draft: draft, transport: publisherIsClient ? clientTransport : serverTransport,
-      role: publisherIsClient ? .client : .server, store: store, limits: limits,
-      publisherLimits: publisherLimits)
+      draft: draft,
+      transport: publisherIsClient ? clientTransport : serverTransport,
+      role: publisherIsClient ? .client : .server,
+      store: store,
+      limits: limits,
+      publisherLimits: publisherLimits
+    )
     self.publisherIsClient = publisherIsClient
     subscriber.start(now: now)
     publisher.start(now: now)

@@ -103,35 +103,94 @@ package struct WireProfile: Sendable {
   let emptyNamespace: Bool
 
   static let draft14 = WireProfile(
-    integers: .quic, keyValueDelta: false, topology: .singleStream, versionsInSetup: true,
-    repliesCarryRequestID: true, parameters: .fixedFields, filter: .fields, fetchHasType: true,
-    fetchEndInclusive: false, fetchObject: .absolute, subgroupMask: 0x0f, defaultPriority: false,
-    doesNotExistStatus: true, trackProperties: false, goAway: .uri, codes: .draft14,
-    padding: false, timedOutMarker: false, emptyNamespace: false)
+    integers: .quic,
+    keyValueDelta: false,
+    topology: .singleStream,
+    versionsInSetup: true,
+    repliesCarryRequestID: true,
+    parameters: .fixedFields,
+    filter: .fields,
+    fetchHasType: true,
+    fetchEndInclusive: false,
+    fetchObject: .absolute,
+    subgroupMask: 0x0f,
+    defaultPriority: false,
+    doesNotExistStatus: true,
+    trackProperties: false,
+    goAway: .uri,
+    codes: .draft14,
+    padding: false,
+    timedOutMarker: false,
+    emptyNamespace: false
+  )
 
   static let draft16 = WireProfile(
-    integers: .quic, keyValueDelta: true, topology: .singleStreamAndNamespaces,
-    versionsInSetup: false, repliesCarryRequestID: true, parameters: .keyValuePairs,
-    filter: .lengthAndAbsoluteEnd, fetchHasType: true, fetchEndInclusive: false,
-    fetchObject: .flagsAndAbsolute, subgroupMask: 0x2f, defaultPriority: true,
-    doesNotExistStatus: false, trackProperties: true, goAway: .uri, codes: .draft16,
-    padding: false, timedOutMarker: false, emptyNamespace: false)
+    integers: .quic,
+    keyValueDelta: true,
+    topology: .singleStreamAndNamespaces,
+    versionsInSetup: false,
+    repliesCarryRequestID: true,
+    parameters: .keyValuePairs,
+    filter: .lengthAndAbsoluteEnd,
+    fetchHasType: true,
+    fetchEndInclusive: false,
+    fetchObject: .flagsAndAbsolute,
+    subgroupMask: 0x2f,
+    defaultPriority: true,
+    doesNotExistStatus: false,
+    trackProperties: true,
+    goAway: .uri,
+    codes: .draft16,
+    padding: false,
+    timedOutMarker: false,
+    emptyNamespace: false
+  )
 
   static let draft18 = streams(
-    filter: .lengthAndDeltaEnd, isBefore20: true, goAway: .uriTimeoutRequest, codes: .draft18)
+    filter: .lengthAndDeltaEnd,
+    isBefore20: true,
+    goAway: .uriTimeoutRequest,
+    codes: .draft18
+  )
   static let draft20 = streams(
-    filter: .lengthAndCount, isBefore20: false, goAway: .uriTimeout, codes: .draft20)
+    filter: .lengthAndCount,
+    isBefore20: false,
+    goAway: .uriTimeout,
+    codes: .draft20
+  )
   static let draft22 = streams(
-    filter: .typed, isBefore20: false, goAway: .uriTimeout, codes: .draft20)
+    filter: .typed,
+    isBefore20: false,
+    goAway: .uriTimeout,
+    codes: .draft20
+  )
 
   private static func streams(
-    filter: FilterForm, isBefore20: Bool, goAway: GoAwayForm, codes: CodeTable
+    filter: FilterForm,
+    isBefore20: Bool,
+    goAway: GoAwayForm,
+    codes: CodeTable
   ) -> WireProfile {
     WireProfile(
-      integers: .vi64, keyValueDelta: true, topology: .streamPerRequest, versionsInSetup: false,
-      repliesCarryRequestID: false, parameters: .typed, filter: filter, fetchHasType: isBefore20,
-      fetchEndInclusive: !isBefore20, fetchObject: .flagsAndDelta, subgroupMask: 0x6f,
-      defaultPriority: true, doesNotExistStatus: false, trackProperties: true, goAway: goAway,
-      codes: codes, padding: true, timedOutMarker: !isBefore20, emptyNamespace: true)
+      integers: .vi64,
+      keyValueDelta: true,
+      topology: .streamPerRequest,
+      versionsInSetup: false,
+      repliesCarryRequestID: false,
+      parameters: .typed,
+      filter: filter,
+      fetchHasType: isBefore20,
+      fetchEndInclusive: !isBefore20,
+      fetchObject: .flagsAndDelta,
+      subgroupMask: 0x6f,
+      defaultPriority: true,
+      doesNotExistStatus: false,
+      trackProperties: true,
+      goAway: goAway,
+      codes: codes,
+      padding: true,
+      timedOutMarker: !isBefore20,
+      emptyNamespace: true
+    )
   }
 }

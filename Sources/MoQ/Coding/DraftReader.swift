@@ -41,7 +41,9 @@ package struct DraftReader {
 
   /// Reads a length and that many bytes.
   mutating func lengthPrefixed(
-    limit: Int, _ what: String, code: SessionErrorCode = .protocolViolation
+    limit: Int,
+    _ what: String,
+    code: SessionErrorCode = .protocolViolation
   ) throws(CodingError) -> Bytes {
     let length = try integer()
     guard length <= UInt64(limit) else {

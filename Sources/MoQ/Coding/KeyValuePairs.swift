@@ -69,8 +69,11 @@ extension DraftReader {
     if type.isMultiple(of: 2) { return .integer(try integer()) }
     return .bytes(
       try lengthPrefixed(
-        limit: KeyValuePairs.maximumValueBytes, "value of type \(type)",
-        code: .keyValueFormattingError))
+        limit: KeyValuePairs.maximumValueBytes,
+        "value of type \(type)",
+        code: .keyValueFormattingError
+      )
+    )
   }
 
   /// Reads pairs up to the end of the input.

@@ -36,7 +36,10 @@ extension DraftReader {
   mutating func filterParameter() throws(CodingError) -> LocationFilter {
     guard profile.filter != .typed else { return try typedFilter() }
     let value = try lengthPrefixed(
-      limit: KeyValuePairs.maximumValueBytes, "filter", code: .keyValueFormattingError)
+      limit: KeyValuePairs.maximumValueBytes,
+      "filter",
+      code: .keyValueFormattingError
+    )
     var inner = DraftReader(value, draft: draft)
     do throws(CodingError) {
       let filter =

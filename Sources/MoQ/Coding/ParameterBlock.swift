@@ -67,7 +67,8 @@ extension DraftReader {
   }
 
   private mutating func parameter(
-    _ type: UInt64, _ form: ParameterForm
+    _ type: UInt64,
+    _ form: ParameterForm
   ) throws(CodingError) -> Parameters.Value {
     func check(_ value: UInt64, _ limit: UInt64) throws(CodingError) {
       let isZeroForbidden =
@@ -101,19 +102,25 @@ extension DraftReader {
 
   private mutating func parameterBytes(_ type: UInt64) throws(CodingError) -> Bytes {
     try lengthPrefixed(
-      limit: KeyValuePairs.maximumValueBytes, "parameter \(type)", code: .keyValueFormattingError)
+      limit: KeyValuePairs.maximumValueBytes,
+      "parameter \(type)",
+      code: .keyValueFormattingError
+    )
   }
 
   /// Reads a value that has a length before it and must fill it.
   private mutating func inner<Value>(
-    _ type: UInt64, _ body: (inout DraftReader) throws(CodingError) -> Value
+    _ type: UInt64,
+    _ body: (inout DraftReader) throws(CodingError) -> Value
   ) throws(CodingError) -> Value {
     var inner = DraftReader(try parameterBytes(type), draft: draft)
     do throws(CodingError) {
       let value = try body(&inner)
       guard inner.isAtEnd else {
         throw CodingError.violation(
-          .keyValueFormattingError, "\(inner.remaining) bytes too many in parameter \(type)")
+          .keyValueFormattingError,
+          "\(inner.remaining) bytes too many in parameter \(type)"
+        )
       }
       return value
     } catch { throw error.inWhole("parameter \(type)", .keyValueFormattingError) }
@@ -126,8 +133,8 @@ extension DraftReader {
     let saved = reader
     if let value = try? inner(
       type,
-      { (reader) throws(CodingError) in try reader.namespace(mayBeEmpty: true) })
-    {
+      { (reader) throws(CodingError) in try reader.namespace(mayBeEmpty: true) }
+    ) {
       return value
     }
     reader = saved

@@ -33,7 +33,8 @@ struct StreamInput {
 
   /// Reads a small structure; nil, leaving everything, when it is not complete yet.
   mutating func parse<Value>(
-    draft: Draft, _ body: (inout DraftReader) throws(CodingError) -> Value
+    draft: Draft,
+    _ body: (inout DraftReader) throws(CodingError) -> Value
   ) throws(CodingError) -> Value? {
     guard wanted == 0 else { return nil }
     var reader = DraftReader(unread, draft: draft)

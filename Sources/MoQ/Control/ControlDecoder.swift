@@ -36,7 +36,8 @@ package struct ControlDecoder {
     guard let (type, length) = header else { return nil }
     guard length <= maximumBodyBytes else {
       throw .protocolViolation(
-        "message 0x\(String(type, radix: 16)) of \(length) bytes, at most \(maximumBodyBytes)")
+        "message 0x\(String(type, radix: 16)) of \(length) bytes, at most \(maximumBodyBytes)"
+      )
     }
     guard let body = input.take(length) else { return nil }
     header = nil

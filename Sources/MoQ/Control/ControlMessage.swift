@@ -49,7 +49,9 @@ extension ControlMessage {
 
   /// Reads the body of a message of a type.
   package static func decode(
-    type: UInt64, body: Bytes, draft: Draft
+    type: UInt64,
+    body: Bytes,
+    draft: Draft
   ) throws(CodingError) -> ControlMessage {
     do { return try decodeWhole(type: type, DraftReader(body, draft: draft)) } catch {
       // Some peers write LARGEST_OBJECT with a length that these drafts do not have.
@@ -62,7 +64,8 @@ extension ControlMessage {
   }
 
   private static func decodeWhole(
-    type: UInt64, _ input: DraftReader
+    type: UInt64,
+    _ input: DraftReader
   ) throws(CodingError) -> ControlMessage {
     var reader = input
     let name = "message 0x\(String(type, radix: 16))"
@@ -76,7 +79,8 @@ extension ControlMessage {
   }
 
   private static func read(
-    type: UInt64, _ reader: inout DraftReader
+    type: UInt64,
+    _ reader: inout DraftReader
   ) throws(CodingError) -> ControlMessage {
     let draft = reader.draft
     let is14 = draft == .draft14

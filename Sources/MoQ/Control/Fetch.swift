@@ -38,7 +38,10 @@ package struct FetchOK: Hashable, Sendable {
   package var trackProperties = Properties()
 
   package init(
-    requestID: UInt64?, isEndOfTrack: Bool, end: Location, parameters: Parameters = .init(),
+    requestID: UInt64?,
+    isEndOfTrack: Bool,
+    end: Location,
+    parameters: Parameters = .init(),
     trackProperties: Properties = .init()
   ) {
     self.requestID = requestID
@@ -69,7 +72,10 @@ extension DraftReader {
     case let type: throw .protocolViolation("fetch type \(type)")
     }
     return Fetch(
-      requestID: requestID, range: range, parameters: try parameters(adding: fields))
+      requestID: requestID,
+      range: range,
+      parameters: try parameters(adding: fields)
+    )
   }
 
   mutating func fetchOK() throws(CodingError) -> FetchOK {
@@ -79,8 +85,11 @@ extension DraftReader {
       fields.groupOrder = try groupOrder(mayBeOpen: true)
     }
     var message = FetchOK(
-      requestID: requestID, isEndOfTrack: try flag("end of track"), end: try location(),
-      parameters: try parameters(adding: fields))
+      requestID: requestID,
+      isEndOfTrack: try flag("end of track"),
+      end: try location(),
+      parameters: try parameters(adding: fields)
+    )
     if profile.trackProperties { message.trackProperties = try propertiesToEnd() }
     return message
   }

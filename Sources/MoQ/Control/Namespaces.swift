@@ -9,7 +9,9 @@ package struct SubscribeNamespace: Hashable, Sendable {
   package var parameters: Parameters
 
   package init(
-    requestID: UInt64, prefix: TrackNamespace, options: UInt64? = nil,
+    requestID: UInt64,
+    prefix: TrackNamespace,
+    options: UInt64? = nil,
     parameters: Parameters = .init()
   ) {
     self.requestID = requestID
@@ -26,7 +28,9 @@ package struct PublishNamespace: Hashable, Sendable {
   package var parameters: Parameters
 
   package init(
-    requestID: UInt64, namespace: TrackNamespace, parameters: Parameters = .init()
+    requestID: UInt64,
+    namespace: TrackNamespace,
+    parameters: Parameters = .init()
   ) {
     self.requestID = requestID
     self.namespace = namespace
@@ -73,8 +77,11 @@ package struct Publish: Hashable, Sendable {
   package var trackProperties: Properties
 
   package init(
-    requestID: UInt64, track: FullTrackName, trackAlias: UInt64,
-    parameters: Parameters = .init(), trackProperties: Properties = .init()
+    requestID: UInt64,
+    track: FullTrackName,
+    trackAlias: UInt64,
+    parameters: Parameters = .init(),
+    trackProperties: Properties = .init()
   ) {
     self.requestID = requestID
     self.track = track
@@ -98,7 +105,9 @@ package struct PublishOK: Hashable, Sendable {
 extension DraftReader {
   mutating func subscribeNamespace() throws(CodingError) -> SubscribeNamespace {
     var message = SubscribeNamespace(
-      requestID: try integer(), prefix: try namespace(mayBeEmpty: draft != .draft14))
+      requestID: try integer(),
+      prefix: try namespace(mayBeEmpty: draft != .draft14)
+    )
     if draft == .draft16 {
       let options = try integer()
       guard options <= 2 else { throw .protocolViolation("subscribe options \(options)") }
@@ -110,8 +119,10 @@ extension DraftReader {
 
   mutating func publishNamespace() throws(CodingError) -> PublishNamespace {
     PublishNamespace(
-      requestID: try integer(), namespace: try namespace(mayBeEmpty: profile.emptyNamespace),
-      parameters: try parameters())
+      requestID: try integer(),
+      namespace: try namespace(mayBeEmpty: profile.emptyNamespace),
+      parameters: try parameters()
+    )
   }
 
   mutating func namespaceReference() throws(CodingError) -> NamespaceReference {
@@ -121,18 +132,25 @@ extension DraftReader {
 
   mutating func publishNamespaceCancel() throws(CodingError) -> PublishNamespaceCancel {
     PublishNamespaceCancel(
-      reference: try namespaceReference(), code: try integer(), reason: try reason())
+      reference: try namespaceReference(),
+      code: try integer(),
+      reason: try reason()
+    )
   }
 
   mutating func publishBlocked() throws(CodingError) -> PublishBlocked {
     PublishBlocked(
       suffix: try namespace(mayBeEmpty: true),
-      name: try lengthPrefixed(limit: TrackNamespace.maximumBytes, "track name"))
+      name: try lengthPrefixed(limit: TrackNamespace.maximumBytes, "track name")
+    )
   }
 
   mutating func publish() throws(CodingError) -> Publish {
     var message = Publish(
-      requestID: try integer(), track: try trackName(), trackAlias: try integer())
+      requestID: try integer(),
+      track: try trackName(),
+      trackAlias: try integer()
+    )
     if profile.parameters == .fixedFields {
       var fields = Parameters()
       fields.groupOrder = try groupOrder(mayBeOpen: true)

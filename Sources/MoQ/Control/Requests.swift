@@ -33,8 +33,12 @@ package struct RequestError: Hashable, Sendable {
   package var redirect: Redirect?
 
   package init(
-    kind: RequestKind, requestID: UInt64?, code: UInt64, retryInterval: UInt64 = 0,
-    reason: String, redirect: Redirect? = nil
+    kind: RequestKind,
+    requestID: UInt64?,
+    code: UInt64,
+    retryInterval: UInt64 = 0,
+    reason: String,
+    redirect: Redirect? = nil
   ) {
     self.kind = kind
     self.requestID = requestID
@@ -57,7 +61,9 @@ package struct RequestOK: Hashable, Sendable {
   package var trackProperties = Properties()
 
   package init(
-    kind: RequestKind, requestID: UInt64?, parameters: Parameters = .init(),
+    kind: RequestKind,
+    requestID: UInt64?,
+    parameters: Parameters = .init(),
     trackProperties: Properties = .init()
   ) {
     self.kind = kind
@@ -88,8 +94,11 @@ package struct GoAway: Hashable, Sendable {
 extension DraftReader {
   mutating func requestError(_ kind: RequestKind) throws(CodingError) -> RequestError {
     var message = RequestError(
-      kind: kind, requestID: profile.repliesCarryRequestID ? try integer() : nil,
-      code: try integer(), reason: "")
+      kind: kind,
+      requestID: profile.repliesCarryRequestID ? try integer() : nil,
+      code: try integer(),
+      reason: ""
+    )
     if draft != .draft14 { message.retryInterval = try integer() }
     message.reason = try reason()
     if profile.topology == .streamPerRequest, message.code == RequestError.redirectCode {
@@ -101,7 +110,9 @@ extension DraftReader {
 
   mutating func requestOK(_ kind: RequestKind) throws(CodingError) -> RequestOK {
     var message = RequestOK(
-      kind: kind, requestID: profile.repliesCarryRequestID ? try integer() : nil)
+      kind: kind,
+      requestID: profile.repliesCarryRequestID ? try integer() : nil
+    )
     guard draft != .draft14 else { return message }
     message.parameters = try parameters()
     if profile.topology == .streamPerRequest { message.trackProperties = try propertiesToEnd() }
@@ -110,7 +121,8 @@ extension DraftReader {
 
   mutating func goAway() throws(CodingError) -> GoAway {
     var message = GoAway(
-      uri: try lengthPrefixed(limit: GoAway.maximumURIBytes, "GOAWAY URI").text)
+      uri: try lengthPrefixed(limit: GoAway.maximumURIBytes, "GOAWAY URI").text
+    )
     guard profile.goAway != .uri else { return message }
     message.timeoutMilliseconds = try integer()
     if profile.goAway == .uriTimeoutRequest, !isAtEnd { message.requestID = try integer() }

@@ -23,7 +23,9 @@ package struct SubscribeOK: Hashable, Sendable {
   package var trackProperties = Properties()
 
   package init(
-    requestID: UInt64?, trackAlias: UInt64, parameters: Parameters = .init(),
+    requestID: UInt64?,
+    trackAlias: UInt64,
+    parameters: Parameters = .init(),
     trackProperties: Properties = .init()
   ) {
     self.requestID = requestID
@@ -106,12 +108,17 @@ extension DraftReader {
     fields.forward = try flag("forward")
     fields.filter = try filterFields()
     return Subscribe(
-      requestID: requestID, track: track, parameters: try parameters(adding: fields))
+      requestID: requestID,
+      track: track,
+      parameters: try parameters(adding: fields)
+    )
   }
 
   mutating func subscribeOK() throws(CodingError) -> SubscribeOK {
     var message = SubscribeOK(
-      requestID: profile.repliesCarryRequestID ? try integer() : nil, trackAlias: try integer())
+      requestID: profile.repliesCarryRequestID ? try integer() : nil,
+      trackAlias: try integer()
+    )
     if profile.parameters == .fixedFields {
       message.parameters.expiresMilliseconds = try integer()
       message.parameters.groupOrder = try groupOrder(mayBeOpen: true)
@@ -129,7 +136,10 @@ extension DraftReader {
     let existing = profile.repliesCarryRequestID ? try integer() : nil
     guard profile.parameters == .fixedFields else {
       return RequestUpdate(
-        requestID: requestID, existingRequestID: existing, parameters: try parameters())
+        requestID: requestID,
+        existingRequestID: existing,
+        parameters: try parameters()
+      )
     }
     var fields = Parameters()
     let start = try location()
@@ -141,14 +151,19 @@ extension DraftReader {
     fields.subscriberPriority = try byte()
     fields.forward = try flag("forward")
     return RequestUpdate(
-      requestID: requestID, existingRequestID: existing,
-      parameters: try parameters(adding: fields))
+      requestID: requestID,
+      existingRequestID: existing,
+      parameters: try parameters(adding: fields)
+    )
   }
 
   mutating func publishDone() throws(CodingError) -> PublishDone {
     PublishDone(
-      requestID: profile.repliesCarryRequestID ? try integer() : nil, status: try integer(),
-      streamCount: try integer(), reason: try reason())
+      requestID: profile.repliesCarryRequestID ? try integer() : nil,
+      status: try integer(),
+      streamCount: try integer(),
+      reason: try reason()
+    )
   }
 }
 

@@ -37,7 +37,9 @@ package struct FetchDecoder {
 
   /// Starts after a header; the group order is that of the request.
   package init(
-    draft: Draft, isDescending: Bool = false, limits: ObjectLimits = ObjectLimits()
+    draft: Draft,
+    isDescending: Bool = false,
+    limits: ObjectLimits = ObjectLimits()
   ) {
     self.init(draft: draft, isDescending: isDescending, limits: limits, input: StreamInput())
   }
@@ -76,7 +78,10 @@ package struct FetchDecoder {
       case .properties(var object, let length):
         guard
           let block = try input.takeProperties(
-            length, limit: limits.propertyBytes, draft: draft)
+            length,
+            limit: limits.propertyBytes,
+            draft: draft
+          )
         else { return nil }
         object.properties = block
         phase = .length(object)
@@ -119,8 +124,11 @@ package struct FetchDecoder {
         let location = Location(group: try reader.integer(), object: 0)
         let subgroup = try reader.integer()
         let object = Object(
-          group: location.group, id: try reader.integer(), subgroup: subgroup,
-          priority: try reader.byte())
+          group: location.group,
+          id: try reader.integer(),
+          subgroup: subgroup,
+          priority: try reader.byte()
+        )
         return .object(object, propertyLength: try reader.integer())
       }
       let flags = try reader.integer()
@@ -165,7 +173,9 @@ enum FetchFlag {
 extension DraftReader {
   /// Reads what the flags announce, up to the priority.
   fileprivate mutating func fetchObject(
-    _ flags: UInt64, prior: FetchPrior, isDescending: Bool
+    _ flags: UInt64,
+    prior: FetchPrior,
+    isDescending: Bool
   ) throws(CodingError) -> Object {
     let group = try fetchGroup(flags, prior: prior, isDescending: isDescending)
     let subgroup: UInt64?
@@ -197,7 +207,9 @@ extension DraftReader {
   }
 
   private mutating func fetchGroup(
-    _ flags: UInt64, prior: FetchPrior, isDescending: Bool
+    _ flags: UInt64,
+    prior: FetchPrior,
+    isDescending: Bool
   ) throws(CodingError) -> UInt64 {
     guard flags & FetchFlag.groupID != 0 else {
       guard let location = prior.location else {
@@ -219,7 +231,8 @@ extension DraftReader {
   }
 
   private mutating func fetchObjectID(
-    _ flags: UInt64, prior: FetchPrior
+    _ flags: UInt64,
+    prior: FetchPrior
   ) throws(CodingError) -> UInt64 {
     guard flags & FetchFlag.objectID != 0 else {
       guard let location = prior.location else {

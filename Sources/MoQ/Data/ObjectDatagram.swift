@@ -11,7 +11,10 @@ package struct ObjectDatagram: Hashable, Sendable {
   package var endsGroup: Bool
 
   package init(
-    trackAlias: UInt64, object: Object, inheritsPriority: Bool = false, endsGroup: Bool = false
+    trackAlias: UInt64,
+    object: Object,
+    inheritsPriority: Bool = false,
+    endsGroup: Bool = false
   ) {
     self.trackAlias = trackAlias
     self.object = object
@@ -31,7 +34,9 @@ package struct ObjectDatagram: Hashable, Sendable {
 
   /// Reads a datagram; nil when it is padding.
   package static func decode(
-    _ bytes: Bytes, draft: Draft, defaultPriority: UInt8 = 128
+    _ bytes: Bytes,
+    draft: Draft,
+    defaultPriority: UInt8 = 128
   ) throws(CodingError) -> ObjectDatagram? {
     var reader = DraftReader(bytes, draft: draft)
     let type = try reader.integer()
@@ -50,8 +55,11 @@ package struct ObjectDatagram: Hashable, Sendable {
     let id = type & Bit.objectIsZero == 0 ? try reader.integer() : 0
     let inherits = type & Bit.defaultPriority != 0
     var object = Object(
-      group: group, id: id, subgroup: nil,
-      priority: inherits ? defaultPriority : try reader.byte())
+      group: group,
+      id: id,
+      subgroup: nil,
+      priority: inherits ? defaultPriority : try reader.byte()
+    )
     if type & Bit.properties != 0 { object.properties = try reader.datagramProperties() }
     if isStatus {
       object.status = try reader.objectStatus()
@@ -62,8 +70,11 @@ package struct ObjectDatagram: Hashable, Sendable {
       object.payload = reader.rest()
     }
     return ObjectDatagram(
-      trackAlias: alias, object: object, inheritsPriority: inherits,
-      endsGroup: type & Bit.endOfGroup != 0)
+      trackAlias: alias,
+      object: object,
+      inheritsPriority: inherits,
+      endsGroup: type & Bit.endOfGroup != 0
+    )
   }
 
   /// Writes the datagram.

@@ -31,7 +31,8 @@ package enum DataStreamError: Error, Equatable, Sendable {
 extension StreamInput {
   /// Reads a small structure of a data stream.
   mutating func parseData<Value>(
-    draft: Draft, _ body: (inout DraftReader) throws(CodingError) -> Value
+    draft: Draft,
+    _ body: (inout DraftReader) throws(CodingError) -> Value
   ) throws(DataStreamError) -> Value? {
     do throws(CodingError) { return try parse(draft: draft, body) } catch {
       throw DataStreamError(error)
@@ -40,7 +41,9 @@ extension StreamInput {
 
   /// Takes a properties block whose length was read.
   mutating func takeProperties(
-    _ length: UInt64, limit: Int, draft: Draft
+    _ length: UInt64,
+    limit: Int,
+    draft: Draft
   ) throws(DataStreamError) -> Properties? {
     guard length <= UInt64(limit) else {
       throw .tooLarge("properties of \(length) bytes, at most \(limit)")
@@ -55,7 +58,8 @@ extension StreamInput {
 
   /// Takes a payload whose length was read.
   mutating func takePayload(
-    _ length: UInt64, limit: Int
+    _ length: UInt64,
+    limit: Int
   ) throws(DataStreamError) -> Bytes? {
     guard length <= UInt64(limit) else {
       throw .tooLarge("object of \(length) bytes, at most \(limit)")

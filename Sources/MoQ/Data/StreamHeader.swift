@@ -39,8 +39,12 @@ package struct SubgroupHeader: Hashable, Sendable {
   package var startsSubgroup: Bool
 
   package init(
-    trackAlias: UInt64, group: UInt64, subgroup: SubgroupIdentity = .zero,
-    priority: UInt8? = 128, hasProperties: Bool = false, endsGroup: Bool = false,
+    trackAlias: UInt64,
+    group: UInt64,
+    subgroup: SubgroupIdentity = .zero,
+    priority: UInt8? = 128,
+    hasProperties: Bool = false,
+    endsGroup: Bool = false,
     startsSubgroup: Bool = false
   ) {
     self.trackAlias = trackAlias
@@ -109,10 +113,14 @@ extension DraftReader {
       default: .explicit(try integer())
       }
     return SubgroupHeader(
-      trackAlias: alias, group: group, subgroup: subgroup,
+      trackAlias: alias,
+      group: group,
+      subgroup: subgroup,
       priority: type & Bit.defaultPriority == 0 ? try byte() : nil,
-      hasProperties: type & Bit.properties != 0, endsGroup: type & Bit.endOfGroup != 0,
-      startsSubgroup: type & Bit.firstObject != 0)
+      hasProperties: type & Bit.properties != 0,
+      endsGroup: type & Bit.endOfGroup != 0,
+      startsSubgroup: type & Bit.firstObject != 0
+    )
   }
 }
 

@@ -24,16 +24,25 @@ package struct SubgroupDecoder {
 
   /// Starts after a header; `defaultPriority` is the track's, for headers that have none.
   package init(
-    header: SubgroupHeader, draft: Draft, defaultPriority: UInt8 = 128,
+    header: SubgroupHeader,
+    draft: Draft,
+    defaultPriority: UInt8 = 128,
     limits: ObjectLimits = ObjectLimits()
   ) {
     self.init(
-      header: header, draft: draft, defaultPriority: defaultPriority, limits: limits,
-      input: StreamInput())
+      header: header,
+      draft: draft,
+      defaultPriority: defaultPriority,
+      limits: limits,
+      input: StreamInput()
+    )
   }
 
   init(
-    header: SubgroupHeader, draft: Draft, defaultPriority: UInt8, limits: ObjectLimits,
+    header: SubgroupHeader,
+    draft: Draft,
+    defaultPriority: UInt8,
+    limits: ObjectLimits,
     input: StreamInput
   ) {
     self.header = header
@@ -71,7 +80,10 @@ package struct SubgroupDecoder {
       case .properties(let id, let length):
         guard
           let block = try input.takeProperties(
-            length, limit: limits.propertyBytes, draft: draft)
+            length,
+            limit: limits.propertyBytes,
+            draft: draft
+          )
         else { return nil }
         properties = block
         phase = .length(id: id)
@@ -114,7 +126,9 @@ package struct SubgroupDecoder {
   }
 
   private mutating func complete(
-    _ id: UInt64, status: ObjectStatus, payload: Bytes
+    _ id: UInt64,
+    status: ObjectStatus,
+    payload: Bytes
   ) throws(DataStreamError) -> Object {
     if status != .normal, !properties.isEmpty, status == .doesNotExist || draft != .draft14 {
       throw .violation(.protocolViolation, "status \(status.rawValue) with properties")
@@ -125,8 +139,14 @@ package struct SubgroupDecoder {
     phase = .identity
     defer { properties = Properties() }
     return Object(
-      group: header.group, id: id, subgroup: subgroup, priority: priority,
-      properties: properties, status: status, payload: payload)
+      group: header.group,
+      id: id,
+      subgroup: subgroup,
+      priority: priority,
+      properties: properties,
+      status: status,
+      payload: payload
+    )
   }
 }
 

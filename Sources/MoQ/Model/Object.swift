@@ -31,8 +31,13 @@ package struct Object: Hashable, Sendable {
 
   /// Makes an object.
   package init(
-    group: UInt64, id: UInt64, subgroup: UInt64? = 0, priority: UInt8 = 128,
-    properties: Properties = Properties(), status: ObjectStatus = .normal, payload: Bytes = []
+    group: UInt64,
+    id: UInt64,
+    subgroup: UInt64? = 0,
+    priority: UInt8 = 128,
+    properties: Properties = Properties(),
+    status: ObjectStatus = .normal,
+    payload: Bytes = []
   ) {
     self.group = group
     self.id = id

@@ -28,13 +28,19 @@ package final class BroadcastStore {
   /// `hasProperties` says so. Traps when no draft can carry the name.
   @discardableResult
   package func addTrack(
-    _ name: FullTrackName, priority: UInt8 = 128, hasProperties: Bool = false,
+    _ name: FullTrackName,
+    priority: UInt8 = 128,
+    hasProperties: Bool = false,
     trackProperties: Properties = Properties()
   ) -> BroadcastTrack {
     precondition(name.isValid, "a full track name has 1…32 fields and at most 4,096 bytes")
     let track = BroadcastTrack(
-      name: name, priority: priority, hasProperties: hasProperties,
-      trackProperties: trackProperties, limits: limits)
+      name: name,
+      priority: priority,
+      hasProperties: hasProperties,
+      trackProperties: trackProperties,
+      limits: limits
+    )
     tracks[name] = track
     version += 1
     return track
@@ -80,7 +86,10 @@ package final class BroadcastTrack {
   private var bytes = 0
 
   fileprivate init(
-    name: FullTrackName, priority: UInt8, hasProperties: Bool, trackProperties: Properties,
+    name: FullTrackName,
+    priority: UInt8,
+    hasProperties: Bool,
+    trackProperties: Properties,
     limits: BroadcastLimits
   ) {
     self.name = name
@@ -108,11 +117,17 @@ package final class BroadcastTrack {
     precondition(hasProperties || properties.isEmpty, "the track has no properties")
     let last = groups.count - 1
     let object = Object(
-      group: groups[last].id, id: UInt64(groups[last].objects.count), subgroup: 0,
-      priority: priority, properties: properties, payload: payload)
+      group: groups[last].id,
+      id: UInt64(groups[last].objects.count),
+      subgroup: 0,
+      priority: priority,
+      properties: properties,
+      payload: payload
+    )
     groups[last].objects.append(object)
-    groups[last].bytes += payload.count
-    bytes += payload.count
+    let cost = payload.count + Self.objectOverhead
+    groups[last].bytes += cost
+    bytes += cost
     largest = object.location
     trim()
     return object.location
@@ -129,6 +144,9 @@ package final class BroadcastTrack {
     endGroup()
     isEnded = true
   }
+
+  /// What an object costs besides its payload, about.
+  private static let objectOverhead = 128
 
   private func trim() {
     while groups.count > 1, groups.count > limits.groups || bytes > limits.bytes {

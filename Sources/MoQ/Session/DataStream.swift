@@ -34,7 +34,8 @@ final class DataStream {
 
   /// Takes bytes and hands out every object that is complete with them.
   func receive(
-    _ bytes: Bytes, _ body: (FetchItem) -> Void
+    _ bytes: Bytes,
+    _ body: (FetchItem) -> Void
   ) throws(DataStreamError) {
     // The decoder moves out and back in, so that its buffers are never shared.
     switch content {

@@ -23,7 +23,8 @@ struct NamespaceRegister {
 
   /// Notes a NAMESPACE; nil when it is known, not asked for any more, or one too many.
   mutating func announce(
-    _ suffix: TrackNamespace, _ requestID: UInt64?
+    _ suffix: TrackNamespace,
+    _ requestID: UInt64?
   ) throws(CodingError) -> TrackNamespace? {
     guard let requestID else { throw .protocolViolation("NAMESPACE outside a request") }
     guard let prefix = prefixes[requestID], count < maximum else { return nil }
@@ -33,7 +34,8 @@ struct NamespaceRegister {
 
   /// Forgets what a NAMESPACE_DONE withdraws; nil when it is not asked for any more.
   mutating func withdraw(
-    _ suffix: TrackNamespace, _ requestID: UInt64?
+    _ suffix: TrackNamespace,
+    _ requestID: UInt64?
   ) throws(CodingError) -> TrackNamespace? {
     guard let requestID else { throw .protocolViolation("NAMESPACE_DONE outside a request") }
     guard let prefix = prefixes[requestID] else { return nil }
@@ -58,12 +60,17 @@ struct NamespaceRegister {
     }
   }
 
+  /// Whether a request of the peer announces a namespace now.
+  func isPublished(_ requestID: UInt64) -> Bool { published[requestID] != nil }
+
   /// What is withdrawn by the end of a request's stream; nil when it is no such request.
   ///
   /// Until draft 18 an orderly end of an announcement's stream withdraws it, later it only says
   /// that no message follows.
   mutating func requestEnded(
-    _ requestID: UInt64, isReset: Bool, draft: Draft
+    _ requestID: UInt64,
+    isReset: Bool,
+    draft: Draft
   ) -> [TrackNamespace]? {
     if prefixes.removeValue(forKey: requestID) != nil {
       return found.removeValue(forKey: requestID).map(Array.init) ?? []

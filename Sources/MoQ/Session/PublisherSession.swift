@@ -60,12 +60,21 @@ package final class PublisherSession {
 
   /// Prepares a session over a connected transport whose ALPN or subprotocol said the draft.
   package init(
-    draft: Draft, transport: any Transport, role: SessionRole, store: BroadcastStore,
-    options: SessionOptions = SessionOptions(), limits: SessionLimits = SessionLimits(),
+    draft: Draft,
+    transport: any Transport,
+    role: SessionRole,
+    store: BroadcastStore,
+    options: SessionOptions = SessionOptions(),
+    limits: SessionLimits = SessionLimits(),
     publisherLimits: PublisherLimits = PublisherLimits()
   ) {
     core = SessionCore(
-      draft: draft, role: role, transport: transport, options: options, limits: limits)
+      draft: draft,
+      role: role,
+      transport: transport,
+      options: options,
+      limits: limits
+    )
     self.store = store
     self.limits = publisherLimits
   }
@@ -161,13 +170,24 @@ package final class PublisherSession {
     let requestID = core.request {
       .publish(
         Publish(
-          requestID: $0, track: name, trackAlias: alias, parameters: parameters,
-          trackProperties: ownProperties(of: track)))
+          requestID: $0,
+          track: name,
+          trackAlias: alias,
+          parameters: parameters,
+          trackProperties: ownProperties(of: track)
+        )
+      )
     }
     let start = LocationFilter.nextObject.resolve(largest: track.largest)?.lowerBound ?? .zero
     var subscription = OutgoingSubscription(
-      requestID: requestID, track: track, alias: alias, largest: track.largest, start: start,
-      end: .last, forward: true)
+      requestID: requestID,
+      track: track,
+      alias: alias,
+      largest: track.largest,
+      start: start,
+      end: .last,
+      forward: true
+    )
     subscription.isAccepted = false
     subscription.isPush = true
     subscriptions[requestID] = subscription
@@ -176,7 +196,9 @@ package final class PublisherSession {
   /// Asks the peer to move to another session; empty means to connect here again.
   package func goAway(uri: String = "", timeout: Interval = .milliseconds(10_000)) {
     core.sendGoAway(
-      uri: uri, timeoutMilliseconds: UInt64(max(0, timeout.nanoseconds / 1_000_000)))
+      uri: uri,
+      timeoutMilliseconds: UInt64(max(0, timeout.nanoseconds / 1_000_000))
+    )
   }
 
   /// Ends every subscription for a reason.
@@ -219,7 +241,8 @@ package final class PublisherSession {
 
   /// Gives up groups that left the store before they were sent.
   private func abandonForgotten(
-    _ subscription: inout OutgoingSubscription, keeping groups: [BroadcastGroup]
+    _ subscription: inout OutgoingSubscription,
+    keeping groups: [BroadcastGroup]
   ) {
     guard let oldest = groups.first?.id else { return }
     subscription.closedGroups = subscription.closedGroups.filter { $0 >= oldest }
@@ -238,7 +261,9 @@ package final class PublisherSession {
 
   /// Sends what it can of a group; false when no stream can be opened now.
   private func send(
-    _ group: BroadcastGroup, nextBegan: Instant?, _ subscription: inout OutgoingSubscription
+    _ group: BroadcastGroup,
+    nextBegan: Instant?,
+    _ subscription: inout OutgoingSubscription
   ) -> Bool {
     if let nextBegan, nextBegan + limits.lateness <= now {
       abandon(group.id, &subscription)
@@ -253,13 +278,20 @@ package final class PublisherSession {
       }
       guard let stream = transport.openStream(bidirectional: false) else { return false }
       let header = SubgroupHeader(
-        trackAlias: subscription.alias, group: group.id, priority: subscription.track.priority,
-        hasProperties: subscription.track.hasProperties, endsGroup: true,
-        startsSubgroup: first == 0)
+        trackAlias: subscription.alias,
+        group: group.id,
+        priority: subscription.track.priority,
+        hasProperties: subscription.track.hasProperties,
+        endsGroup: true,
+        startsSubgroup: first == 0
+      )
       let encoder = SubgroupEncoder(header: header, draft: draft)
       transport.send(encoder.headerBytes, on: stream, isFinal: false)
       subscription.streams[group.id] = OutgoingGroup(
-        stream: stream, encoder: encoder, nextIndex: first)
+        stream: stream,
+        encoder: encoder,
+        nextIndex: first
+      )
       subscription.streamCount += 1
     }
     guard var out = subscription.streams[group.id] else { return true }
@@ -309,9 +341,15 @@ package final class PublisherSession {
     core.send(
       .publishDone(
         PublishDone(
-          requestID: core.replyID(requestID), status: status.code(in: draft),
-          streamCount: subscription.streamCount, reason: reason)),
-      for: requestID, isFinal: true)
+          requestID: core.replyID(requestID),
+          status: status.code(in: draft),
+          streamCount: subscription.streamCount,
+          reason: reason
+        )
+      ),
+      for: requestID,
+      isFinal: true
+    )
     core.forget(requestID: requestID)
     events.append(.unsubscribed(subscription.track.name))
   }
@@ -342,6 +380,8 @@ package final class PublisherSession {
       case .message(let message, let requestID): try receive(message, requestID)
       case .requestFinished(let requestID): requestFinished(requestID)
       case .requestReset(let requestID, _): requestCancelled(requestID)
+      case .requestStopped(let requestID):
+        if announcements[requestID] != nil { requestCancelled(requestID) }
       case .goAway(let goAway, let requestID):
         if requestID == nil { events.append(.goAway(uri: goAway.uri)) }
       case .streamOpened(let stream, _, _): core.refuse(stream)
@@ -353,7 +393,8 @@ package final class PublisherSession {
   }
 
   private func receive(
-    _ message: ControlMessage, _ requestID: UInt64?
+    _ message: ControlMessage,
+    _ requestID: UInt64?
   ) throws(CodingError) {
     switch message {
     case .subscribe(let request): subscribe(request)
@@ -363,12 +404,18 @@ package final class PublisherSession {
     case .unsubscribe(let id): drop(id)
     case .fetchCancel(let id): requestCancelled(id)
     case .subscribeNamespace(let request):
+      guard interests.count < core.limits.namespaces else {
+        return refuse(request.requestID, .subscribeNamespace, .excessiveLoad, "too many")
+      }
       core.send(
         .requestOK(
           RequestOK(
             kind: draft == .draft14 ? .subscribeNamespace : .other,
-            requestID: core.replyID(request.requestID))),
-        for: request.requestID)
+            requestID: core.replyID(request.requestID)
+          )
+        ),
+        for: request.requestID
+      )
       interests[request.requestID] = (request.prefix, [])
       toldVersion = -1
     case .unsubscribeNamespace(let prefix):
@@ -389,15 +436,24 @@ package final class PublisherSession {
   }
 
   private func refuse(
-    _ requestID: UInt64, _ kind: RequestKind, _ meaning: RequestErrorMeaning, _ reason: String
+    _ requestID: UInt64,
+    _ kind: RequestKind,
+    _ meaning: RequestErrorMeaning,
+    _ reason: String
   ) {
     let kind = draft == .draft14 ? kind : .other
     core.send(
       .requestError(
         RequestError(
-          kind: kind, requestID: core.replyID(requestID),
-          code: meaning.code(in: draft, kind: kind), reason: reason)),
-      for: requestID, isFinal: true)
+          kind: kind,
+          requestID: core.replyID(requestID),
+          code: meaning.code(in: draft, kind: kind),
+          reason: reason
+        )
+      ),
+      for: requestID,
+      isFinal: true
+    )
     core.forget(requestID: requestID)
   }
 
@@ -408,7 +464,11 @@ package final class PublisherSession {
     }
     if draft < .draft20, subscriptions.values.contains(where: { $0.track === track }) {
       return refuse(
-        request.requestID, .subscribe, .duplicateSubscription, "subscribed already")
+        request.requestID,
+        .subscribe,
+        .duplicateSubscription,
+        "subscribed already"
+      )
     }
     let largest = track.largest
     let filter = request.parameters.filter ?? .none
@@ -422,14 +482,24 @@ package final class PublisherSession {
     core.send(
       .subscribeOK(
         SubscribeOK(
-          requestID: core.replyID(request.requestID), trackAlias: alias,
-          parameters: parameters, trackProperties: ownProperties(of: track))),
-      for: request.requestID)
+          requestID: core.replyID(request.requestID),
+          trackAlias: alias,
+          parameters: parameters,
+          trackProperties: ownProperties(of: track)
+        )
+      ),
+      for: request.requestID
+    )
     var subscription = OutgoingSubscription(
-      requestID: request.requestID, track: track, alias: alias, largest: largest,
+      requestID: request.requestID,
+      track: track,
+      alias: alias,
+      largest: largest,
       // A filter selects what is published from now on; the past is for FETCH.
-      start: max(range.lowerBound, next), end: range.upperBound,
-      forward: request.parameters.forward ?? true)
+      start: max(range.lowerBound, next),
+      end: range.upperBound,
+      forward: request.parameters.forward ?? true
+    )
     events.append(.subscribed(track.name))
     if subscription.forward, let fill = request.parameters.fill, let largest,
       let past = (fill.filter ?? .none).resolve(largest: largest), past.lowerBound <= largest
@@ -466,8 +536,13 @@ package final class PublisherSession {
     core.send(
       .requestOK(
         RequestOK(
-          kind: .other, requestID: core.replyID(update.requestID), parameters: parameters)),
-      for: requestID)
+          kind: .other,
+          requestID: core.replyID(update.requestID),
+          parameters: parameters
+        )
+      ),
+      for: requestID
+    )
   }
 
   private func trackStatus(_ request: Subscribe) {
@@ -479,15 +554,23 @@ package final class PublisherSession {
     if draft == .draft14 {
       core.send(
         .trackStatusOK(
-          SubscribeOK(requestID: request.requestID, trackAlias: 0, parameters: parameters)),
-        for: request.requestID)
+          SubscribeOK(requestID: request.requestID, trackAlias: 0, parameters: parameters)
+        ),
+        for: request.requestID
+      )
     } else {
       core.send(
         .requestOK(
           RequestOK(
-            kind: .other, requestID: core.replyID(request.requestID), parameters: parameters,
-            trackProperties: draft >= .draft18 ? track.trackProperties : Properties())),
-        for: request.requestID, isFinal: true)
+            kind: .other,
+            requestID: core.replyID(request.requestID),
+            parameters: parameters,
+            trackProperties: draft >= .draft18 ? track.trackProperties : Properties()
+          )
+        ),
+        for: request.requestID,
+        isFinal: true
+      )
       core.forget(requestID: request.requestID)
     }
   }
@@ -511,7 +594,11 @@ package final class PublisherSession {
     case .relativeJoining(let joined, _), .absoluteJoining(let joined, _):
       guard let subscription = subscriptions[joined] else {
         return refuse(
-          request.requestID, .fetch, .invalidJoiningRequestID, "no such subscription")
+          request.requestID,
+          .fetch,
+          .invalidJoiningRequestID,
+          "no such subscription"
+        )
       }
       track = subscription.track
       range = subscription.largest.flatMap { largest in
@@ -528,6 +615,9 @@ package final class PublisherSession {
     guard let track else {
       return refuse(request.requestID, .fetch, .doesNotExist, "no such track")
     }
+    guard waitingFetches.count < core.limits.incomingRequests else {
+      return refuse(request.requestID, .fetch, .excessiveLoad, "too many")
+    }
     guard let range, let largest = track.largest, range.lowerBound <= largest else {
       return refuse(request.requestID, .fetch, .invalidRange, "nothing is in the range")
     }
@@ -543,15 +633,21 @@ package final class PublisherSession {
       .fetchOK(
         FetchOK(
           requestID: core.replyID(request.requestID),
-          isEndOfTrack: track.isEnded && end == largest, end: written,
-          trackProperties: ownProperties(of: track))),
-      for: request.requestID)
+          isEndOfTrack: track.isEnded && end == largest,
+          end: written,
+          trackProperties: ownProperties(of: track)
+        )
+      ),
+      for: request.requestID
+    )
     waitingFetches.append((request.requestID, items))
   }
 
   /// What is kept of a range, with a marker for what was kept no longer.
   private func items(
-    of track: BroadcastTrack, from start: Location, through end: Location
+    of track: BroadcastTrack,
+    from start: Location,
+    through end: Location
   ) -> [FetchItem] {
     let objects = track.objects(from: start, through: end)
     guard let first = objects.first else { return [] }
@@ -621,7 +717,9 @@ package final class PublisherSession {
     events.append(
       .namespaceRefused(
         namespace,
-        RequestFailure(meaning: meaning, code: cancel.code, reason: cancel.reason)))
+        RequestFailure(meaning: meaning, code: cancel.code, reason: cancel.reason)
+      )
+    )
   }
 
   private func requestFinished(_ requestID: UInt64) {
@@ -642,7 +740,10 @@ package final class PublisherSession {
     if let namespace = announcements.removeValue(forKey: requestID) {
       events.append(
         .namespaceRefused(
-          namespace, RequestFailure(meaning: .uninterested, reason: "revoked")))
+          namespace,
+          RequestFailure(meaning: .uninterested, reason: "revoked")
+        )
+      )
     }
     drop(requestID)
   }

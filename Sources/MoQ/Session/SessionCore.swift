@@ -11,6 +11,8 @@ final class SessionCore {
     case requestFinished(UInt64)
     /// The peer gave up a request's stream.
     case requestReset(UInt64, code: UInt64)
+    /// The peer reads no more of a request that we opened; its answers may go on.
+    case requestStopped(UInt64)
     case goAway(GoAway, requestID: UInt64?)
     /// A data stream whose header is read; the input holds what came after it.
     case streamOpened(UInt64, StreamHeader, StreamInput)
@@ -37,6 +39,8 @@ final class SessionCore {
     var receivedGoAway = false
     /// The peer's half is over, so nothing more needs to be dropped.
     var isFinished = false
+    /// Our half is over.
+    var isEnded = false
   }
 
   let draft: Draft
@@ -72,7 +76,10 @@ final class SessionCore {
   private var streamOfRequest: [UInt64: UInt64] = [:]
 
   init(
-    draft: Draft, role: SessionRole, transport: any Transport, options: SessionOptions,
+    draft: Draft,
+    role: SessionRole,
+    transport: any Transport,
+    options: SessionOptions,
     limits: SessionLimits
   ) {
     self.draft = draft
@@ -82,7 +89,9 @@ final class SessionCore {
     self.limits = limits
     profile = draft.profile
     controlDecoder = ControlDecoder(
-      draft: draft, maximumBodyBytes: limits.controlMessageBytes)
+      draft: draft,
+      maximumBodyBytes: limits.controlMessageBytes
+    )
     nextRequestID = role == .client ? 0 : 1
     nextPeerRequestID = role == .client ? 1 : 0
     ourMaximumRequestID = limits.requestCredit
@@ -128,7 +137,8 @@ final class SessionCore {
 
   private func ourSetup() -> Setup {
     var setup = Setup(
-      sender: hasRequestStreams ? .either : role == .client ? .client : .server)
+      sender: hasRequestStreams ? .either : role == .client ? .client : .server
+    )
     if profile.versionsInSetup { setup.versions = [draft.versionCode] }
     if role == .client, let path = options.path {
       setup.options.append(Setup.Option.path, Bytes(utf8: path))
@@ -250,7 +260,9 @@ final class SessionCore {
       // Whatever follows a request must not overtake it.
       queue.append((requestID, message))
     } else if let stream = streamOfRequest[requestID] {
+      guard requestStreams[stream]?.isEnded == false else { return }
       transport.send(message.encode(for: draft), on: stream, isFinal: isFinal)
+      if isFinal { endOurHalf(of: stream) }
     } else if !hasRequestStreams {
       sendOnControlStream(message)
     }
@@ -258,8 +270,25 @@ final class SessionCore {
 
   /// Ends our half of a request's own stream in order.
   func finish(requestID: UInt64) {
-    guard error == nil, let stream = streamOfRequest[requestID] else { return }
+    guard error == nil, let stream = streamOfRequest[requestID],
+      requestStreams[stream]?.isEnded == false
+    else { return }
     transport.send([], on: stream, isFinal: true)
+    endOurHalf(of: stream)
+  }
+
+  private func endOurHalf(of stream: UInt64) {
+    requestStreams[stream]?.isEnded = true
+    removeIfOver(stream)
+  }
+
+  /// Forgets a request's stream when both halves are over.
+  private func removeIfOver(_ stream: UInt64) {
+    guard let request = requestStreams[stream], request.isFinished, request.isEnded else {
+      return
+    }
+    requestStreams[stream] = nil
+    if let requestID = request.requestID { streamOfRequest[requestID] = nil }
   }
 
   /// Gives up a request's own stream in both directions; false when it has none.
@@ -291,7 +320,8 @@ final class SessionCore {
     let timeout = profile.goAway == .uri ? nil : timeoutMilliseconds
     let requestID = profile.goAway == .uriTimeoutRequest ? nextPeerRequestID : nil
     sendOnControlStream(
-      .goAway(GoAway(uri: uri, timeoutMilliseconds: timeout, requestID: requestID)))
+      .goAway(GoAway(uri: uri, timeoutMilliseconds: timeout, requestID: requestID))
+    )
   }
 
   // MARK: Input
@@ -321,7 +351,9 @@ final class SessionCore {
   private func isPeers(_ stream: UInt64) -> Bool { (stream & 1 == 0) == (role == .server) }
 
   private func receiveUnidirectional(
-    _ stream: UInt64, _ bytes: Bytes, isFinal: Bool
+    _ stream: UInt64,
+    _ bytes: Bytes,
+    isFinal: Bool
   ) throws(CodingError) {
     switch incoming[stream] {
     case .data?:
@@ -353,7 +385,9 @@ final class SessionCore {
 
   /// Reads the beginning of a unidirectional stream when enough of it is here.
   private func classify(
-    _ stream: UInt64, _ input: StreamInput, isFinal: Bool
+    _ stream: UInt64,
+    _ input: StreamInput,
+    isFinal: Bool
   ) throws(CodingError) {
     var input = input
     let header = try input.parse(draft: draft) { (reader) throws(CodingError) in
@@ -396,7 +430,9 @@ final class SessionCore {
   }
 
   private func receiveBidirectional(
-    _ stream: UInt64, _ bytes: Bytes, isFinal: Bool
+    _ stream: UInt64,
+    _ bytes: Bytes,
+    isFinal: Bool
   ) throws(CodingError) {
     transport.consumed(bytes.count, on: stream)
     if case .discarded? = incoming[stream] {
@@ -438,6 +474,7 @@ final class SessionCore {
     if let requestID = request.requestID {
       requestStreams[stream]?.isFinished = true
       events.append(.requestFinished(requestID))
+      removeIfOver(stream)
     } else {
       requestStreams[stream] = nil
     }
@@ -461,8 +498,13 @@ final class SessionCore {
 
   private func receiveStopSending(_ stream: UInt64, code: UInt64) throws(CodingError) {
     if stream == controlStream { throw .protocolViolation("control stream refused") }
-    if let request = requestStreams[stream] {
-      // On a request's stream it is how a request is cancelled, or an announcement revoked.
+    if !isPeers(stream), let request = requestStreams[stream] {
+      // Some stacks say so whenever they drop a stream's reading half, so it cancels nothing.
+      transport.reset(stream, code: StreamResetMeaning.cancelled.code(in: draft))
+      endOurHalf(of: stream)
+      if let requestID = request.requestID { events.append(.requestStopped(requestID)) }
+    } else if let request = requestStreams[stream] {
+      // This is how a peer cancels its request.
       transport.reset(stream, code: StreamResetMeaning.cancelled.code(in: draft))
       requestStreams[stream] = nil
       if !request.isFinished { incoming[stream] = .discarded }
@@ -518,7 +560,8 @@ final class SessionCore {
       guard setup.versions.contains(draft.versionCode) else {
         throw .violation(
           .versionNegotiationFailed,
-          "versions \(setup.versions.map { String($0, radix: 16) }), not draft \(draft.rawValue)")
+          "versions \(setup.versions.map { String($0, radix: 16) }), not draft \(draft.rawValue)"
+        )
       }
     }
     if role == .client {
@@ -555,11 +598,15 @@ final class SessionCore {
     }
     guard requestID == nextPeerRequestID else {
       throw .violation(
-        .invalidRequestID, "request id \(requestID), expected \(nextPeerRequestID)")
+        .invalidRequestID,
+        "request id \(requestID), expected \(nextPeerRequestID)"
+      )
     }
     guard requestID < ourMaximumRequestID else {
       throw .violation(
-        .tooManyRequests, "request id \(requestID), allowed below \(ourMaximumRequestID)")
+        .tooManyRequests,
+        "request id \(requestID), allowed below \(ourMaximumRequestID)"
+      )
     }
     nextPeerRequestID += 2
     if ourMaximumRequestID - requestID <= limits.requestCredit / 2 {
@@ -569,7 +616,8 @@ final class SessionCore {
   }
 
   private func receiveRequestMessage(
-    _ message: ControlMessage, on stream: UInt64
+    _ message: ControlMessage,
+    on stream: UInt64
   ) throws(CodingError) {
     if let requestID = requestStreams[stream]?.requestID {
       switch message {

@@ -58,7 +58,9 @@ package struct SessionOptions: Sendable {
 
   /// Makes options; the defaults say nothing.
   package init(
-    path: String? = nil, authority: String? = nil, implementation: String? = nil,
+    path: String? = nil,
+    authority: String? = nil,
+    implementation: String? = nil,
     token: Token? = nil
   ) {
     self.path = path

@@ -27,8 +27,10 @@ package struct SubscribeOptions: Sendable {
   package var token: Token?
 
   package init(
-    priority: UInt8 = 128, start: SubscriptionStart = .nextGroup,
-    deliveryTimeoutMilliseconds: UInt64? = nil, rendezvousMilliseconds: UInt64? = nil,
+    priority: UInt8 = 128,
+    start: SubscriptionStart = .nextGroup,
+    deliveryTimeoutMilliseconds: UInt64? = nil,
+    rendezvousMilliseconds: UInt64? = nil,
     token: Token? = nil
   ) {
     self.priority = priority
@@ -50,8 +52,11 @@ package struct RequestFailure: Hashable, Sendable {
   package var redirect: RequestError.Redirect?
 
   package init(
-    meaning: RequestErrorMeaning, code: UInt64? = nil, reason: String,
-    retryAfter: Interval? = nil, redirect: RequestError.Redirect? = nil
+    meaning: RequestErrorMeaning,
+    code: UInt64? = nil,
+    reason: String,
+    retryAfter: Interval? = nil,
+    redirect: RequestError.Redirect? = nil
   ) {
     self.meaning = meaning
     self.code = code
@@ -82,7 +87,10 @@ package struct SubscriptionEnd: Hashable, Sendable {
   package var streamCount: UInt64?
 
   package init(
-    status: PublishDoneStatus, code: UInt64?, reason: String, streamCount: UInt64? = nil
+    status: PublishDoneStatus,
+    code: UInt64?,
+    reason: String,
+    streamCount: UInt64? = nil
   ) {
     self.status = status
     self.code = code

@@ -24,11 +24,19 @@ package final class SubscriberSession {
 
   /// Prepares a session over a connected transport whose ALPN or subprotocol said the draft.
   package init(
-    draft: Draft, transport: any Transport, role: SessionRole = .client,
-    options: SessionOptions = SessionOptions(), limits: SessionLimits = SessionLimits()
+    draft: Draft,
+    transport: any Transport,
+    role: SessionRole = .client,
+    options: SessionOptions = SessionOptions(),
+    limits: SessionLimits = SessionLimits()
   ) {
     core = SessionCore(
-      draft: draft, role: role, transport: transport, options: options, limits: limits)
+      draft: draft,
+      role: role,
+      transport: transport,
+      options: options,
+      limits: limits
+    )
     self.limits = limits
     namespaces = NamespaceRegister(maximum: limits.namespaces)
   }
@@ -72,6 +80,7 @@ package final class SubscriberSession {
     for entry in parked.take({ $0.deadline <= now }) { drop(entry) }
     for (requestID, subscription) in subscriptions {
       if let join = subscription.join, let deadline = join.joinDeadline, deadline <= now {
+        cancelJoin(of: requestID)
         endJoin(of: requestID, .empty)
       }
       if let deadline = subscription.endDeadline, deadline <= now { end(requestID) }
@@ -101,7 +110,8 @@ package final class SubscriberSession {
   ///
   /// Traps when no draft can carry the name.
   package func subscribe(
-    _ track: FullTrackName, options: SubscribeOptions = SubscribeOptions()
+    _ track: FullTrackName,
+    options: SubscribeOptions = SubscribeOptions()
   ) -> SubscriptionID {
     precondition(track.isValid, "a full track name has 1…32 fields and at most 4,096 bytes")
     guard core.error == nil, !isGoingAway else {
@@ -109,7 +119,10 @@ package final class SubscriberSession {
       let id = SubscriptionID(requestID: core.role == .client ? .max : .max - 1)
       events.append(
         .subscriptionFailed(
-          id, RequestFailure(meaning: .goingAway, reason: "the session is ending")))
+          id,
+          RequestFailure(meaning: .goingAway, reason: "the session is ending")
+        )
+      )
       return id
     }
     var parameters = Parameters()
@@ -133,9 +146,14 @@ package final class SubscriberSession {
     }
     let id = SubscriptionID(requestID: requestID)
     subscriptions[requestID] = Subscription(
-      id: id, track: track, options: options,
+      id: id,
+      track: track,
+      options: options,
       delivered: DeliveredObjects(
-        maximumGroups: limits.deduplicatedGroups, maximumRuns: limits.deduplicatedRuns))
+        maximumGroups: limits.deduplicatedGroups,
+        maximumRuns: limits.deduplicatedRuns
+      )
+    )
     if fills { joins[requestID] = requestID }
     return id
   }
@@ -164,7 +182,9 @@ package final class SubscriberSession {
       events.append(
         .namespacesRefused(
           prefix: prefix,
-          RequestFailure(meaning: .notSupported, reason: "draft 14 has no empty prefix")))
+          RequestFailure(meaning: .notSupported, reason: "draft 14 has no empty prefix")
+        )
+      )
       return
     }
     let requestID = core.request {
@@ -188,7 +208,7 @@ package final class SubscriberSession {
       case .streamBytes(let stream, let bytes): try streamBytes(stream, bytes)
       case .streamFinished(let stream): try streamFinished(stream)
       case .streamReset(let stream, let code): streamReset(stream, code: code)
-      case .stopSending, .credit: break
+      case .stopSending, .credit, .requestStopped: break
       case .datagram(let bytes): try receiveDatagram(bytes)
       }
     } catch { core.close(error) }
@@ -203,7 +223,8 @@ package final class SubscriberSession {
   }
 
   private func receive(
-    _ message: ControlMessage, _ requestID: UInt64?
+    _ message: ControlMessage,
+    _ requestID: UInt64?
   ) throws(CodingError) {
     switch message {
     case .subscribeOK(let ok): try receive(ok, requestID)
@@ -258,7 +279,8 @@ package final class SubscriberSession {
     }
     let largest = ok.parameters.largestObject
     events.append(
-      .subscribed(subscription.id, largest: largest, trackProperties: ok.trackProperties))
+      .subscribed(subscription.id, largest: largest, trackProperties: ok.trackProperties)
+    )
     join(&subscription, largest: largest)
     subscriptions[requestID] = subscription
     let arrived = parked.take {
@@ -290,8 +312,11 @@ package final class SubscriberSession {
     let fetchID = core.request {
       .fetch(
         Fetch(
-          requestID: $0, range: .relativeJoining(requestID: requestID, groups: 0),
-          parameters: parameters))
+          requestID: $0,
+          range: .relativeJoining(requestID: requestID, groups: 0),
+          parameters: parameters
+        )
+      )
     }
     joins[fetchID] = requestID
     subscription.join = Subscription.Join(requestID: fetchID, deadline: deadline)
@@ -306,7 +331,10 @@ package final class SubscriberSession {
         id,
         RequestFailure(
           meaning: .unsupportedExtension,
-          reason: "track property 0x\(String(type, radix: 16)) must be understood")))
+          reason: "track property 0x\(String(type, radix: 16)) must be understood"
+        )
+      )
+    )
   }
 
   private func receive(_ error: RequestError, _ requestID: UInt64?) throws(CodingError) {
@@ -341,8 +369,11 @@ package final class SubscriberSession {
     }
     let isKnown = done.streamCount < PublishDone.unknownStreamCount
     subscriptions[requestID]?.end = SubscriptionEnd(
-      status: PublishDoneStatus(code: done.status, draft: draft), code: done.status,
-      reason: done.reason, streamCount: isKnown ? done.streamCount : nil)
+      status: PublishDoneStatus(code: done.status, draft: draft),
+      code: done.status,
+      reason: done.reason,
+      streamCount: isKnown ? done.streamCount : nil
+    )
     subscriptions[requestID]?.endDeadline = now + limits.doneInterval
     endIfDrained(requestID)
   }
@@ -357,22 +388,29 @@ package final class SubscriberSession {
       core.finish(requestID: requestID)
       core.forget(requestID: requestID)
       if let code { endJoin(of: subscription, .reset(code: code)) }
-    } else if let subscription = subscriptions[requestID], subscription.end == nil {
+    } else if let subscription = subscriptions[requestID] {
+      // After PUBLISH_DONE the end of the stream is no news.
+      guard subscription.end == nil else { return }
       let what = code.map { "reset with code \($0)" } ?? "finished"
       core.finish(requestID: requestID)
       core.forget(requestID: requestID)
       if case .live = subscription.phase {
         subscriptions[requestID]?.end = SubscriptionEnd(
-          status: .unknown, code: nil, reason: "request stream \(what)")
+          status: .unknown,
+          code: nil,
+          reason: "request stream \(what)"
+        )
         subscriptions[requestID]?.endDeadline = now + limits.doneInterval
       } else {
         forget(requestID)
         events.append(
           .subscriptionFailed(
             subscription.id,
-            RequestFailure(meaning: .unknown, reason: "request stream \(what)")))
+            RequestFailure(meaning: .unknown, reason: "request stream \(what)")
+          )
+        )
       }
-    } else if !core.isOurs(requestID: requestID) {
+    } else if !namespaces.isPublished(requestID) {
       core.finish(requestID: requestID)
       core.forget(requestID: requestID)
     }
@@ -392,8 +430,11 @@ package final class SubscriberSession {
         .requestOK(
           RequestOK(
             kind: draft == .draft14 ? .publishNamespace : .other,
-            requestID: core.replyID(request.requestID))),
-        for: request.requestID)
+            requestID: core.replyID(request.requestID)
+          )
+        ),
+        for: request.requestID
+      )
       events.append(.namespaceAnnounced(request.namespace))
     case .publishNamespaceDone(let reference):
       guard let namespace = namespaces.withdraw(reference) else { return }
@@ -403,8 +444,11 @@ package final class SubscriberSession {
         .requestOK(
           RequestOK(
             kind: draft == .draft14 ? .subscribeNamespace : .other,
-            requestID: core.replyID(request.requestID))),
-        for: request.requestID)
+            requestID: core.replyID(request.requestID)
+          )
+        ),
+        for: request.requestID
+      )
     case .subscribeTracks(let request):
       core.send(.requestOK(RequestOK(kind: .other, requestID: nil)), for: request.requestID)
     case .unsubscribeNamespace: break
@@ -423,22 +467,33 @@ package final class SubscriberSession {
   }
 
   private func refuse(
-    _ requestID: UInt64, _ kind: RequestKind, _ meaning: RequestErrorMeaning, _ reason: String
+    _ requestID: UInt64,
+    _ kind: RequestKind,
+    _ meaning: RequestErrorMeaning,
+    _ reason: String
   ) {
     let kind = draft == .draft14 ? kind : .other
     core.send(
       .requestError(
         RequestError(
-          kind: kind, requestID: core.replyID(requestID),
-          code: meaning.code(in: draft, kind: kind), reason: reason)),
-      for: requestID, isFinal: true)
+          kind: kind,
+          requestID: core.replyID(requestID),
+          code: meaning.code(in: draft, kind: kind),
+          reason: reason
+        )
+      ),
+      for: requestID,
+      isFinal: true
+    )
     core.forget(requestID: requestID)
   }
 
   // MARK: Data
 
   private func streamOpened(
-    _ stream: UInt64, _ header: StreamHeader, _ input: StreamInput
+    _ stream: UInt64,
+    _ header: StreamHeader,
+    _ input: StreamInput
   ) throws(CodingError) {
     guard let key = ParkingLot.Key(header) else { return }
     var input = input
@@ -465,7 +520,10 @@ package final class SubscriberSession {
   }
 
   private func park(
-    _ key: ParkingLot.Key, _ stream: UInt64?, _ header: StreamHeader?, _ bytes: Bytes
+    _ key: ParkingLot.Key,
+    _ stream: UInt64?,
+    _ header: StreamHeader?,
+    _ bytes: Bytes
   ) {
     guard parked.entries.count < limits.parkedStreams,
       parked.byteCount + bytes.count <= limits.parkedBytes
@@ -475,8 +533,14 @@ package final class SubscriberSession {
     }
     parked.append(
       ParkingLot.Parked(
-        key: key, stream: stream, header: header, pieces: [bytes],
-        deadline: now + limits.parkedInterval, byteCount: bytes.count))
+        key: key,
+        stream: stream,
+        header: header,
+        pieces: [bytes],
+        deadline: now + limits.parkedInterval,
+        byteCount: bytes.count
+      )
+    )
   }
 
   private func resume(_ entry: ParkingLot.Parked) throws(CodingError) {
@@ -505,7 +569,10 @@ package final class SubscriberSession {
   }
 
   private func begin(
-    _ stream: UInt64, _ header: StreamHeader, _ requestID: UInt64, _ pieces: [Bytes]
+    _ stream: UInt64,
+    _ header: StreamHeader,
+    _ requestID: UInt64,
+    _ pieces: [Bytes]
   ) throws(CodingError) {
     guard let subscription = subscriptions[requestID] else { return }
     let content: DataStream.Content
@@ -514,8 +581,12 @@ package final class SubscriberSession {
       subscriptions[requestID]?.streamsSeen += 1
       content = .subgroup(
         SubgroupDecoder(
-          header: header, draft: draft, defaultPriority: subscription.defaultPriority,
-          limits: limits.object))
+          header: header,
+          draft: draft,
+          defaultPriority: subscription.defaultPriority,
+          limits: limits.object
+        )
+      )
     case .fetch:
       guard subscription.join?.stream == nil, subscription.join != nil else {
         core.refuse(stream)
@@ -603,10 +674,17 @@ package final class SubscriberSession {
     if let header = data.header {
       events.append(
         .groupStreamEnded(
-          subscription.id, group: header.group, subgroup: data.subgroupID, end))
+          subscription.id,
+          group: header.group,
+          subgroup: data.subgroupID,
+          end
+        )
+      )
     } else if let join = subscription.join {
       switch end {
-      case .finished: endJoin(of: requestID, join.objects == 0 ? .empty : .finished(objects: join.objects))
+      case .finished:
+        let isEmpty = join.objects == 0
+        endJoin(of: requestID, isEmpty ? .empty : .finished(objects: join.objects))
       case .reset(let code): endJoin(of: requestID, .reset(code: code))
       case .refused(let reason):
         endJoin(of: requestID, .failed(RequestFailure(meaning: .internalError, reason: reason)))
@@ -636,8 +714,12 @@ package final class SubscriberSession {
     if datagram.endsGroup {
       events.append(
         .groupStreamEnded(
-          subscription.id, group: datagram.object.group, subgroup: nil,
-          .finished(endOfGroup: true)))
+          subscription.id,
+          group: datagram.object.group,
+          subgroup: nil,
+          .finished(endOfGroup: true)
+        )
+      )
     }
   }
 

@@ -1,0 +1,144 @@
+import MoQ
+import TestSupport
+import Testing
+import Wire
+
+/// Wrong input of every kind: it may be refused, it may not trap.
+@Suite struct MutationTests {
+  /// A small generator with a fixed seed.
+  struct Generator: RandomNumberGenerator {
+    var state: UInt64
+    mutating func next() -> UInt64 {
+      state &+= 0x9e37_79b9_7f4a_7c15
+      var value = state
+      value = (value ^ (value >> 30)) &* 0xbf58_476d_1ce4_e5b9
+      value = (value ^ (value >> 27)) &* 0x94d0_49bb_1331_11eb
+      return value ^ (value >> 31)
+    }
+  }
+
+  func mutate(_ bytes: Bytes, _ generator: inout Generator) -> Bytes {
+    var array = bytes.array
+    for _ in 0..<Int.random(in: 1...4, using: &generator) {
+      switch Int.random(in: 0..<4, using: &generator) {
+      case 0 where !array.isEmpty:
+        array[Int.random(in: 0..<array.count, using: &generator)] = .random(
+          in: 0...255,
+          using: &generator
+        )
+      case 1 where !array.isEmpty:
+        array[Int.random(in: 0..<array.count, using: &generator)] = 0xff
+      case 2 where !array.isEmpty:
+        array.remove(at: Int.random(in: 0..<array.count, using: &generator))
+      default:
+        array.insert(
+          .random(in: 0...255, using: &generator),
+          at: Int.random(in: 0...array.count, using: &generator)
+        )
+      }
+    }
+    return Bytes(array)
+  }
+
+  @Test(arguments: [1, 2, 3, 4] as [UInt64])
+  func `20,000 mutated inputs through decoders and sessions`(_ seed: UInt64) throws {
+    var generator = Generator(state: seed)
+    let vectors = Vector.all.filter { $0.family != .integer }
+    var decoded = 0
+    for _ in 0..<5000 {
+      let vector = try #require(vectors.randomElement(using: &generator))
+      let bytes = mutate(vector.bytes, &generator)
+      var draft = vector.draft
+      if Bool.random(using: &generator), let other = Draft.allCases.randomElement(using: &generator)
+      {
+        draft = other
+      }
+      if let messages = try? decodeControl([bytes], draft) {
+        // What can be read can be written, and read again.
+        for message in messages {
+          decoded += 1
+          #expect(try decodeControl([message.encode(for: draft)], draft).count == 1)
+        }
+      }
+      var reader = DraftReader(bytes, draft: draft)
+      if case .subgroup(let header)? = try? StreamHeader.decode(&reader) {
+        _ = try? decodeSubgroup(header, [bytes.suffix(from: min(4, bytes.count))], draft)
+      }
+      _ = try? decodeFetch([bytes.suffix(from: min(2, bytes.count))], draft)
+      _ = try? ObjectDatagram.decode(bytes, draft: draft)
+      run(bytes, draft, &generator)
+    }
+    #expect(decoded > 200)
+  }
+
+  /// Feeds a subscriber and a publisher that have something going on.
+  func run(_ bytes: Bytes, _ draft: Draft, _ generator: inout Generator) {
+    let peer = ScriptedPeer(draft)
+    _ = peer.session.subscribe(
+      ScriptedPeer.track,
+      options: SubscribeOptions(start: .currentGroup)
+    )
+    peer.accept(largest: Location(group: 0, object: 0))
+    let streams = [peer.controlStream, 0, 4, peer.newUnidirectional(), peer.newBidirectional()]
+    for _ in 0..<2 {
+      let stream = streams.randomElement(using: &generator) ?? 0
+      peer.handle(.streamData(stream, bytes, isFinal: Bool.random(using: &generator)))
+    }
+    peer.handle(.datagram(bytes))
+    peer.session.handleTimeout(now: peer.now + Interval.milliseconds(60_000))
+    _ = peer.events()
+
+    let store = BroadcastStore()
+    let track = store.addTrack(
+      FullTrackName(
+        TrackNamespace([Bytes(utf8: "live"), Bytes(utf8: "cam1")]),
+        "video"
+      )
+    )
+    let transport = MoQFakeTransport(role: .server)
+    let publisher = PublisherSession(
+      draft: draft,
+      transport: transport,
+      role: .server,
+      store: store
+    )
+    publisher.start(now: peer.now)
+    track.beginGroup(98, now: peer.now)
+    track.append([1, 2, 3])
+    let isStreams = draft >= .draft18
+    let setup = Setup(
+      sender: isStreams ? .either : .client,
+      versions: draft == .draft14 ? [draft.versionCode] : []
+    )
+    publisher.handle(
+      .streamData(
+        isStreams ? 2 : 0,
+        ControlMessage.setup(setup).encode(for: draft),
+        isFinal: false
+      ),
+      now: peer.now
+    )
+    publisher.handle(.streamData(isStreams ? 4 : 0, bytes, isFinal: false), now: peer.now)
+    track.beginGroup(200, now: peer.now)
+    track.append([4])
+    track.end()
+    publisher.handleTimeout(now: peer.now + Interval.milliseconds(60_000))
+    while publisher.poll() != nil {}
+  }
+
+  @Test func `mutated catalogs`() {
+    var generator = Generator(state: 5)
+    let text = Bytes(
+      utf8: #"{"version":"1","tracks":[{"name":"v","packaging":"cmaf","framerate":1e9,"#
+        + #""template":[0,1,[0,0],[1,0],0,1],"buffers":{"min":1}}],"initDataList":[]}"#
+    )
+    for _ in 0..<2000 {
+      guard
+        case .independent(let catalog, _)? = try? CatalogUpdate.decode(
+          mutate(text, &generator)
+        )
+      else { continue }
+      _ = catalog.encode()
+    }
+  }
+}
