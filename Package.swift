@@ -23,6 +23,16 @@ func tests(
   .testTarget(name: name, dependencies: dependencies, path: path, swiftSettings: settings)
 }
 
+/// libFuzzer targets, which need `--sanitize fuzzer` and bring no `main`; see Tests/Fuzz/README.md.
+let fuzzers: [Target] =
+  Context.environment["FUZZ"] == nil
+  ? []
+  : [("FuzzBoxes", ["Wire", "CMAF"]), ("FuzzRequest", ["Wire", "HTTP"])].map { name, modules in
+    .executableTarget(
+      name: name, dependencies: modules.map { .byName(name: $0) }, path: "Tests/Fuzz/\(name)",
+      swiftSettings: settings + [.unsafeFlags(["-parse-as-library"])])
+  }
+
 let package = Package(
   name: "moq-egress",
   products: [.executable(name: "moq-egress", targets: ["moq-egress"])],
@@ -87,5 +97,5 @@ let package = Package(
     tests("ManifestsTests", ["Manifests", "XML", "TestSupport"]),
     tests("EgressTests", ["Egress", "TestSupport"]),
     tests("IntegrationTests", ["Egress", "TestSupport"]),
-  ]
+  ] + fuzzers
 )

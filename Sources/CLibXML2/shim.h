@@ -28,11 +28,12 @@ static inline void clibxml2_on_error(void *user, clibxml2_error error) {
   sink->report(sink->context, error->line, error->message ? error->message : "unknown error");
 }
 
-/* Reads a schema file; NULL when it is not one. Network access is left to libxml2's defaults: the
-   path is ours, never a peer's. */
+/* Reads a schema file; NULL when it is not one. What it includes is read from disk alone: the loader
+   is the process's, and nothing in this process wants libxml2 to use the network. */
 static inline xmlSchemaPtr clibxml2_schema_load(
     const char *path, void *context, clibxml2_report report) {
   struct clibxml2_sink sink = {context, report};
+  xmlSetExternalEntityLoader(xmlNoNetExternalEntityLoader);
   xmlSchemaParserCtxtPtr parser = xmlSchemaNewParserCtxt(path);
   if (!parser) return NULL;
   xmlSchemaSetParserStructuredErrors(parser, clibxml2_on_error, &sink);

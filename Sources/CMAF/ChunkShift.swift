@@ -67,3 +67,13 @@ extension CMAFChunk {
     return try CMAFChunk(writer.bytes, offset: 0, header: header)
   }
 }
+
+/// Arithmetic on times that a publisher may have made up.
+private enum ChunkTime {
+  /// A time moved, clamped to what its field can hold.
+  static func moved(_ time: UInt64, by ticks: Int64) -> UInt64 {
+    if ticks < 0 { return time < ticks.magnitude ? 0 : time - ticks.magnitude }
+    let (moved, overflow) = time.addingReportingOverflow(ticks.magnitude)
+    return overflow ? .max : moved
+  }
+}

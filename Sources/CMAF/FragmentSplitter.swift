@@ -11,8 +11,10 @@ enum FragmentSplitter {
     header: CMAFHeader
   ) throws(CMAFError) -> [CMAFChunk] {
     let number = try MovieFragmentHeader(movieFragment.required("mfhd")).sequenceNumber
+    let payloadStart = movieFragment.bytes.count + media.headerCount
     var chunks: [CMAFChunk] = []
-    var end = movieFragment.bytes.count + media.headerCount
+    /// Where the data of the fragment before ends, from the start of the `moof`.
+    var end = payloadStart
     for (index, box) in fragments.enumerated() {
       let fragment = try TrackFragment(box)
       let trackID = fragment.header.trackID
@@ -35,34 +37,29 @@ enum FragmentSplitter {
           offset: box.offset
         )
       }
-      // Without default-base-is-moof, a later fragment counts from the end of the one before it
-      // (ISO/IEC 14496-12 §8.8.7.1), and so does a first run without an offset.
-      let isFromMoof = index == 0 || fragment.header.isDefaultBaseMoof
-      let first = fragment.runs[0].dataOffset == nil ? end : isFromMoof ? 0 : end
+      // Without default-base-is-moof, a later fragment's offsets count from the end of the one before
+      // (ISO/IEC 14496-12 §8.8.7.1).
+      let base = index == 0 || fragment.header.isDefaultBaseMoof ? 0 : end
       let samples = Samples(
         fragment: fragment,
         defaults: track.defaults ?? TrackExtends(trackID: trackID),
-        payloadOffset: movieFragment.bytes.count + media.headerCount - (isFromMoof ? 0 : first)
+        payloadOffset: payloadStart - base,
+        start: end - payloadStart
       )
-      let shift =
-        fragment.runs[0].dataOffset == nil
-        ? first - movieFragment.bytes.count - media.headerCount : 0
       var written: [ChunkWriter.Sample] = []
       for sample in samples {
-        let range = sample.range.lowerBound + shift..<sample.range.upperBound + shift
-        guard range.lowerBound >= 0, range.upperBound <= media.bytes.count - media.headerCount
-        else {
+        guard sample.range.lowerBound >= 0, sample.range.upperBound <= media.body.count else {
           throw .invalid(
             box: "trun",
             field: "sample \(written.count) range",
-            value: "\(range)",
+            value: "\(sample.range)",
             offset: box.offset
           )
         }
-        end = range.upperBound + movieFragment.bytes.count + media.headerCount
+        end = payloadStart + sample.range.upperBound
         written.append(
           ChunkWriter.Sample(
-            data: media.body[range],
+            data: media.body[sample.range],
             duration: sample.duration,
             flags: sample.flags,
             compositionOffset: Int32(truncatingIfNeeded: sample.compositionOffset)

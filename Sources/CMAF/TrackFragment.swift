@@ -18,6 +18,8 @@ package struct Samples: Sendable, Hashable, Sequence {
   let defaults: TrackExtends
   /// From the fragment's base to the first byte of the `mdat` payload.
   let payloadOffset: Int
+  /// Where in the payload a first run without an offset begins.
+  var start = 0
 
   package func makeIterator() -> Iterator { Iterator(self) }
 
@@ -26,10 +28,11 @@ package struct Samples: Sendable, Hashable, Sequence {
     private var run = 0
     private var index = 0
     private var decodeTime: Int64
-    private var position = 0
+    private var position: Int
 
     init(_ samples: Samples) {
       self.samples = samples
+      position = samples.start
       decodeTime = samples.fragment.decodeTime.baseMediaDecodeTime
     }
 

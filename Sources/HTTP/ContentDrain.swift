@@ -33,18 +33,18 @@ struct ContentDrain {
       switch state {
       case .done: return true
       case .length(let count):
-        let taken = parser.takeContent(count).count
-        state = taken == count ? .done : .length(count - taken)
-        guard taken == count else { return false }
+        let dropped = parser.dropContent(count)
+        state = dropped == count ? .done : .length(count - dropped)
+        guard dropped == count else { return false }
       case .chunkSize:
         guard let line = try parser.takeLine(limit: ContentDrain.lineLimit) else { return false }
         let size = try ContentDrain.size(line)
         try charge(size + line.count + 2)
         state = size == 0 ? .trailer : .chunkData(size)
       case .chunkData(let count):
-        let taken = parser.takeContent(count).count
-        state = taken == count ? .chunkEnd : .chunkData(count - taken)
-        guard taken == count else { return false }
+        let dropped = parser.dropContent(count)
+        state = dropped == count ? .chunkEnd : .chunkData(count - dropped)
+        guard dropped == count else { return false }
       case .chunkEnd:
         guard let line = try parser.takeLine(limit: ContentDrain.lineLimit) else { return false }
         guard line.isEmpty else { throw .bad("chunk is longer than it says") }

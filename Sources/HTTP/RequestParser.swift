@@ -39,7 +39,7 @@ struct RequestParser {
 
   /// The next head with the framing of its content; nil until it is complete.
   ///
-  /// What was received after the head stays for ``takeContent(_:)`` or the next head.
+  /// What was received after the head stays for ``dropContent(_:)`` or the next head.
   mutating func next() throws(RequestError) -> (RequestHead, Content)? {
     while let line = try nextLine() {
       if requestLine == nil {
@@ -63,12 +63,12 @@ struct RequestParser {
     return nil
   }
 
-  /// Takes up to `count` received bytes that are not part of a head.
-  mutating func takeContent(_ count: Int) -> Bytes {
-    let taken = Bytes(buffer[position..<min(buffer.count, position + count)])
-    position += taken.count
+  /// Drops up to `count` received bytes that are not part of a head, and says how many.
+  mutating func dropContent(_ count: Int) -> Int {
+    let dropped = min(buffer.count - position, count)
+    position += dropped
     dropRead()
-    return taken
+    return dropped
   }
 
   /// Takes a line of at most `limit` bytes without its CRLF; nil until it is complete.
@@ -107,7 +107,8 @@ struct RequestParser {
         guard position > lineStart, buffer[position - 1] == 0x0D else {
           throw .bad("line ends with a bare LF")
         }
-        let line = Bytes(buffer[lineStart..<position - 1])
+        // A copy of its own: requests live on, and must not hold on to the whole buffer.
+        let line = Bytes(Array(buffer[lineStart..<position - 1]))
         position += 1
         lineStart = position
         return line
@@ -136,7 +137,7 @@ struct RequestParser {
     return (head, content)
   }
 
-  /// Frees what has been read; lines already handed out keep their own storage.
+  /// Frees what has been read.
   private mutating func dropRead() {
     buffer.removeFirst(position)
     position = 0

@@ -235,6 +235,63 @@ struct Made {
   }
 }
 
+@Suite struct FragmentSplitterTests {
+  /// A fragment of tracks 1 and 2 with two samples each, of 3 and of 2 bytes; offsets as given.
+  func fragment(isBaseMoof: Bool, offsets: (Int32?, Int32?)) -> Bytes {
+    var writer = ByteWriter()
+    writer.box("moof") { moof in
+      MovieFragmentHeader(sequenceNumber: 4).write(to: &moof)
+      for (trackID, size, offset) in [(1, 3, offsets.0), (2, 2, offsets.1)] {
+        moof.box("traf") { traf in
+          var header = TrackFragmentHeader(
+            trackID: UInt32(trackID),
+            sampleDuration: 10,
+            sampleSize: UInt32(size),
+            sampleFlags: .sync
+          )
+          header.isDefaultBaseMoof = isBaseMoof
+          header.write(to: &traf)
+          TrackFragmentDecodeTime(baseMediaDecodeTime: 50).write(to: &traf)
+          traf.fullBox("trun", flags: offset == nil ? 0 : 1) { run in
+            run.write(UInt32(2))
+            if let offset { run.write(offset) }
+          }
+        }
+      }
+    }
+    writer.box("mdat") { $0.write([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]) }
+    return writer.bytes
+  }
+
+  @Test func `offsets count from the moof, from the track before, or follow on`() throws {
+    let header = try MediaFixture.cmaf("two-tracks").header
+    // 16 mfhd, 8 + 28 + 20 + 20 a traf, and the box headers of moof and mdat.
+    let payload = Int32(8 + 16 + 2 * 76 + 8)
+    for bytes in [
+      fragment(isBaseMoof: true, offsets: (payload, payload + 6)),
+      fragment(isBaseMoof: false, offsets: (payload, 0)),
+      fragment(isBaseMoof: false, offsets: (nil, nil)),
+      // One offset less makes the moof four bytes shorter.
+      fragment(isBaseMoof: true, offsets: (payload - 4, nil)),
+    ] {
+      let chunks = try CMAFChunk.parse(bytes, header: header)
+      #expect(chunks.map(\.trackID) == [1, 2])
+      #expect(chunks.map(\.payload) == [[1, 2, 3, 4, 5, 6], [7, 8, 9, 10]])
+      #expect(chunks.map(\.decodeTime) == [50, 50])
+      #expect(chunks.map(\.sequenceNumber) == [4, 4])
+    }
+  }
+
+  @Test func `data outside the media box is refused`() throws {
+    let header = try MediaFixture.cmaf("two-tracks").header
+    for offsets in [(0, 0), (Int32.max, 0), (192 as Int32, Int32.min)] as [(Int32, Int32)] {
+      #expect(throws: CMAFError.self) {
+        try CMAFChunk.parse(fragment(isBaseMoof: true, offsets: offsets), header: header)
+      }
+    }
+  }
+}
+
 @Suite struct ChunkShiftTests {
   @Test func `a 64-bit decode time is changed in place`() throws {
     let made = try Made()

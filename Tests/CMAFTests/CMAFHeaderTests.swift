@@ -81,4 +81,73 @@ import Wire
       }
     }
   }
+
+  @Test func `an encrypted track keeps the codec of its clear format`() throws {
+    var protection = ByteWriter()
+    protection.box("sinf") { sinf in
+      sinf.box("frma") { $0.write(utf8: "avc1") }
+      sinf.fullBox("schm") { schm in
+        schm.write(utf8: "cbcs")
+        schm.write(UInt32(0x10000))
+      }
+    }
+    let clear = try MediaFixture.cmaf("avc").header
+    let bytes = try replacing(["moov", "trak", "mdia", "minf", "stbl", "stsd"], in: clear.bytes) {
+      stsd in
+      let entry = try #require(try stsd.children(after: 8).first)
+      var writer = ByteWriter()
+      writer.write(stsd.body.prefix(8))
+      writer.box("encv") { box in
+        box.write(entry.body)
+        box.write(protection.bytes)
+      }
+      return writer.bytes
+    }
+    let entry = try CMAFHeader(bytes).tracks[0].sampleEntry
+    #expect(entry.format == "avc1")
+    #expect(entry.codec == "avc1.64000a")
+    #expect(entry.protectionScheme == "cbcs")
+    #expect(entry.media == clear.tracks[0].sampleEntry.media)
+  }
+
+  @Test(arguments: [("text", "wvtt"), ("subt", "stpp")])
+  func `text tracks are named by their entry`(handler: String, format: String) throws {
+    let audio = try MediaFixture.cmaf("aac").header
+    var bytes = try replacing(["moov", "trak", "mdia", "hdlr"], in: audio.bytes) { hdlr in
+      Bytes(hdlr.body.prefix(8).array + Array(handler.utf8) + hdlr.body.suffix(from: 12).array)
+    }
+    bytes = try replacing(["moov", "trak", "mdia", "minf", "stbl", "stsd"], in: bytes) { stsd in
+      var writer = ByteWriter()
+      writer.write(stsd.body.prefix(8))
+      writer.box(FourCC(rawValue: format.utf8.reduce(0) { $0 << 8 | UInt32($1) })) {
+        $0.write(UInt64(1))
+      }
+      return writer.bytes
+    }
+    let track = try CMAFHeader(bytes).tracks[0]
+    #expect(track.codec == format)
+    #expect(track.sampleEntry.media == .other)
+    #expect(track.audio == nil && track.video == nil)
+  }
+}
+
+/// The same boxes with another body for the box that a path of types leads to.
+func replacing(
+  _ path: [FourCC],
+  in bytes: Bytes,
+  _ body: (Box) throws -> Bytes
+) throws -> Bytes {
+  var writer = ByteWriter()
+  var reader = BoxReader(bytes)
+  while let box = try reader.next() {
+    guard box.type == path.first else {
+      writer.write(box.bytes)
+      continue
+    }
+    let replaced =
+      path.count == 1
+      ? try body(box) : try replacing(Array(path.dropFirst()), in: box.body, body)
+    writer.box(box.type) { $0.write(replaced) }
+  }
+  return writer.bytes
 }

@@ -107,8 +107,18 @@ func box(_ type: FourCC, _ body: String) throws -> Box {
         "00000000 0380808018 000000 048080800d 6b 15 000000 00000000 00000000 06808080 0102"
       )
     )
-    #expect(descriptor.codecString("mp4a") == "mp4a.6b")
+    #expect(descriptor.codecString("mp4a") == "mp4a.6B")
     #expect(descriptor.audio == nil)
+  }
+
+  @Test func `Dolby Vision is profile and level`() throws {
+    // Profile 5 level 6, and profile 8 level 9: seven and six bits after the two version bytes.
+    #expect(
+      try DolbyVisionConfiguration(box("dvcC", "0100 0a35 10")).codecString("dvh1") == "dvh1.05.06"
+    )
+    #expect(
+      try DolbyVisionConfiguration(box("dvvC", "0100 104d 10")).codecString("dvhe") == "dvhe.08.09"
+    )
   }
 
   @Test func `Dolby channels are counted`() throws {

@@ -60,7 +60,7 @@ package struct ElementaryStreamDescriptor: Sendable, Hashable {
 
   /// RFC 6381 §3.3: object type in hexadecimal, audio object type in decimal.
   package func codecString(_ entry: FourCC) -> String {
-    let type = "\(entry)." + hex([objectTypeIndication])
+    let type = "\(entry)." + hex([objectTypeIndication]).uppercased()
     guard objectTypeIndication == 0x40, let audio else { return type }
     return "\(type).\(audio.objectType)"
   }

@@ -70,6 +70,10 @@ package struct SampleEntry: Sendable, Hashable {
       let configuration = try HEVCConfiguration(required("hvcC"))
       codec = configuration.codecString(format)
       nalLengthSize = configuration.nalLengthSize
+    case "dvh1", "dvhe":
+      nalLengthSize = try HEVCConfiguration(required("hvcC")).nalLengthSize
+      let vision = if let box = child("dvvC") { box } else { try required("dvcC") }
+      codec = try DolbyVisionConfiguration(vision).codecString(format)
     case "av01":
       let configuration = try AV1Configuration(required("av1C"))
       codec = configuration.codecString(format, colour: colour)

@@ -1,0 +1,62 @@
+import HTTP
+import Wire
+
+/// Gives the input to a connection at once and to another byte by byte; both must say the same.
+@_cdecl("LLVMFuzzerTestOneInput")
+public func fuzzRequest(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
+  // libFuzzer owns the input for the length of the call.
+  let bytes = unsafe Bytes(Array(UnsafeBufferPointer(start: start, count: count)))
+  var whole = Client()
+  whole.send(bytes)
+  var pieces = Client()
+  for byte in bytes.slice { pieces.send([byte]) }
+  precondition(whole.requests == pieces.requests, "requests don't depend on how bytes arrive")
+  precondition(whole.output == pieces.output, "answers don't depend on how bytes arrive")
+  for request in whole.requests {
+    for segment in request.target.segments {
+      precondition(segment != [0x2E] && segment != [0x2E, 0x2E], "no segment climbs")
+    }
+    _ = ByteRange(request, of: 1000, entityTag: "\"a\"")
+    _ = EntityTags.matches(request.value("if-none-match"), "\"a\"")
+    _ = ContentCoding.acceptsGzip(request.value("accept-encoding"))
+  }
+  return 0
+}
+
+/// A client that reads everything, of a server that answers everything at once.
+struct Client {
+  static let now = Instant(nanoseconds: 0)
+  static let date = HTTPDate(UTCTime(microseconds: 0))
+
+  var connection = ServerConnection(ServerConfiguration(), now: now)
+  var requests: [RequestHead] = []
+  var output: [UInt8] = []
+
+  mutating func send(_ bytes: Bytes) {
+    connection.receive(bytes, now: Self.now)
+    var isBusy = true
+    while isBusy {
+      isBusy = false
+      while let (id, head) = connection.poll(now: Self.now, date: Self.date) {
+        isBusy = true
+        requests.append(head)
+        let isGrowing = head.target.segments.count % 2 == 0
+        connection.respond(
+          id,
+          ResponseHead(.ok),
+          isGrowing ? .growing : .whole([[0x78]]),
+          date: Self.date
+        )
+        if isGrowing {
+          connection.append(id, [[0x79]])
+          connection.finish(id)
+        }
+      }
+      for piece in connection.pollOutput(maxPieces: 8) {
+        isBusy = true
+        output += piece.array
+        connection.wrote(piece.count, now: Self.now)
+      }
+    }
+  }
+}
