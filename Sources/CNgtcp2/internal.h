@@ -78,6 +78,8 @@ struct door_connection {
   uint64_t closed_uni;
   uint64_t closed_bidi;
   int lacks_protocol;
+  // An assertion has failed: ngtcp2 and TLS must not be entered again.
+  int is_broken;
   int stateless_reset;
   int last_error;
   uint8_t alert;

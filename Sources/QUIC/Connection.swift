@@ -310,6 +310,9 @@ package import Wire
 
   // MARK: Steps
 
+  /// Behaves as if an assertion had failed inside ngtcp2; for tests.
+  func failAssertion(now: Instant) { settle(unsafe door_fail_assertion(handle), now: now) }
+
   /// This moment for ngtcp2, which must never see time go back.
   func tick(_ now: Instant) -> UInt64 {
     lastTick = max(lastTick, UInt64(clamping: now.nanoseconds))
@@ -327,7 +330,7 @@ package import Wire
   }
 
   func flagForWriting() {
-    activity?.list.note(activity?.key)
+    if let activity { activity.list.note(activity.key) }
   }
 
   /// Acts on the outcome of a read, a timeout or a write.
