@@ -23,6 +23,9 @@ package import Wire
   var packetsSinceClose = 0
   var destination: SocketAddress
   var datagrams: [Bytes] = []
+  /// Bytes sent of the stream at the head of the line since it came there.
+  var share = 0
+  static let shareBytes = 64 << 10
   let configuration: QUICConfiguration
   private let keepAlive: AnyObject
   private var lastTick: UInt64 = 1
