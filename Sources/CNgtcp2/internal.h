@@ -37,6 +37,8 @@ typedef ngtcp2_ccerr door_ccerr;
 
 struct door_credentials {
   gnutls_certificate_credentials_t certificates;
+  // Parsed once; sessions share it.
+  gnutls_priority_t priorities;
   enum door_trust trust;
   uint8_t *fingerprints;
   size_t fingerprint_count;
