@@ -1,8 +1,9 @@
 // One QUIC connection: making it, feeding it, and what its callbacks leave behind.
+#define _GNU_SOURCE
 #include <gnutls/crypto.h>
 #include <stdlib.h>
 
-#include "internal.h"
+#include "guard.h"
 
 // RFC 7301 section 3.2: no_application_protocol.
 enum { no_application_protocol = 120 };
@@ -343,8 +344,10 @@ door_connection *door_accept(const door_settings *settings, door_credentials *cr
 
 void door_free(door_connection *connection) {
   if (!connection) return;
-  if (connection->conn) ngtcp2_conn_del(connection->conn);
-  if (connection->session) gnutls_deinit(connection->session);
+  if (!connection->is_broken) {
+    if (connection->conn) ngtcp2_conn_del(connection->conn);
+    if (connection->session) gnutls_deinit(connection->session);
+  }
   free(connection->ended.ids);
   free(connection->server_name);
   free(connection);
@@ -396,6 +399,7 @@ int door_outcome(door_connection *connection, int result) {
 
 int door_read(door_connection *connection, const uint8_t *datagram, size_t count,
               const door_address *remote, uint8_t congestion_mark, uint64_t now) {
+  DOOR_GUARD(connection, DOOR_FAILED);
   door_sockaddr address;
   ngtcp2_path path = make_path(connection, remote, &address);
   ngtcp2_pkt_info info = {.ecn = congestion_mark & 3};
@@ -407,6 +411,7 @@ int door_read(door_connection *connection, const uint8_t *datagram, size_t count
 }
 
 int door_handle_expiry(door_connection *connection, uint64_t now) {
+  DOOR_GUARD(connection, DOOR_FAILED);
   int result = ngtcp2_conn_handle_expiry(connection->conn, now);
   if (result != 0) return door_outcome(connection, result);
   door_settle(connection);

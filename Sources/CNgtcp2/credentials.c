@@ -5,6 +5,12 @@
 
 #include "internal.h"
 
+// AES first: GnuTLS is three times slower at ChaCha20.
+static const char priorities[] =
+    "NORMAL:-VERS-ALL:+VERS-TLS1.3:-CIPHER-ALL:+AES-128-GCM:+AES-256-GCM:+CHACHA20-POLY1305:"
+    "-GROUP-ALL:+GROUP-X25519:+GROUP-SECP256R1:+GROUP-SECP384R1:+GROUP-SECP521R1:"
+    "%DISABLE_TLS13_COMPAT_MODE";
+
 static door_credentials *allocate(char text[DOOR_TEXT_BYTES]) {
   door_credentials *credentials = calloc(1, sizeof *credentials);
   if (!credentials) {
@@ -12,9 +18,10 @@ static door_credentials *allocate(char text[DOOR_TEXT_BYTES]) {
     return NULL;
   }
   int result = gnutls_certificate_allocate_credentials(&credentials->certificates);
+  if (result >= 0) result = gnutls_priority_init(&credentials->priorities, priorities, NULL);
   if (result < 0) {
     door_say(text, "credentials", gnutls_strerror(result));
-    free(credentials);
+    door_credentials_free(credentials);
     return NULL;
   }
   return credentials;
@@ -22,7 +29,8 @@ static door_credentials *allocate(char text[DOOR_TEXT_BYTES]) {
 
 void door_credentials_free(door_credentials *credentials) {
   if (!credentials) return;
-  gnutls_certificate_free_credentials(credentials->certificates);
+  if (credentials->certificates) gnutls_certificate_free_credentials(credentials->certificates);
+  if (credentials->priorities) gnutls_priority_deinit(credentials->priorities);
   free(credentials->fingerprints);
   free(credentials);
 }

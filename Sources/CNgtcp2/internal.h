@@ -37,6 +37,8 @@ typedef ngtcp2_ccerr door_ccerr;
 
 struct door_credentials {
   gnutls_certificate_credentials_t certificates;
+  // Parsed once; sessions share it.
+  gnutls_priority_t priorities;
   enum door_trust trust;
   uint8_t *fingerprints;
   size_t fingerprint_count;
@@ -78,6 +80,8 @@ struct door_connection {
   uint64_t closed_uni;
   uint64_t closed_bidi;
   int lacks_protocol;
+  // An assertion has failed: ngtcp2 and TLS must not be entered again.
+  int is_broken;
   int stateless_reset;
   int last_error;
   uint8_t alert;

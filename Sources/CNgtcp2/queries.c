@@ -19,6 +19,7 @@ void door_peer_close(door_connection *connection, door_close *close) {
 uint64_t door_failure_code(const door_connection *connection) {
   if (connection->last_error == NGTCP2_ERR_CRYPTO && connection->alert)
     return NGTCP2_CRYPTO_ERROR | connection->alert;
+  if (connection->last_error == NGTCP2_ERR_INTERNAL) return NGTCP2_INTERNAL_ERROR;
   return ngtcp2_err_infer_quic_transport_error_code(connection->last_error);
 }
 

@@ -1,5 +1,5 @@
 // What the owner asks of streams, and the cure for streams that ngtcp2 forgets to close.
-#include "internal.h"
+#include "guard.h"
 
 // ngtcp2 before 0.14 never closes streams that the peer opened for one direction, and with a
 // STOP_SENDING of ours it doesn't even tell of their end. Its own functions do it when called from
@@ -39,6 +39,7 @@ void door_reap(door_connection *connection) {
 }
 
 int64_t door_open_stream(door_connection *connection, int bidirectional) {
+  DOOR_GUARD(connection, DOOR_NO_CREDIT);
   int64_t stream = -1;
   int result = bidirectional ? ngtcp2_conn_open_bidi_stream(connection->conn, &stream, NULL)
                              : ngtcp2_conn_open_uni_stream(connection->conn, &stream, NULL);
@@ -46,6 +47,7 @@ int64_t door_open_stream(door_connection *connection, int bidirectional) {
 }
 
 int door_reset(door_connection *connection, int64_t stream, uint64_t code) {
+  DOOR_GUARD(connection, DOOR_FAILED);
 #if NGTCP2_VERSION_NUM < 0x010000
   int result = ngtcp2_conn_shutdown_stream_write(connection->conn, stream, code);
 #else
@@ -55,6 +57,7 @@ int door_reset(door_connection *connection, int64_t stream, uint64_t code) {
 }
 
 int door_stop_sending(door_connection *connection, int64_t stream, uint64_t code) {
+  DOOR_GUARD(connection, DOOR_FAILED);
 #if NGTCP2_VERSION_NUM < 0x010000
   int result = ngtcp2_conn_shutdown_stream_read(connection->conn, stream, code);
 #else
@@ -90,9 +93,11 @@ int64_t door_stop_code(const door_connection *connection, int64_t stream) {
 }
 
 void door_extend_stream(door_connection *connection, int64_t stream, uint64_t count) {
+  DOOR_GUARD(connection, );
   (void)ngtcp2_conn_extend_max_stream_offset(connection->conn, stream, count);
 }
 
 void door_extend_connection(door_connection *connection, uint64_t count) {
+  DOOR_GUARD(connection, );
   ngtcp2_conn_extend_max_offset(connection->conn, count);
 }

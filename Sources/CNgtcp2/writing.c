@@ -1,5 +1,5 @@
 // Packets out of a connection.
-#include "internal.h"
+#include "guard.h"
 
 static int64_t written_outcome(door_connection *connection, ngtcp2_ssize result,
                                const ngtcp2_path_storage *storage, const ngtcp2_pkt_info *info,
@@ -35,6 +35,7 @@ static int64_t written_outcome(door_connection *connection, ngtcp2_ssize result,
 int64_t door_write_stream(door_connection *connection, uint8_t *into, size_t capacity,
                           int64_t stream, const door_slice *slices, size_t count, int is_final,
                           uint64_t now, door_written *written) {
+  DOOR_GUARD(connection, DOOR_FAILED);
   ngtcp2_path_storage storage;
   ngtcp2_path_storage_zero(&storage);
   ngtcp2_pkt_info info = {0};
@@ -58,6 +59,7 @@ int64_t door_write_stream(door_connection *connection, uint8_t *into, size_t cap
 int64_t door_write_datagram(door_connection *connection, uint8_t *into, size_t capacity,
                             const uint8_t *bytes, size_t count, uint64_t now,
                             door_written *written) {
+  DOOR_GUARD(connection, DOOR_FAILED);
   ngtcp2_path_storage storage;
   ngtcp2_path_storage_zero(&storage);
   ngtcp2_pkt_info info = {0};
@@ -76,6 +78,7 @@ int64_t door_write_datagram(door_connection *connection, uint8_t *into, size_t c
 
 int64_t door_write(door_connection *connection, uint8_t *into, size_t capacity, uint64_t now,
                    door_written *written) {
+  DOOR_GUARD(connection, DOOR_FAILED);
   ngtcp2_path_storage storage;
   ngtcp2_path_storage_zero(&storage);
   ngtcp2_pkt_info info = {0};
@@ -88,6 +91,7 @@ int64_t door_write(door_connection *connection, uint8_t *into, size_t capacity, 
 }
 
 void door_burst_written(door_connection *connection, uint64_t now) {
+  DOOR_GUARD(connection, );
   ngtcp2_conn_update_pkt_tx_time(connection->conn, now);
 }
 
@@ -114,6 +118,7 @@ size_t door_datagram_capacity(const door_connection *connection) {
 
 static int64_t write_close(door_connection *connection, uint8_t *into, size_t capacity,
                            const door_ccerr *why, uint64_t now, door_written *written) {
+  DOOR_GUARD(connection, DOOR_FAILED);
   ngtcp2_path_storage storage;
   ngtcp2_path_storage_zero(&storage);
   ngtcp2_pkt_info info = {0};

@@ -23,6 +23,9 @@ package import Wire
   var packetsSinceClose = 0
   var destination: SocketAddress
   var datagrams: [Bytes] = []
+  /// Bytes sent of the stream at the head of the line since it came there.
+  var share = 0
+  static let shareBytes = 64 << 10
   let configuration: QUICConfiguration
   private let keepAlive: AnyObject
   private var lastTick: UInt64 = 1
@@ -310,6 +313,9 @@ package import Wire
 
   // MARK: Steps
 
+  /// Behaves as if an assertion had failed inside ngtcp2; for tests.
+  func failAssertion(now: Instant) { settle(unsafe door_fail_assertion(handle), now: now) }
+
   /// This moment for ngtcp2, which must never see time go back.
   func tick(_ now: Instant) -> UInt64 {
     lastTick = max(lastTick, UInt64(clamping: now.nanoseconds))
@@ -327,7 +333,7 @@ package import Wire
   }
 
   func flagForWriting() {
-    activity?.list.note(activity?.key)
+    if let activity { activity.list.note(activity.key) }
   }
 
   /// Acts on the outcome of a read, a timeout or a write.

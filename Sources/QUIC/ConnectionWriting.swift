@@ -161,13 +161,18 @@ extension Connection {
   }
 
   private func leaveLine(_ stream: Int64) {
+    share = 0
     streams.sending[stream]?.isReady = false
     if let index = streams.ready.firstIndex(of: stream) { streams.ready.remove(at: index) }
   }
 
-  /// Puts a stream at the end of the line after its share.
+  /// Puts a stream at the end of the line when it has had its share.
+  ///
+  /// A share of many packets lets the receiver take them as one run, and a live group of media leave
+  /// before the next one begins.
   private func rotate(_ stream: Int64, _ accepted: Int64) {
-    guard streams.ready.count > 1, accepted > 0 else { return }
+    share += Int(clamping: accepted)
+    guard share >= Connection.shareBytes, streams.ready.count > 1 else { return }
     leaveLine(stream)
     streams.makeReady(stream)
   }

@@ -36,9 +36,9 @@ package final class ServerEndpoint {
   private var nextKey: Key = 1
   private let activity = ActivityList()
   /// Connections to ask for events.
-  private var polling: [Key] = []
+  private var polling = KeyQueue()
   /// Connections to ask for datagrams.
-  private var writing: [Key] = []
+  private var writing = KeyQueue()
   private var answers: [(bytes: Bytes, destination: SocketAddress)] = []
 
   /// Prepares an endpoint that listens at `local`; throws `.setup`.
@@ -205,9 +205,9 @@ package final class ServerEndpoint {
   /// not reported.
   package func poll() -> (key: Key, connection: Connection, event: QUICEvent)? {
     gather()
-    while let key = polling.last {
+    while let key = polling.first {
       guard let connection = connections[key], let event = connection.poll() else {
-        polling.removeLast()
+        polling.removeFirst()
         if let connection = connections[key] { follow(key, connection) }
         continue
       }
@@ -229,13 +229,13 @@ package final class ServerEndpoint {
       guard batch.append(answer.bytes, to: answer.destination) else { return true }
       answers.removeLast()
     }
-    while let key = writing.last {
+    while let key = writing.first {
       guard let connection = connections[key] else {
-        writing.removeLast()
+        writing.removeFirst()
         continue
       }
       if connection.writeDatagrams(into: &batch, now: now) { return true }
-      writing.removeLast()
+      writing.removeFirst()
       follow(key, connection)
     }
     gather()
@@ -246,7 +246,7 @@ package final class ServerEndpoint {
 
   /// Spreads what has been noticed over the lists of what is to be done.
   private func gather() {
-    for key in activity.take() {
+    while let key = activity.next() {
       guard let connection = connections[key] else { continue }
       for change in connection.takeConnectionIDChanges() {
         if change.isAdded { route(change.id, to: key) } else { unroute(change.id, from: key) }
@@ -257,8 +257,8 @@ package final class ServerEndpoint {
         connection.discardEvents()
         handshaking.remove(key)
       }
-      if !polling.contains(key) { polling.insert(key, at: 0) }
-      if !writing.contains(key) { writing.insert(key, at: 0) }
+      polling.append(key)
+      writing.append(key)
     }
   }
 

@@ -63,6 +63,19 @@ package struct DatagramBatch: Sendable {
     return true
   }
 
+  /// Forgets the first datagrams, as many as were sent; traps when there are fewer.
+  package mutating func removeFirst(_ count: Int) {
+    guard count < segments.count else {
+      precondition(count == segments.count, "the batch has fewer datagrams")
+      removeAll()
+      return
+    }
+    let sent = segments[..<count].reduce(0) { $0 + $1.byteCount }
+    for offset in sent..<byteCount { storage[offset - sent] = storage[offset] }
+    segments.removeFirst(count)
+    byteCount -= sent
+  }
+
   /// Forgets all datagrams and keeps the buffer.
   package mutating func removeAll() {
     segments.removeAll(keepingCapacity: true)

@@ -1,4 +1,4 @@
-import QUIC
+@testable import QUIC
 import Testing
 import Wire
 
@@ -140,5 +140,27 @@ import Wire
     link.run(for: .milliseconds(300))
     #expect(link.client.roundTripTime >= .milliseconds(20))
     #expect(link.client.roundTripTime < .milliseconds(60))
+  }
+
+  @Test func `an assertion that fails inside ngtcp2 ends its connection only`() throws {
+    let (link, server) = try Fixture.connected()
+    let (other, _) = try Fixture.connected(seed: 2)
+    let stream = try #require(server.openStream(bidirectional: false))
+    server.send([1], on: stream)
+    server.failAssertion(now: link.now)
+    #expect(
+      server.poll() == .closed(.transport(code: 1, reason: "ERR_INTERNAL", byPeer: false))
+    )
+    server.send([2], on: stream)
+    server.consumed(5, on: stream)
+    server.close(code: 0, reason: "", now: link.now)
+    link.run(for: .milliseconds(1000))
+    #expect(server.isFinished)
+    #expect(link.server.connectionCount == 0)
+
+    let alive = try #require(other.client.openStream(bidirectional: false))
+    other.client.send([3], on: alive, isFinal: true)
+    other.run(for: .milliseconds(1000))
+    #expect(other.serverEvents.data(of: alive) == [3])
   }
 }

@@ -39,6 +39,28 @@ import Wire
     #expect(link.serverEvents == [.connected(alpn: "moqt-18")])
   }
 
+  @Test func `a token that comes back too late is refused`() throws {
+    var limits = ServerEndpoint.Limits()
+    limits.requiresRetry = true
+    limits.retryTokenLifetime = .milliseconds(1)
+    let link = try Fixture.link(limits: limits)
+    link.run(for: .milliseconds(500), until: { !link.clientEvents.isEmpty })
+    #expect(link.clientEvents == [.closed(.transport(code: 0xb, reason: "", byPeer: true))])
+    #expect(link.server.connectionCount == 0)
+  }
+
+  @Test(arguments: 1...12 as ClosedRange<UInt64>)
+  func `a fifth of all datagrams lost delays the handshake only`(seed: UInt64) throws {
+    let link = try Fixture.link(seed: seed)
+    link.lossPerMille = 200
+    link.jitter = .milliseconds(8)
+    link.run(for: .milliseconds(9000)) {
+      link.client.isEstablished && link.serverConnection != nil
+    }
+    #expect(link.clientEvents.first == .connected(alpn: "moqt-18"))
+    #expect(link.serverEvents.first == .connected(alpn: "moqt-18"))
+  }
+
   @Test func `from so many open handshakes on a Retry is asked for`() throws {
     var limits = ServerEndpoint.Limits()
     limits.handshakesBeforeRetry = 0

@@ -1,10 +1,7 @@
+import Glibc
 import QUIC
 import Testing
 import Wire
-
-#if canImport(Glibc)
-  import Glibc
-#endif
 
 @Suite struct TrustTests {
   private func outcome(

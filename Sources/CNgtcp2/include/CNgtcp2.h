@@ -241,6 +241,9 @@ void door_extend_connection(door_connection *connection, uint64_t count);
 // The code of the peer's STOP_SENDING, or -1 when it is not known.
 int64_t door_stop_code(const door_connection *connection, int64_t stream);
 
+// Fails an assertion as a fault inside ngtcp2 would, for tests; DOOR_FAILED.
+int door_fail_assertion(door_connection *connection);
+
 enum door_close_kind { DOOR_CLOSE_TRANSPORT = 0, DOOR_CLOSE_APPLICATION = 1 };
 typedef struct door_close {
   enum door_close_kind kind;
