@@ -23,6 +23,8 @@ package final class Service {
 
   private let mailboxes: [Mailbox<ServeMessage>]
   private let ingestMailbox: Mailbox<IngestMessage>
+  private let observer: Mailbox<IngestStatus>
+  private let metrics = Metrics()
   private var threads: [LoopThread] = []
   private let logger: Logger
   /// Where HTTP is served, with the port that the kernel picked.
@@ -43,7 +45,9 @@ package final class Service {
         with ulimit -n or LimitNOFILE
         """)
     }
-    let metrics = Metrics()
+    let metrics = metrics
+    let observer = try Mailbox<IngestStatus>()
+    self.observer = observer
     var mailboxes: [Mailbox<ServeMessage>] = []
     for _ in 0..<threadCount { mailboxes.append(try Mailbox<ServeMessage>()) }
     self.mailboxes = mailboxes
@@ -67,7 +71,8 @@ package final class Service {
       threads.append(
         try LoopThread(name: "ingest", making: {
           let loop = try IngestLoop(
-            configuration: configuration, serving: serving, mailbox: ingestMailbox, logger: logger)
+            configuration: configuration, serving: serving, observer: observer,
+            mailbox: ingestMailbox, logger: logger)
           return { loop.run() }
         }))
     } catch {
@@ -76,6 +81,27 @@ package final class Service {
       throw error
     }
     address = bound.value
+  }
+
+  private var lastStatus: IngestStatus?
+
+  /// What happens right now, in one line for a person.
+  package func summary() -> String {
+    lastStatus = observer.takeLast() ?? lastStatus
+    guard let status = lastStatus else { return "starting" }
+    let edges = status.tracks.compactMap { track in
+      track.edge.map { Double(Clock.utc.microseconds - $0.microseconds) / 1e6 }
+    }
+    var parts = [status.phase.rawValue]
+    if let draft = status.draft { parts.append("draft \(draft)") }
+    if let oldest = edges.max() {
+      parts.append("\(edges.count) renditions, edge \((oldest * 10).rounded() / 10) s behind the clock")
+    }
+    parts.append("\(metrics.connectionsOpen.value) connections")
+    parts.append("\(metrics.parked.value) waiting")
+    parts.append("\(metrics.bytesSent.value / 1000) kB sent")
+    if !status.lastError.isEmpty, status.phase != .live { parts.append(status.lastError) }
+    return parts.joined(separator: " | ")
   }
 
   /// Stops accepting, answers what waits, closes the upstream, and waits for the threads.

@@ -46,7 +46,7 @@ func waitForStop(_ signals: Signals) {
   while true {
     switch signals.wait() {
     case .terminate, .interrupt: return
-    case .hangUp: continue
+    case .hangUp, nil: continue
     }
   }
 }

@@ -90,7 +90,7 @@ final class BroadcastIngest {
     lastRefusal = ""
     presentation?.restart()
     for index in tracks.indices { tracks[index].intake?.restart() }
-    catalogNames = candidates()
+    catalogNames = CatalogNames.candidates(for: namespace, configuration.upstream)
     askForCatalog(now: now)
   }
 
@@ -105,20 +105,6 @@ final class BroadcastIngest {
   }
 
   func setPhase(_ phase: IngestStatus.Phase) { if status.phase != .ended { status.phase = phase } }
-
-  /// Where a catalog may be: the configured track, or both usual ones, under the namespace as a tuple
-  /// and as one field.
-  private func candidates() -> [FullTrackName] {
-    let names =
-      configuration.upstream.catalogTrack.isEmpty
-      ? ["catalog", "catalog.json"] : [configuration.upstream.catalogTrack]
-    var namespaces = [namespace]
-    let single = TrackNamespace([
-      Bytes(utf8: namespace.joined(separator: configuration.upstream.namespaceSeparator))
-    ])
-    if namespace.fields.count > 1 { namespaces.append(single) }
-    return names.flatMap { name in namespaces.map { FullTrackName($0, name) } }
-  }
 
   private func askForCatalog(now: Instant) {
     guard let session else { return }
