@@ -1,6 +1,8 @@
 package import Wire
 
-/// How a track's objects hold media. MSF §"packaging".
+/// How a track's objects hold media.
+///
+/// MSF §"packaging".
 package enum CatalogPackaging: Hashable, Sendable {
   case cmaf, loc, locmaf, legacy, mediaTimeline, eventTimeline
   case other(String)
@@ -72,10 +74,14 @@ package struct CatalogAccessibility: Hashable, Sendable {
   package var value: String
 }
 
-/// One track as a catalog describes it; fields that are absent are nil. MSF §"Track Object".
+/// One track as a catalog describes it; fields that are absent are nil.
+///
+/// MSF §"Track Object".
 package struct CatalogTrack: Hashable, Sendable {
   package var name: String
-  /// As written; `fullTrackNames(in:)` says what it may mean. Absent is the catalog's.
+  /// As written; `fullTrackNames(in:)` says what it may mean.
+  ///
+  /// Absent is the catalog's.
   package var namespace: String?
   package var packaging: CatalogPackaging
   package var eventType: String?

@@ -1,7 +1,9 @@
 package import Wire
 
 /// Typed values whose form follows from the parity of the type: setup options, properties, and
-/// parameters up to draft 16. MOQT §"Key-Value-Pair Structure".
+/// parameters up to draft 16.
+///
+/// MOQT §"Key-Value-Pair Structure".
 package struct KeyValuePairs: Hashable, Sendable {
   /// A value: an integer for an even type, bytes for an odd one.
   package enum Value: Hashable, Sendable {

@@ -1,7 +1,9 @@
 package import Wire
 
 /// The settings of a request or a reply, wherever the draft puts them: fixed fields in 14,
-/// parameters in later ones. MOQT §"Message Parameters".
+/// parameters in later ones.
+///
+/// MOQT §"Message Parameters".
 package struct Parameters: Hashable, Sendable {
   /// A value in the form that its type asks for.
   package enum Value: Hashable, Sendable {

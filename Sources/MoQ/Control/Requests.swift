@@ -27,7 +27,9 @@ package struct RequestError: Hashable, Sendable {
   package var requestID: UInt64?
   /// The code as sent; `RequestErrorMeaning` says what it means.
   package var code: UInt64
-  /// 0: do not try again; otherwise one more than the milliseconds to wait. Draft 16 and later.
+  /// 0: do not try again; otherwise one more than the milliseconds to wait.
+  ///
+  /// Draft 16 and later.
   package var retryInterval: UInt64
   package var reason: String
   package var redirect: Redirect?

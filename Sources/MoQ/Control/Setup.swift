@@ -1,6 +1,8 @@
 import Wire
 
-/// The first message of each side. MOQT §"SETUP" (18 and later), §"CLIENT_SETUP and SERVER_SETUP".
+/// The first message of each side.
+///
+/// MOQT §"SETUP" (18 and later), §"CLIENT_SETUP and SERVER_SETUP".
 package struct Setup: Hashable, Sendable {
   /// Whose message it is; from draft 18 on both sides send the same.
   package enum Sender: Sendable { case client, server, either }

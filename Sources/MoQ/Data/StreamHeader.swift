@@ -1,6 +1,8 @@
 package import Wire
 
-/// What a unidirectional stream says first. MOQT §"Data Streams".
+/// What a unidirectional stream says first.
+///
+/// MOQT §"Data Streams".
 package enum StreamHeader: Hashable, Sendable {
   case subgroup(SubgroupHeader)
   /// Objects of a FETCH, or the fill of a subscription (20 and later).
@@ -24,7 +26,9 @@ package enum SubgroupIdentity: Hashable, Sendable {
   case explicit(UInt64)
 }
 
-/// SUBGROUP_HEADER. MOQT §"Subgroup Header".
+/// SUBGROUP_HEADER.
+///
+/// MOQT §"Subgroup Header".
 package struct SubgroupHeader: Hashable, Sendable {
   package var trackAlias: UInt64
   package var group: UInt64

@@ -8,7 +8,9 @@ package struct Properties: Hashable, Sendable {
   /// formats that once used its number for something else.
   package private(set) var immutable: KeyValuePairs
 
-  /// Property types that this module reads itself. MOQT §"Properties".
+  /// Property types that this module reads itself.
+  ///
+  /// MOQT §"Properties".
   package enum Kind {
     package static let immutable: UInt64 = 0x0b
     package static let defaultPublisherPriority: UInt64 = 0x0e

@@ -1,4 +1,6 @@
-/// The code with which a session ends. MOQT §"Session Termination".
+/// The code with which a session ends.
+///
+/// MOQT §"Session Termination".
 package struct SessionErrorCode: RawRepresentable, Hashable, Sendable {
   package let rawValue: UInt64
   package init(rawValue: UInt64) { self.rawValue = rawValue }
