@@ -30,7 +30,9 @@ final class ScriptedSubscriber {
     if !isStreams { options.append(2, 1000) }
     let setup = Setup(
       sender: isStreams ? .either : .client,
-      versions: draft == .draft14 ? [draft.versionCode] : [], options: options)
+      versions: draft == .draft14 ? [draft.versionCode] : [],
+      options: options
+    )
     send(.setup(setup), on: isStreams ? 2 : 0)
   }
 
@@ -38,7 +40,9 @@ final class ScriptedSubscriber {
 
   func send(_ message: ControlMessage, on stream: UInt64) {
     publisher.handle(
-      .streamData(stream, message.encode(for: draft), isFinal: false), now: now)
+      .streamData(stream, message.encode(for: draft), isFinal: false),
+      now: now
+    )
   }
 
   /// Sends the next request and says what came back for it.
@@ -105,7 +109,9 @@ final class ScriptedSubscriber {
   func `a FETCH brings exactly its range`(_ draft: Draft) throws {
     let peer = ScriptedSubscriber(draft)
     let reply = try peer.fetch(
-      Location(group: 5, object: 2), through: Location(group: 6, object: 1))
+      Location(group: 5, object: 2),
+      through: Location(group: 6, object: 1)
+    )
     guard case .fetchOK(let ok)? = reply else {
       Issue.record("no FETCH_OK: \(String(describing: reply))")
       return
@@ -123,8 +129,12 @@ final class ScriptedSubscriber {
         Fetch(
           requestID: $0,
           range: .standalone(
-            peer.track.name, start: Location(group: 6, object: 0),
-            end: Location(group: 6, object: 0))))
+            peer.track.name,
+            start: Location(group: 6, object: 0),
+            end: Location(group: 6, object: 0)
+          )
+        )
+      )
     }
     #expect(locations(try peer.fetched()) == ["6/0", "6/1", "6/2"])
   }
@@ -134,14 +144,17 @@ final class ScriptedSubscriber {
     let peer = ScriptedSubscriber(draft, keptGroups: 1)
     _ = try peer.fetch(.zero, through: Location(group: 7, object: 0))
     #expect(
-      locations(try peer.fetched()) == (draft == .draft14 ? ["7/0"] : ["gap 6", "7/0"]))
+      locations(try peer.fetched()) == (draft == .draft14 ? ["7/0"] : ["gap 6", "7/0"])
+    )
   }
 
   @Test(arguments: Draft.allCases)
   func `a FETCH beyond the largest object is out of range`(_ draft: Draft) throws {
     let peer = ScriptedSubscriber(draft)
     let reply = try peer.fetch(
-      Location(group: 8, object: 0), through: Location(group: 9, object: 0))
+      Location(group: 8, object: 0),
+      through: Location(group: 9, object: 0)
+    )
     #expect(peer.errorMeaning(reply) == .invalidRange)
   }
 
@@ -195,7 +208,8 @@ final class ScriptedSubscriber {
     } else {
       #expect(
         peer.errorMeaning(second)
-          == (draft == .draft14 ? .internalError : .duplicateSubscription))
+          == (draft == .draft14 ? .internalError : .duplicateSubscription)
+      )
     }
   }
 
@@ -214,7 +228,9 @@ final class ScriptedSubscriber {
     peer.track.beginGroup(8, now: peer.now)
     peer.track.append([2])
     peer.publisher.pump(now: peer.now)
-    let streams = peer.transport.opened.filter { $0 & 2 != 0 && peer.transport.finished.contains($0) }
+    let streams = peer.transport.opened.filter {
+      $0 & 2 != 0 && peer.transport.finished.contains($0)
+    }
     #expect(streams.count == 1)
     let control = try decodeControl([peer.transport.sent[0] ?? Bytes()], draft)
     guard case .publishDone(let done)? = control.last else {
@@ -232,7 +248,11 @@ final class ScriptedSubscriber {
     parameters.forward = false
     let update = ControlMessage.requestUpdate(
       RequestUpdate(
-        requestID: 2, existingRequestID: draft == .draft16 ? 0 : nil, parameters: parameters))
+        requestID: 2,
+        existingRequestID: draft == .draft16 ? 0 : nil,
+        parameters: parameters
+      )
+    )
     peer.send(update, on: 0)
     let replies = try decodeControl([peer.transport.sent[0] ?? Bytes()], draft)
     guard case .requestOK(let ok)? = replies.last else {
@@ -270,7 +290,9 @@ final class ScriptedSubscriber {
     let peer = ScriptedSubscriber(draft)
     let header = StreamHeader.subgroup(SubgroupHeader(trackAlias: 1, group: 0))
     peer.publisher.handle(
-      .streamData(6, header.encode(for: draft), isFinal: false), now: peer.now)
+      .streamData(6, header.encode(for: draft), isFinal: false),
+      now: peer.now
+    )
     #expect(peer.transport.stopped[6] == 1)
     #expect(peer.transport.closed == nil)
   }
@@ -279,7 +301,30 @@ final class ScriptedSubscriber {
   func `a reply that nobody asked for ends the session`(_ draft: Draft) {
     let peer = ScriptedSubscriber(draft)
     peer.send(
-      .subscribeOK(SubscribeOK(requestID: draft < .draft18 ? 1 : nil, trackAlias: 1)), on: 0)
+      .subscribeOK(SubscribeOK(requestID: draft < .draft18 ? 1 : nil, trackAlias: 1)),
+      on: 0
+    )
     #expect(peer.transport.closed?.code == 3)
+  }
+
+  @Test(arguments: Draft.allCases)
+  func `a subscriber's delivery timeout shortens our patience`(_ draft: Draft) throws {
+    let peer = ScriptedSubscriber(draft)
+    var parameters = Parameters()
+    parameters.filter = .nextObject
+    parameters.deliveryTimeoutMilliseconds = 100
+    _ = try peer.request {
+      .subscribe(Subscribe(requestID: $0, track: peer.track.name, parameters: parameters))
+    }
+    peer.track.append([1])
+    peer.publisher.pump(now: peer.now)
+    let stream = try #require(peer.transport.opened.last)
+    peer.transport.pending[stream] = 1
+    peer.track.beginGroup(8, now: peer.now)
+    peer.publisher.pump(now: peer.now)
+    let deadline = peer.now + Interval.milliseconds(100)
+    #expect(peer.publisher.deadline == deadline)
+    peer.publisher.handleTimeout(now: deadline)
+    #expect(peer.transport.resets[stream] == 2)
   }
 }

@@ -552,4 +552,35 @@ import Wire
     }
     #expect(play(pieces: 1) == play(pieces: nil))
   }
+
+  @Test(arguments: [Draft.draft14, .draft16])
+  func `a server that says nothing of request credit is asked all the same`(
+    _ draft: Draft
+  ) throws {
+    let peer = ScriptedPeer(draft, answersSetup: false)
+    peer.send(
+      .setup(
+        Setup(sender: .server, versions: draft == .draft14 ? [draft.versionCode] : [])
+      ),
+      on: 0
+    )
+    _ = peer.session.subscribe(ScriptedPeer.track)
+    #expect(
+      try peer.sentMessages().contains { if case .subscribe = $0 { true } else { false } }
+    )
+    peer.send(.maximumRequestID(2), on: 0)
+    _ = peer.session.subscribe(FullTrackName(ScriptedPeer.track.namespace, "audio"))
+    #expect(try peer.sentMessages().last == .requestsBlocked(maximum: 2))
+  }
+
+  @Test func `one alias may serve two subscriptions of a track`() {
+    let peer = ScriptedPeer(.draft20)
+    let first = peer.session.subscribe(ScriptedPeer.track)
+    _ = peer.session.subscribe(ScriptedPeer.track)
+    peer.accept(0)
+    peer.accept(1)
+    peer.session.unsubscribe(first)
+    peer.subgroup(group: 0, ids: 0...0, isFinal: false)
+    #expect(peer.events() == ["ready", "subscribed -", "subscribed -", "object 0/0"])
+  }
 }

@@ -13,7 +13,9 @@ package struct KeyValuePairs: Hashable, Sendable {
 
   /// One type with its value.
   package struct Pair: Hashable, Sendable {
+    /// The absolute type.
     package var type: UInt64
+    /// The value in the form of the type's parity.
     package var value: Value
   }
 
@@ -23,6 +25,7 @@ package struct KeyValuePairs: Hashable, Sendable {
   /// No pairs.
   package init() {}
 
+  /// Whether there is nothing.
   package var isEmpty: Bool { pairs.isEmpty }
 
   /// Adds an integer; traps when the type is odd.

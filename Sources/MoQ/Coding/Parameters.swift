@@ -18,7 +18,9 @@ package struct Parameters: Hashable, Sendable {
 
   /// One type with its value.
   package struct Entry: Hashable, Sendable {
+    /// The absolute type.
     package var type: UInt64
+    /// The value in the form that the type has.
     package var value: Value
   }
 
@@ -28,6 +30,7 @@ package struct Parameters: Hashable, Sendable {
   /// No settings.
   package init() {}
 
+  /// Whether there is nothing.
   package var isEmpty: Bool { entries.isEmpty }
 
   /// Parameter types.

@@ -4,6 +4,7 @@ package import Wire
 ///
 /// MOQT §"Object Datagram".
 package struct ObjectDatagram: Hashable, Sendable {
+  /// What data streams and datagrams call the track.
   package var trackAlias: UInt64
   /// The object; its subgroup is nil.
   ///
@@ -14,6 +15,7 @@ package struct ObjectDatagram: Hashable, Sendable {
   /// No object of the group follows this one.
   package var endsGroup: Bool
 
+  /// Joins the parts.
   package init(
     trackAlias: UInt64,
     object: Object,

@@ -30,8 +30,11 @@ package enum SubgroupIdentity: Hashable, Sendable {
 ///
 /// MOQT §"Subgroup Header".
 package struct SubgroupHeader: Hashable, Sendable {
+  /// What data streams and datagrams call the track.
   package var trackAlias: UInt64
+  /// The group's id.
   package var group: UInt64
+  /// How the subgroup is named.
   package var subgroup: SubgroupIdentity
   /// Nil inherits the track's priority (16 and later).
   package var priority: UInt8?
@@ -42,6 +45,7 @@ package struct SubgroupHeader: Hashable, Sendable {
   /// The first object here is the first of the subgroup (18 and later).
   package var startsSubgroup: Bool
 
+  /// Joins the parts.
   package init(
     trackAlias: UInt64,
     group: UInt64,

@@ -48,7 +48,7 @@ extension PublisherSession {
     nextBegan: Instant?,
     _ subscription: inout OutgoingSubscription
   ) -> Bool {
-    if let nextBegan, nextBegan + limits.lateness <= now {
+    if let nextBegan, nextBegan + subscription.lateness <= now {
       abandon(group.id, &subscription)
       return true
     }
@@ -100,7 +100,7 @@ extension PublisherSession {
       transport.send([], on: out.stream, isFinal: true)
       subscription.streams[group.id] = nil
       subscription.closedGroups.insert(group.id)
-      draining.append((out.stream, subscription.track.name, group.id, now + limits.lateness))
+      draining.append((out.stream, subscription.track.name, group.id, now + subscription.lateness))
     }
     return true
   }

@@ -127,6 +127,7 @@ extension PublisherSession {
       // A filter selects what is published from now on; the past is for FETCH.
       start: max(range.lowerBound, next),
       end: range.upperBound,
+      lateness: lateness(request.parameters),
       forward: request.parameters.forward ?? true
     )
     events.append(.subscribed(track.name))
@@ -140,6 +141,14 @@ extension PublisherSession {
       }
     }
     subscriptions[request.requestID] = subscription
+  }
+
+  /// Our patience, or the subscriber's when that is shorter.
+  func lateness(_ parameters: Parameters) -> Interval {
+    guard let timeout = parameters.deliveryTimeoutMilliseconds, timeout > 0 else {
+      return limits.lateness
+    }
+    return min(limits.lateness, .milliseconds(clampedMilliseconds(timeout)))
   }
 
   func update(_ update: RequestUpdate, _ requestID: UInt64?) {

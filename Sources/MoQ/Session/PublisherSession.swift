@@ -109,7 +109,7 @@ package final class PublisherSession {
     for subscription in subscriptions.values {
       for (index, group) in subscription.track.groups.enumerated().dropLast()
       where subscription.streams[group.id] != nil {
-        consider(subscription.track.groups[index + 1].began + limits.lateness)
+        consider(subscription.track.groups[index + 1].began + subscription.lateness)
       }
     }
     return result
@@ -186,6 +186,7 @@ package final class PublisherSession {
       largest: track.largest,
       start: start,
       end: .last,
+      lateness: limits.lateness,
       forward: true
     )
     subscription.isAccepted = false

@@ -215,10 +215,11 @@ extension SessionCore {
     case _ where hasRequestStreams:
       throw .protocolViolation("request message on the control stream")
     case .maximumRequestID(let maximum):
-      guard maximum > peerMaximumRequestID else {
+      guard assumesRequestCredit || maximum > peerMaximumRequestID else {
         throw .protocolViolation("MAX_REQUEST_ID \(maximum) after \(peerMaximumRequestID)")
       }
       peerMaximumRequestID = maximum
+      assumesRequestCredit = false
       sendQueuedRequests()
     case .requestsBlocked: break
     default:
@@ -250,7 +251,14 @@ extension SessionCore {
     }
     receivedSetup = true
     setupDeadline = nil
-    peerMaximumRequestID = setup.options.integer(Setup.Option.maximumRequestID) ?? 0
+    if let maximum = setup.options.integer(Setup.Option.maximumRequestID) {
+      peerMaximumRequestID = maximum
+    } else if role == .client {
+      // The drafts say 0, but a server that wants no requests makes no sense: those that do not
+      // implement the option leave it out and take what comes.
+      peerMaximumRequestID = .max
+      assumesRequestCredit = true
+    }
     if role == .server, !hasRequestStreams { sendOnControlStream(.setup(ourSetup())) }
     isReady = true
     events.append(.ready)

@@ -67,6 +67,8 @@ final class SessionCore {
   var nextRequestID: UInt64
   var queue: [(requestID: UInt64, message: ControlMessage)] = []
   var peerMaximumRequestID: UInt64 = 0
+  /// The peer has not said how many requests it takes.
+  var assumesRequestCredit = false
   var reportedBlockedAt: UInt64?
   var ourMaximumRequestID: UInt64
   var nextPeerRequestID: UInt64

@@ -282,7 +282,7 @@ extension SubscriberSession {
       core.refuse(stream)
     }
     for entry in parked.take({ $0.key == .request(requestID) }) { drop(entry) }
-    if let alias = subscription.alias { bury(alias: alias) }
+    if let alias = subscription.alias, aliases[alias] == requestID { bury(alias: alias) }
   }
 
   /// Remembers that an alias is not wanted, and drops what waits for it.

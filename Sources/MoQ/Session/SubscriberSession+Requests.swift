@@ -69,7 +69,8 @@ extension SubscriberSession {
     guard case .requested = subscription.phase else {
       throw .protocolViolation("second SUBSCRIBE_OK for request \(requestID)")
     }
-    guard aliases[ok.trackAlias] == nil else {
+    // From draft 20 on one alias may serve several subscriptions of the same track.
+    if let other = aliases[ok.trackAlias], subscriptions[other]?.track != subscription.track {
       throw .violation(.duplicateTrackAlias, "track alias \(ok.trackAlias) is in use")
     }
     if let unknown = ok.trackProperties.pairs.pairs.first(where: {
