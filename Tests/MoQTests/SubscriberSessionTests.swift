@@ -583,4 +583,23 @@ import Wire
     peer.subgroup(group: 0, ids: 0...0, isFinal: false)
     #expect(peer.events() == ["ready", "subscribed -", "subscribed -", "object 0/0"])
   }
+
+  @Test(arguments: [Draft.draft18, .draft20, .draft22])
+  func `an announcement outlives the orderly end of its stream, not a reset`(_ draft: Draft) {
+    for (end, events) in [
+      (TransportEvent.streamData(1, [], isFinal: true), ["ready", "+live"]),
+      (.streamReset(1, code: 1), ["ready", "+live", "-live"]),
+      (.stopSending(1, code: 1), ["ready", "+live", "-live"]),
+    ] {
+      let peer = ScriptedPeer(draft)
+      peer.send(
+        .publishNamespace(
+          PublishNamespace(requestID: 1, namespace: ScriptedPeer.track.namespace)
+        ),
+        on: 1
+      )
+      peer.handle(end)
+      #expect(peer.events() == events)
+    }
+  }
 }

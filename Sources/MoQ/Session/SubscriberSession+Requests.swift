@@ -188,7 +188,7 @@ extension SubscriberSession {
 
   /// The peer's half of a request's stream is over, with a code when abruptly.
   func requestEnded(_ requestID: UInt64, code: UInt64?) {
-    if let withdrawn = namespaces.requestEnded(requestID, isReset: code != nil, draft: draft) {
+    if let withdrawn = namespaces.requestEnded(requestID, isReset: code != nil) {
       for namespace in withdrawn { events.append(.namespaceWithdrawn(namespace)) }
       core.finish(requestID: requestID)
       core.forget(requestID: requestID)
