@@ -99,7 +99,10 @@ package struct MediaPresentation {
   /// The listed segments by Period. What a Period of another rendition lacks, it lacks too.
   private func periods() -> [Period] {
     let edge = snapshot.renditions.compactMap { $0.segments.last?.endTime.microseconds }.max() ?? 0
-    let horizon = edge - snapshot.constants.window.nanoseconds / 1000
+    // ffmpeg 5.1 begins 60 s before the end and goes astray when that is the first segment listed: some
+    // that have left the window, but are still served, stay in front.
+    let margin = snapshot.constants.segmentLength.rounded(toScale: 1_000_000) * 4
+    let horizon = edge - snapshot.constants.window.nanoseconds / 1000 - margin
     let gaps = Set(snapshot.renditions.flatMap { $0.segments.filter(\.isGap).map(\.number) })
     // The listed numbers are those that every rendition with media can serve.
     var periods: [Period] = []
@@ -270,15 +273,27 @@ package struct MediaPresentation {
     }
     xml.attribute("media", base + "\(period.start.epoch.name)/segment/$Time$.m4s")
     xml.start("SegmentTimeline")
-    writeTimeline(rendition, segments, &xml)
+    writeTimeline(rendition, segments, isLast: period.isLast, &xml)
     xml.end()
     xml.end()
   }
 
   /// Runs of equal durations, ISO/IEC 23009-1 §5.3.9.6; each run names its start.
   private func writeTimeline(
-    _ rendition: RenditionSnapshot, _ segments: [Segment], _ xml: inout XMLWriter
+    _ rendition: RenditionSnapshot, _ segments: [Segment], isLast: Bool, _ xml: inout XMLWriter
   ) {
+    var segments = segments
+    // The segment to come is named as soon as its start is known: a request for it is held, and
+    // ffmpeg, which reads the list anew after each segment, loses its place in one that has not grown.
+    if isLast, !snapshot.isEnded, let last = segments.last, last.isComplete,
+      last.number == rendition.segments.last?.number
+    {
+      segments.append(
+        Segment(
+          number: last.number + 1, epoch: last.epoch, initSegment: last.initSegment,
+          timescale: last.timescale, start: last.end, isDiscontinuity: false,
+          discontinuitySequence: last.discontinuitySequence))
+    }
     var runs: [(start: Int64, duration: Int64, count: Int)] = []
     for segment in segments {
       let duration = segment.duration ?? plannedDuration(segment, rendition)
@@ -308,11 +323,13 @@ package struct MediaPresentation {
     guard rendition.info.kind == .audio, rendition.chunkDuration > 0 else { return nominal }
     // Audio ends with the frame that straddles the lead's boundary, if its middle lies before it.
     guard
-      let sibling = lead.segments.last(where: { $0.number == segment.number }),
+      let sibling = lead.segments.last(where: { $0.number <= segment.number }),
       sibling.timescale == length.timescale
     else { return nominal }
-    let boundary = MediaTime(ticks: sibling.start + length.ticks, timescale: length.timescale)
-      .rounded(toScale: segment.timescale)
+    let ahead = segment.number - sibling.number + 1
+    let boundary = MediaTime(
+      ticks: sibling.start + length.ticks * ahead, timescale: length.timescale
+    ).rounded(toScale: segment.timescale)
     let frame = rendition.chunkDuration
     let rest = boundary - segment.start - frame / 2
     return max(frame, (rest + frame - 1) / frame * frame)
