@@ -19,7 +19,7 @@ struct PlaylistPromises {
     snapshotCount += 1
     if let last {
       precondition(last.constants == snapshot.constants, "constants are constant")
-      precondition(!last.isEnded, "nothing follows the end")
+      precondition(!last.isEnded || snapshot.isEnded, "what is over does not begin again")
     }
     for rendition in snapshot.renditions {
       check(rendition)
@@ -59,6 +59,7 @@ struct PlaylistPromises {
       let name = Name(
         rendition: rendition.info.name, epoch: segment.epoch.name, start: segment.start)
       if let known = segments[name] {
+        guard known.number != segment.number || snapshotCount % 16 == 1 else { continue }
         precondition(known == segment, "a URL names one content for ever")
       }
       segments[name] = segment

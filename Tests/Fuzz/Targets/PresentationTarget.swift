@@ -18,7 +18,7 @@ func fuzzPresentation(_ bytes: Bytes) {
 }
 
 private struct PresentationDriver {
-  private static let timescales: [UInt32] = [90_000, 48_000, 1, 1000, 1_000_000, .max, 44_100, 3]
+  private static let timescales: [UInt32] = [90_000, 48_000, 1, 1000, 1_000_000, 1 << 30, 44_100, 3]
 
   private struct Track {
     let timescale: UInt32

@@ -62,10 +62,11 @@ private struct SessionDriver {
     case 3: session.handle(.stopSending(stream(&script), code: script.number()), now: now)
     case 4: answerSetup(&script)
     case 5:
+      guard !isClosed else { return }
       let starts: [SubscriptionStart] = [.nextGroup, .largestObject, .currentGroup]
       let start = starts[Int(script.byte()) % 3]
       let id = session.subscribe(Self.track, options: SubscribeOptions(start: start))
-      if !isClosed { live.insert(id) }
+      live.insert(id)
       subscriptions.append(id)
     case 6:
       guard !subscriptions.isEmpty else { return }
