@@ -23,15 +23,16 @@ func tests(
   .testTarget(name: name, dependencies: dependencies, path: path, swiftSettings: settings)
 }
 
-/// libFuzzer targets, which need `--sanitize fuzzer` and bring no `main`; see Tests/Fuzz/README.md.
+/// The libFuzzer program, which needs `--sanitize fuzzer` and brings no `main`; see
+/// Tests/Fuzz/README.md.
 let fuzzers: [Target] =
   Context.environment["FUZZ"] == nil
   ? []
-  : [("FuzzBoxes", ["Wire", "CMAF"]), ("FuzzRequest", ["Wire", "HTTP"])].map { name, modules in
+  : [
     .executableTarget(
-      name: name, dependencies: modules.map { .byName(name: $0) }, path: "Tests/Fuzz/\(name)",
+      name: "Fuzz", dependencies: ["FuzzTargets", "Wire"], path: "Tests/Fuzz/Fuzz",
       swiftSettings: settings + [.unsafeFlags(["-parse-as-library"])])
-  }
+  ]
 
 let package = Package(
   name: "moq-egress",
@@ -87,6 +88,11 @@ let package = Package(
     .target(
       name: "TestSupport", dependencies: ["Wire", "CMAF", "MoQ", "Packaging"], path: "Tests/Support",
       swiftSettings: settings),
+    .target(
+      name: "FuzzTargets",
+      dependencies: [
+        "Wire", "CMAF", "HTTP", "MoQ", "Packaging", "Manifests", "Egress", "TestSupport",
+      ], path: "Tests/Fuzz/Targets", swiftSettings: settings),
     tests("WireTests", ["Wire", "Digest", "Compression", "XML"]),
     tests("CMAFTests", ["CMAF", "TestSupport"]),
     tests("MoQTests", ["MoQ", "TestSupport"]),
@@ -95,6 +101,7 @@ let package = Package(
     tests("LinuxIOTests", ["LinuxIO", "TestSupport"]),
     tests("PackagingTests", ["Packaging", "Manifests", "TestSupport"]),
     tests("ManifestsTests", ["Manifests", "XML", "TestSupport"]),
+    tests("FuzzReplayTests", ["FuzzTargets", "TestSupport", "Wire"]),
     tests("EgressTests", ["Egress", "TestSupport"]),
     tests("IntegrationTests", ["Egress", "TestSupport"]),
   ] + fuzzers

@@ -71,9 +71,14 @@ package final class Presentation {
   // MARK: Input
 
   /// Takes an object of a track, in any order. `utc` is this machine's clock at its arrival; it is used
-  /// only where the publisher tells no time.
+  /// only where the publisher tells no time. Objects with implausible times are counted and dropped.
   package func receive(_ object: MediaObject, on track: Int, utc: UTCTime, now: Instant) {
     guard !isEnded else { return }
+    let timescale = tracks[track].description.info.timescale
+    guard object.chunks.allSatisfy({ $0.hasPlausibleTimes(timescale: timescale) }) else {
+      tracks[track].order.refuse()
+      return
+    }
     tracks[track].order.insert(object)
     if tracks[track].order.looksRestarted(now: now) {
       restart()

@@ -9,8 +9,13 @@ package struct TrackDescription: Equatable, Sendable {
   /// The longest distance between sync samples that the catalog promises; nil when it does not.
   package let groupLength: MediaTime?
 
-  /// Takes a CMAF header's bytes, which name the init segment by their hash.
+  /// The most ticks per second, above the nanoseconds that some publishers count in.
+  package static let timescaleLimit: UInt32 = 1 << 30
+
+  /// Takes a CMAF header's bytes, which name the init segment by their hash; traps when the timescale
+  /// is over the limit.
   package init(info: RenditionInfo, header: Bytes, groupLength: MediaTime? = nil) {
+    precondition(info.timescale <= Self.timescaleLimit, "a timescale is at most 2^30")
     self.info = info
     initSegment = InitSegment(
       bytes: header, name: String(hex(SHA256.digest(header).slice).prefix(16)))

@@ -7,21 +7,30 @@ enum WallClock {
   ///
   /// 1. Media time that is itself UTC (within a day before and an hour after the machine's clock)
   ///    gives 1970-01-01 exactly.
-  /// 2. The producer's clock in the chunks, as a whole second.
+  /// 2. The producer's clock in the chunks, as a whole second, when it is as near.
   /// 3. The earliest arrival, as a whole second: bridges that receive the broadcast within a fraction
   ///    of a second of each other agree, unless it falls on the edge of a second.
   static func zero(of chunks: [(PackagedTrack.Intake, UInt32)]) -> UTCTime {
     guard let (first, scale) = chunks.first else { return UTCTime(microseconds: 0) }
-    let age = first.utc.microseconds - microseconds(first.chunk.end, scale)
-    if age > -3_600_000_000, age < 86_400_000_000 { return UTCTime(microseconds: 0) }
+    if isNear(microseconds(first.chunk.end, scale), first.utc) { return UTCTime(microseconds: 0) }
+    // A clock that was never set must not bring segment numbers below those of other epochs.
     let told = chunks.compactMap { intake, scale in
-      intake.chunk.producerTime.map { $0.microseconds - microseconds(intake.chunk.start, scale) }
+      intake.chunk.producerTime.flatMap { time in
+        isNear(time.microseconds, intake.utc)
+          ? time.microseconds - microseconds(intake.chunk.start, scale) : nil
+      }
     }
     let estimated = chunks.map { intake, scale in
       intake.utc.microseconds - microseconds(intake.chunk.end, scale)
     }
     let zero = told.first ?? estimated.min() ?? 0
     return UTCTime(microseconds: zero - floorModulo(zero, 1_000_000))
+  }
+
+  /// Whether a time is within a day before and an hour after the machine's clock.
+  private static func isNear(_ microseconds: Int64, _ utc: UTCTime) -> Bool {
+    let (age, overflow) = utc.microseconds.subtractingReportingOverflow(microseconds)
+    return !overflow && age > -3_600_000_000 && age < 86_400_000_000
   }
 
   /// How long after its end on the publisher's clock a chunk arrives, rounded up to a tenth of a second

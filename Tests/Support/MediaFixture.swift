@@ -5,11 +5,20 @@ package import Wire
 /// Files under `Fixtures`, found from this file's place in the package.
 package enum MediaFixture {
   /// The bytes of `Fixtures/<path>`.
-  package static func bytes(_ path: String, file: String = #filePath) throws -> Bytes {
+  package static func bytes(_ path: String) throws -> Bytes {
+    Bytes([UInt8](try Data(contentsOf: URL(filePath: location(path)))))
+  }
+
+  /// The names in `Fixtures/<path>`, sorted; empty when there is no such folder.
+  package static func names(_ path: String) throws -> [String] {
+    guard FileManager.default.fileExists(atPath: location(path)) else { return [] }
+    return try FileManager.default.contentsOfDirectory(atPath: location(path)).sorted()
+  }
+
+  private static func location(_ path: String, file: String = #filePath) -> String {
     var components = file.split(separator: "/", omittingEmptySubsequences: false)
     components.removeLast(3)  // Tests/Support/<this file>
-    let name = components.joined(separator: "/") + "/Fixtures/" + path
-    return Bytes([UInt8](try Data(contentsOf: URL(filePath: name))))
+    return components.joined(separator: "/") + "/Fixtures/" + path
   }
 
   /// A fragmented MP4 file of `Fixtures/CMAF`, by its name without `.mp4`.

@@ -50,6 +50,12 @@ struct MediaIntake {
           bytes: chunk.bytes, producerTime: producerTime(chunk))
       }
       guard !chunks.isEmpty else { return .malformed("it has no samples with a duration") }
+      let timescale = header.tracks[0].timescale
+      if let wrong = chunks.first(where: { !$0.hasPlausibleTimes(timescale: timescale) }) {
+        return .malformed(
+          "its decode time \(wrong.start) or duration \(wrong.duration) is implausible at "
+            + "\(timescale) ticks a second")
+      }
       return .media(
         MediaObject(
           position: ObjectPosition(group: object.group, object: object.id), chunks: chunks,
@@ -108,9 +114,10 @@ struct MediaIntake {
     let fraction = Int64((reference.ntpTimestamp & 0xFFFF_FFFF) * 1_000_000 >> 32)
     let (offset, overflow) = chunk.decodeTime.subtractingReportingOverflow(
       Int64(bitPattern: reference.mediaTime))
-    guard !overflow else { return nil }
+    let limit = MediaChunk.secondLimit * Int64(header.tracks[0].timescale)
+    guard !overflow, abs(Int128(offset)) <= limit else { return nil }
     let drift = MediaTime(ticks: offset, timescale: header.tracks[0].timescale)
       .rounded(toScale: 1_000_000)
-    return UTCTime(microseconds: seconds * 1_000_000 + fraction &+ drift)
+    return UTCTime(microseconds: seconds * 1_000_000 + fraction + drift)
   }
 }

@@ -31,6 +31,9 @@ struct TrackPlan {
     guard kind != .text else {
       throw Refusal(reason: "text tracks are not served yet")
     }
+    guard media.timescale <= TrackDescription.timescaleLimit else {
+      throw Refusal(reason: "its timescale of \(media.timescale) ticks a second is above 2^30")
+    }
     var info = RenditionInfo(
       name: track.name, kind: kind, timescale: media.timescale, codec: media.codec)
     if let video = media.video {

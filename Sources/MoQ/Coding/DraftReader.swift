@@ -15,7 +15,8 @@ package struct DraftReader {
     profile = draft.profile
   }
 
-  var remaining: Int { reader.remaining }
+  /// The bytes not read yet.
+  package var remaining: Int { reader.remaining }
   var isAtEnd: Bool { reader.isAtEnd }
 
   /// Reads an integer in the draft's form.

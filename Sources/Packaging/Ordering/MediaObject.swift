@@ -36,6 +36,21 @@ package struct MediaChunk: Sendable, Equatable {
   }
 
   package var end: Int64 { start + duration }
+
+  /// The end of media time, in seconds: 2106 where it is UTC. With `TrackDescription.timescaleLimit`
+  /// it keeps sums of times far from the end of 64 bits.
+  package static let secondLimit: Int64 = 1 << 32
+  /// The longest chunk, in seconds.
+  package static let durationLimitSeconds: Int64 = 3600
+
+  /// Whether a broadcast can have such times: what else a publisher sends is refused on arrival, so
+  /// that no arithmetic after it needs a check.
+  package func hasPlausibleTimes(timescale: UInt32) -> Bool {
+    let scale = Int64(timescale)
+    let (end, overflow) = start.addingReportingOverflow(duration)
+    return start >= 0 && !overflow && end <= Self.secondLimit * scale && duration > 0
+      && duration <= Self.durationLimitSeconds * scale
+  }
 }
 
 /// One object of a media track, parsed. `chunks` is never empty.

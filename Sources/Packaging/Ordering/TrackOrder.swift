@@ -30,6 +30,8 @@ package struct TrackOrder {
     package var late = 0
     package var duplicate = 0
     package var holes = 0
+    /// Their times are none that a broadcast can have.
+    package var implausible = 0
   }
 
   private let startsIndependent: Bool
@@ -55,6 +57,9 @@ package struct TrackOrder {
     self.patience = patience
     self.byteLimit = byteLimit
   }
+
+  /// Counts an object whose times are refused.
+  package mutating func refuse() { statistics.implausible += 1 }
 
   /// Takes an object in any order.
   package mutating func insert(_ object: MediaObject) {

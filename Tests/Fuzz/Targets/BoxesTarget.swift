@@ -2,11 +2,8 @@ import CMAF
 import Wire
 
 /// Reads the input as a fragmented file, and holds each chunk to what chunks promise.
-@_cdecl("LLVMFuzzerTestOneInput")
-public func fuzzBoxes(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
-  // libFuzzer owns the input for the length of the call.
-  let bytes = unsafe Bytes(Array(UnsafeBufferPointer(start: start, count: count)))
-  guard let file = try? FragmentedMP4File(bytes) else { return 0 }
+func fuzzBoxes(_ bytes: Bytes) {
+  guard let file = try? FragmentedMP4File(bytes) else { return }
   for track in file.header.tracks {
     guard let header = try? file.header.selecting(trackID: track.trackID) else { continue }
     precondition(header.tracks.map(\.trackID) == [track.trackID], "one track is selected")
@@ -36,5 +33,4 @@ public func fuzzBoxes(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
     let whole = try? assembler.append(chunk.bytes.suffix(from: cut))
     precondition(whole == chunk.bytes, "halves are put together")
   }
-  return 0
 }

@@ -1,0 +1,81 @@
+#!/usr/bin/env python3
+"""Writes what fuzzing starts with into FOLDER/<target>/, made of the repository's fixtures.
+
+usage: seeds.py FOLDER
+"""
+import hashlib
+import json
+import pathlib
+import random
+import shutil
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+DRAFTS = [14, 16, 18, 20, 22]
+CATALOG = {
+    "version": "draft-01",
+    "tracks": [
+        {
+            "name": "720p", "packaging": "cmaf", "isLive": True, "role": "video", "altGroup": 1,
+            "codec": "avc1.4d401f", "width": 1280, "height": 720, "framerate": 25, "bitrate": 800000,
+            "initRef": "a", "renderGroup": 1, "lang": "en", "maxGopDuration": 2000,
+        },
+        {"name": "audio", "packaging": "loc", "codec": "mp4a.40.2", "samplerate": 48000},
+    ],
+    "initDataList": [{"id": "a", "type": "inline", "data": "AAAAGGZ0eXA="}],
+}
+DELTA = {
+    "deltaUpdate": [
+        {"op": "clone", "tracks": [{"parentName": "720p", "name": "480p", "width": 854}]},
+        {"op": "update", "tracks": [{"name": "audio", "samplerate": 44100}]},
+        {"op": "remove", "tracks": [{"name": "audio"}]},
+        {"op": "add", "tracks": [{"name": "b", "packaging": "cmaf"}]},
+    ]
+}
+
+
+def main():
+    out = pathlib.Path(sys.argv[1])
+
+    def add(target, data):
+        folder = out / target
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / hashlib.sha1(data).hexdigest()[:16]).write_bytes(data)
+
+    for vector in json.loads((ROOT / "Fixtures/Wire/moqt-vectors.json").read_text()):
+        data = bytes.fromhex(vector["hex"])
+        if vector["draft"] not in DRAFTS or len(data) < 2:
+            continue
+        selector = bytes([DRAFTS.index(vector["draft"])])
+        add("Control", selector + data)
+        add("Objects", selector + data)
+    for path in (ROOT / "Fixtures/CMAF").glob("*.mp4"):
+        add("Boxes", path.read_bytes())
+    add("Request", b"GET /live/cam1/index.m3u8?_HLS_msn=3 HTTP/1.1\r\nHost: a\r\nRange: bytes=0-9\r\n\r\n")
+    add("Request", b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n")
+    whole, delta = json.dumps(CATALOG).encode(), json.dumps(DELTA).encode()
+    add("Catalog", whole)
+    add("Catalog", whole + b"\0" + delta)
+    add("Catalog", b'{"version":1,"streamingFormat":1,"commonTrackFields":{"packaging":"cmaf"},'
+        b'"tracks":[{"name":"v","selectionParams":{"codec":"av01"}}]}')
+    for path in (ROOT / "Config").glob("*.yml"):
+        add("Configuration", path.read_bytes())
+    add("Configuration", b"upstream:\n  url: moqt://localhost:4433/a?b\n  namespace: live/cam1\n"
+        b"  draft: 14\npackaging:\n  part-target: 0.25\n  window-megabytes: 8\nserver:\n"
+        b"  listen: '[::1]:8080'\nlog-level: debug\n")
+    for url in ["moqt://relay.example:4433/app?token=1", "moqt://[::1]:443/", "moqt://h"]:
+        add("Upstream", url.encode())
+    # Scripts: regular passages, so that what follows them starts from a working state.
+    generator = random.Random(1)
+    for index in range(64):
+        script = bytes(generator.randrange(256) for _ in range(generator.randrange(100, 400)))
+        regular = bytes([0, index % 3, 0, 0x41, 0x41, 0x0E, 33, 0x1E, 33, 0x2E, 33, 0x0E, 33, 0x1E, 33])
+        add("Presentation", regular + script)
+        opening = bytes([index % 5, 4, 100, 5, index % 3, 8, 1, 0, 0, index % 4, 0])
+        add("Session", opening + script)
+    for path in (ROOT / "Fixtures/Corpus").glob("*/*"):
+        (out / path.parent.name).mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, out / path.parent.name / path.name)
+
+
+main()
