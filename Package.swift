@@ -18,7 +18,9 @@ func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target 
 }
 
 func tests(
-  _ name: String, _ dependencies: [Target.Dependency], path: String? = nil
+  _ name: String,
+  _ dependencies: [Target.Dependency],
+  path: String? = nil
 ) -> Target {
   .testTarget(name: name, dependencies: dependencies, path: path, swiftSettings: settings)
 }
@@ -30,8 +32,11 @@ let fuzzers: [Target] =
   ? []
   : [
     .executableTarget(
-      name: "Fuzz", dependencies: ["FuzzTargets", "Wire"], path: "Tests/Fuzz/Fuzz",
-      swiftSettings: settings + [.unsafeFlags(["-parse-as-library"])])
+      name: "Fuzz",
+      dependencies: ["FuzzTargets", "Wire"],
+      path: "Tests/Fuzz/Fuzz",
+      swiftSettings: settings + [.unsafeFlags(["-parse-as-library"])]
+    )
   ]
 
 let package = Package(
@@ -51,9 +56,13 @@ let package = Package(
       linkerSettings: [
         .linkedLibrary(":libngtcp2_crypto_gnutls.a"), .linkedLibrary(":libngtcp2.a"),
         .linkedLibrary("gnutls"),
-      ]),
+      ]
+    ),
     .systemLibrary(
-      name: "CLibXML2", pkgConfig: "libxml-2.0", providers: [.apt(["libxml2-dev"])]),
+      name: "CLibXML2",
+      pkgConfig: "libxml-2.0",
+      providers: [.apt(["libxml2-dev"])]
+    ),
     .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 
@@ -75,7 +84,8 @@ let package = Package(
         "Compression",
         .product(name: "Logging", package: "swift-log"),
         .product(name: "Yams", package: "Yams"),
-      ]),
+      ]
+    ),
     .executableTarget(
       name: "moq-egress",
       dependencies: [
@@ -83,16 +93,23 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ],
-      swiftSettings: settings),
+      swiftSettings: settings
+    ),
 
     .target(
-      name: "TestSupport", dependencies: ["Wire", "CMAF", "MoQ", "Packaging"], path: "Tests/Support",
-      swiftSettings: settings),
+      name: "TestSupport",
+      dependencies: ["Wire", "CMAF", "MoQ", "Packaging"],
+      path: "Tests/Support",
+      swiftSettings: settings
+    ),
     .target(
       name: "FuzzTargets",
       dependencies: [
         "Wire", "CMAF", "HTTP", "MoQ", "Packaging", "Manifests", "Egress", "TestSupport",
-      ], path: "Tests/Fuzz/Targets", swiftSettings: settings),
+      ],
+      path: "Tests/Fuzz/Targets",
+      swiftSettings: settings
+    ),
     tests("WireTests", ["Wire", "Digest", "Compression", "XML"]),
     tests("CMAFTests", ["CMAF", "TestSupport"]),
     tests("MoQTests", ["MoQ", "TestSupport"]),

@@ -35,7 +35,8 @@ package final class Service {
   package init(_ configuration: Configuration, logger: Logger) throws {
     self.logger = logger
     let limit = ProcessUsage.raiseDescriptorLimit()
-    let threadCount = configuration.server.threads > 0
+    let threadCount =
+      configuration.server.threads > 0
       ? configuration.server.threads : max(1, ProcessUsage.cores - 1)
     let wanted = configuration.server.connections * threadCount + 64
     if limit < wanted {
@@ -43,7 +44,8 @@ package final class Service {
         """
         the limit of open files is \(limit), less than server.connections needs (\(wanted)); raise it \
         with ulimit -n or LimitNOFILE
-        """)
+        """
+      )
     }
     let metrics = metrics
     let observer = try Mailbox<IngestStatus>()
@@ -59,22 +61,38 @@ package final class Service {
     do {
       for (index, mailbox) in mailboxes.enumerated() {
         threads.append(
-          try LoopThread(name: "serve-\(index)", making: {
-            let listener = try TCPListener(bound.value, isShared: threadCount > 1)
-            bound.value = listener.address
-            let loop = try ServeLoop(
-              configuration: configuration, listener: listener, mailbox: mailbox,
-              metrics: metrics, logger: logger)
-            return { loop.run() }
-          }))
+          try LoopThread(
+            name: "serve-\(index)",
+            making: {
+              let listener = try TCPListener(bound.value, isShared: threadCount > 1)
+              bound.value = listener.address
+              let loop = try ServeLoop(
+                configuration: configuration,
+                listener: listener,
+                mailbox: mailbox,
+                metrics: metrics,
+                logger: logger
+              )
+              return { loop.run() }
+            }
+          )
+        )
       }
       threads.append(
-        try LoopThread(name: "ingest", making: {
-          let loop = try IngestLoop(
-            configuration: configuration, serving: serving, observer: observer,
-            mailbox: ingestMailbox, logger: logger)
-          return { loop.run() }
-        }))
+        try LoopThread(
+          name: "ingest",
+          making: {
+            let loop = try IngestLoop(
+              configuration: configuration,
+              serving: serving,
+              observer: observer,
+              mailbox: ingestMailbox,
+              logger: logger
+            )
+            return { loop.run() }
+          }
+        )
+      )
     } catch {
       for mailbox in mailboxes { mailbox.postNewest(.stop) }
       for thread in threads { thread.join() }
@@ -95,7 +113,9 @@ package final class Service {
     var parts = [status.phase.rawValue]
     if let draft = status.draft { parts.append("draft \(draft)") }
     if let oldest = edges.max() {
-      parts.append("\(edges.count) renditions, edge \((oldest * 10).rounded() / 10) s behind the clock")
+      parts.append(
+        "\(edges.count) renditions, edge \((oldest * 10).rounded() / 10) s behind the clock"
+      )
     }
     parts.append("\(metrics.connectionsOpen.value) connections")
     parts.append("\(metrics.parked.value) waiting")

@@ -7,7 +7,8 @@ import Wire
 /// The whole chain on one machine: publisher, QUIC on loopback, bridge, HTTP.
 struct Demo: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Publish test media over real QUIC on loopback and serve it, to see how it works.")
+    abstract: "Publish test media over real QUIC on loopback and serve it, to see how it works."
+  )
 
   @Option(help: "Where to serve: ADDRESS:PORT; port 0 lets the kernel pick.")
   var listen = "127.0.0.1:8080"
@@ -26,7 +27,9 @@ struct Demo: ParsableCommand {
       var configuration = Configuration()
       do {
         try ConfigurationFile.apply(
-          flags: [("server.listen", listen), ("log-level", logLevel)], to: &configuration)
+          flags: [("server.listen", listen), ("log-level", logLevel)],
+          to: &configuration
+        )
       } catch let error as ConfigurationError {
         throw Failure(.usage, error.description)
       }
@@ -58,15 +61,20 @@ struct Demo: ParsableCommand {
       .filter { $0.hasSuffix(".mp4") }.sorted() ?? []
     guard !names.isEmpty else {
       throw Failure(
-        .noInput, "\(media) holds no .mp4 files; run from the repository or name a folder with --media")
+        .noInput,
+        "\(media) holds no .mp4 files; run from the repository or name a folder with --media"
+      )
     }
     var options = Publication.Options()
     options.namespace = "demo"
     options.files = try names.map { (name: $0, content: try readMedia("\(media)/\($0)")) }
     do {
       return try Publication(
-        options, listen: .loopback(port: 0), certificate: .selfSigned,
-        logger: makeLogger(configuration))
+        options,
+        listen: .loopback(port: 0),
+        certificate: .selfSigned,
+        logger: makeLogger(configuration)
+      )
     } catch let error as PublishError {
       throw Failure(.data, error.description)
     }
@@ -89,7 +97,8 @@ struct Demo: ParsableCommand {
         ffplay \(base)/index.m3u8
       Ctrl-C ends it.
 
-      """)
+      """
+    )
   }
 
   /// Waits for the end; on a terminal a line tells what is going on.

@@ -7,5 +7,6 @@ struct MoQEgress: ParsableCommand {
     abstract: "Serves Media-over-QUIC broadcasts as LL-HLS and DASH: the origin behind your CDN.",
     subcommands: [
       Serve.self, Demo.self, Publish.self, ProbeCommand.self, CheckConfig.self,
-    ])
+    ]
+  )
 }

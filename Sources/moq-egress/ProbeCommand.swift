@@ -7,7 +7,8 @@ import Wire
 struct ProbeCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "probe",
-    abstract: "Connect, and print the draft, namespaces or catalog, and the groups that arrive.")
+    abstract: "Connect, and print the draft, namespaces or catalog, and the groups that arrive."
+  )
 
   @Argument(help: "moqt://HOST:PORT/PATH")
   var url: String
@@ -37,7 +38,9 @@ struct ProbeCommand: ParsableCommand {
       guard seconds > 0, seconds <= 86_400 else { throw Failure(.usage, "--seconds is 0 to 86400") }
       do {
         try ConfigurationFile.apply(
-          flags: flags.compactMap { path, value in value.map { (path, $0) } }, to: &configuration)
+          flags: flags.compactMap { path, value in value.map { (path, $0) } },
+          to: &configuration
+        )
       } catch let error as ConfigurationError {
         throw Failure(.usage, error.description)
       }

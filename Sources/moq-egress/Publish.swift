@@ -8,7 +8,8 @@ import Wire
 struct Publish: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Publish fragmented MP4 files as a live, looping CMSF broadcast.",
-    discussion: "As an origin that subscribers dial (--listen), or into a relay (--relay).")
+    discussion: "As an origin that subscribers dial (--listen), or into a relay (--relay)."
+  )
 
   @Argument(help: "Fragmented MP4 files of equal length, one or more tracks each.")
   var files: [String]
@@ -50,7 +51,9 @@ struct Publish: ParsableCommand {
       ]
       do {
         try ConfigurationFile.apply(
-          flags: flags.compactMap { path, value in value.map { (path, $0) } }, to: &configuration)
+          flags: flags.compactMap { path, value in value.map { (path, $0) } },
+          to: &configuration
+        )
       } catch let error as ConfigurationError {
         throw Failure(.usage, error.description)
       }
@@ -58,7 +61,8 @@ struct Publish: ParsableCommand {
       let publication = try start(configuration)
       if let address = publication.address, let fingerprint = publication.fingerprint {
         StandardOutput().write(
-          "publishing at moqt://\(address)/ fingerprint \(hex(fingerprint.slice))\n")
+          "publishing at moqt://\(address)/ fingerprint \(hex(fingerprint.slice))\n"
+        )
       }
       waitForStop(signals)
       publication.stop()
@@ -86,7 +90,11 @@ struct Publish: ParsableCommand {
       default: throw Failure(.usage, "--cert and --key go together")
       }
       return try Publication(
-        options, listen: address, certificate: certificate, logger: logger)
+        options,
+        listen: address,
+        certificate: certificate,
+        logger: logger
+      )
     } catch let error as PublishError {
       throw Failure(.data, error.description)
     } catch let error as ConfigurationError {

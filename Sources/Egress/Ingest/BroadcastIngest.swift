@@ -113,12 +113,16 @@ final class BroadcastIngest {
       outputs.append(
         .giveUp(
           "no catalog for namespace \(namespace.joined()) at \(configuration.upstream.url): "
-            + "\(lastRefusal); is it published, and is the name right (probe lists what is there)?"))
+            + "\(lastRefusal); is it published, and is the name right (probe lists what is there)?"
+        )
+      )
       return
     }
     catalogNamespace = name.namespace
     let id = session.subscribe(
-      name, options: SubscribeOptions(priority: 0, start: .currentGroup))
+      name,
+      options: SubscribeOptions(priority: 0, start: .currentGroup)
+    )
     roles[id] = .catalog
     catalogDeadline = now + configuration.upstream.answerTimeout
   }
@@ -212,7 +216,11 @@ final class BroadcastIngest {
   }
 
   private func streamEnded(
-    _ id: SubscriptionID, _ group: UInt64, _ subgroup: UInt64?, _ end: GroupStreamEnd, utc: UTCTime,
+    _ id: SubscriptionID,
+    _ group: UInt64,
+    _ subgroup: UInt64?,
+    _ end: GroupStreamEnd,
+    utc: UTCTime,
     now: Instant
   ) {
     guard case .media(let index)? = roles[id] else { return }
@@ -229,7 +237,8 @@ final class BroadcastIngest {
     switch role {
     case .catalog: takeCatalog(object, now: now)
     case .header(let track):
-      guard !object.payload.isEmpty, let index = tracks.firstIndex(where: { $0.catalog.name == track })
+      guard !object.payload.isEmpty,
+        let index = tracks.firstIndex(where: { $0.catalog.name == track })
       else { return }
       roles[id] = nil
       session?.unsubscribe(id)
@@ -368,7 +377,10 @@ final class BroadcastIngest {
   private func isWanted(_ track: CatalogTrack) -> Bool {
     guard track.packaging == .cmaf else {
       if reported.insert("packaging \(track.name)").inserted {
-        log(.warning, "track \(track.name) is left out: packaging \(track.packaging.text) is not cmaf")
+        log(
+          .warning,
+          "track \(track.name) is left out: packaging \(track.packaging.text) is not cmaf"
+        )
       }
       return false
     }
@@ -389,7 +401,8 @@ final class BroadcastIngest {
       guard let session else { return }
       let id = session.subscribe(
         FullTrackName(catalogNamespace, name),
-        options: SubscribeOptions(priority: 1, start: .currentGroup))
+        options: SubscribeOptions(priority: 1, start: .currentGroup)
+      )
       roles[id] = .header(track: track.name)
     case .trackProperty, .objectProperty, nil:
       if reported.insert("header \(track.name)").inserted {
@@ -458,7 +471,8 @@ final class BroadcastIngest {
   // MARK: Time and results
 
   var deadline: Instant? {
-    [catalogDeadline, settleDeadline, completeDeadline, presentation?.deadline].compactMap { $0 }.min()
+    [catalogDeadline, settleDeadline, completeDeadline, presentation?.deadline].compactMap { $0 }
+      .min()
   }
 
   func handleTimeout(utc: UTCTime, now: Instant) {
@@ -503,7 +517,8 @@ final class BroadcastIngest {
       log(
         .info,
         "packaging: segments of \(segment.seconds) s, parts of \(part) ms, led by \(lead), "
-          + "epoch \(epoch)")
+          + "epoch \(epoch)"
+      )
     case .newRun(let epoch, _): log(.warning, "media does not continue: new period, epoch \(epoch)")
     case .stalled(let name): log(.warning, "track \(name) has fallen behind; the others go on")
     case .resumed(let name): log(.info, "track \(name) has caught up")

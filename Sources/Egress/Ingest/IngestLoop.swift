@@ -40,8 +40,11 @@ final class IngestLoop {
 
   /// Throws where the configuration can't work: a URL, a namespace or credentials.
   init(
-    configuration: Configuration, serving: [Mailbox<ServeMessage>],
-    observer: Mailbox<IngestStatus>?, mailbox: Mailbox<IngestMessage>, logger: Logger
+    configuration: Configuration,
+    serving: [Mailbox<ServeMessage>],
+    observer: Mailbox<IngestStatus>?,
+    mailbox: Mailbox<IngestMessage>,
+    logger: Logger
   ) throws {
     self.configuration = configuration
     self.serving = serving
@@ -55,22 +58,28 @@ final class IngestLoop {
     loop = try EventLoop()
     mailboxToken = try loop.add(mailbox.descriptor)
     backoff = Backoff(
-      first: configuration.upstream.reconnectFirst, most: configuration.upstream.reconnectMost)
+      first: configuration.upstream.reconnectFirst,
+      most: configuration.upstream.reconnectMost
+    )
     now = Clock.now
     statusAt = now
   }
 
   /// The track namespace of a configuration.
-  static func namespace(_ configuration: Configuration) throws(ConfigurationError) -> TrackNamespace {
+  static func namespace(_ configuration: Configuration) throws(ConfigurationError) -> TrackNamespace
+  {
     let separator = configuration.upstream.namespaceSeparator
     guard separator.count == 1, let character = separator.first,
       let namespace = TrackNamespace(
-        text: configuration.upstream.namespace, separator: character),
+        text: configuration.upstream.namespace,
+        separator: character
+      ),
       FullTrackName(namespace, "catalog.json").isValid
     else {
       throw ConfigurationError(
         "namespace '\(configuration.upstream.namespace)' is not 1 to 32 fields separated by "
-          + "'\(separator)', none empty")
+          + "'\(separator)', none empty"
+      )
     }
     return namespace
   }
@@ -133,10 +142,18 @@ final class IngestLoop {
       let remote = addresses[nextAddress % addresses.count]
       nextAddress += 1
       let link = try UpstreamLink(
-        url, at: remote, configuration: configuration, credentials: credentials, now: now)
+        url,
+        at: remote,
+        configuration: configuration,
+        credentials: credentials,
+        now: now
+      )
       linkToken = try loop.add(link.descriptor)
       self.link = link
-      logger.debug("connecting", metadata: ["upstream": "\(url.authority)", "address": "\(remote)"])
+      logger.debug(
+        "connecting",
+        metadata: ["upstream": "\(url.authority)", "address": "\(remote)"]
+      )
     } catch {
       lose("\(error)")
     }

@@ -30,14 +30,19 @@ final class UpstreamLink {
 
   /// Begins connecting to an address of the URL's host.
   init(
-    _ url: UpstreamURL, at remote: SocketAddress, configuration: Configuration,
-    credentials: ClientCredentials, now: Instant
+    _ url: UpstreamURL,
+    at remote: SocketAddress,
+    configuration: Configuration,
+    credentials: ClientCredentials,
+    now: Instant
   ) throws {
     self.url = url
     self.configuration = configuration
     offer = SpokenDrafts.offered(configuration.upstream.draft).map(\.alpn)
     let any = SocketAddress(
-      address: Bytes([UInt8](repeating: 0, count: remote.isIPv6 ? 16 : 4)), port: 0)
+      address: Bytes([UInt8](repeating: 0, count: remote.isIPv6 ? 16 : 4)),
+      port: 0
+    )
     socket = try UDPSocket(local: any, remote: remote)
     var settings = QUICConfiguration()
     settings.idleTimeout = configuration.quic.idleTimeout
@@ -47,8 +52,14 @@ final class UpstreamLink {
     settings.connectionWindowBytes = configuration.quic.connectionWindowBytes
     settings.maxRemoteUnidirectionalStreams = configuration.quic.uniStreams
     connection = try Connection.connect(
-      configuration: settings, credentials: credentials, alpn: offer, serverName: url.host,
-      local: try socket.localAddress(), remote: remote, now: now)
+      configuration: settings,
+      credentials: credentials,
+      alpn: offer,
+      serverName: url.host,
+      local: try socket.localAddress(),
+      remote: remote,
+      now: now
+    )
     transport = QUICTransport(connection, now: now)
     flush(now: now)
   }
@@ -93,11 +104,10 @@ final class UpstreamLink {
     transport.now = now
     while !hasFailed {
       if let event = session?.poll() {
-        if case .closed(let error) = event {
-          failure = failure ?? "session ended: \(error.reason) (code \(error.code.rawValue))"
-        } else {
+        guard case .closed(let error) = event else {
           return .session(event)
         }
+        failure = failure ?? "session ended: \(error.reason) (code \(error.code.rawValue))"
       }
       if let failure {
         hasFailed = true
@@ -143,10 +153,15 @@ final class UpstreamLink {
     limits.objectBytes = configuration.moq.objectBytes
     limits.controlMessageBytes = configuration.moq.controlMessageBytes
     let session = SubscriberSession(
-      draft: draft, transport: transport,
+      draft: draft,
+      transport: transport,
       options: SessionOptions(
-        path: url.path, authority: url.authority, implementation: Service.implementation),
-      limits: limits)
+        path: url.path,
+        authority: url.authority,
+        implementation: Service.implementation
+      ),
+      limits: limits
+    )
     self.session = session
     session.start(now: now)
   }

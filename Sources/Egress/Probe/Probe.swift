@@ -44,8 +44,12 @@ package final class Probe {
     now = Clock.now
     let addresses = try Resolver.addresses(of: url.host, port: url.port)
     link = try UpstreamLink(
-      url, at: addresses[0], configuration: configuration,
-      credentials: try IngestLoop.credentials(configuration.trust), now: now)
+      url,
+      at: addresses[0],
+      configuration: configuration,
+      credentials: try IngestLoop.credentials(configuration.trust),
+      now: now
+    )
     token = try loop.add(link.descriptor)
   }
 
@@ -74,11 +78,13 @@ package final class Probe {
     link.close(now: now)
     guard isConnected else {
       return .unreachable(
-        failure ?? "no session with \(url.authority) within \(duration.seconds) s")
+        failure ?? "no session with \(url.authority) within \(duration.seconds) s"
+      )
     }
     guard configuration.upstream.namespace.isEmpty || sawCatalog else {
       return .nothing(
-        "no catalog for namespace \(configuration.upstream.namespace): \(failure ?? lastRefusal)")
+        "no catalog for namespace \(configuration.upstream.namespace): \(failure ?? lastRefusal)"
+      )
     }
     return .seen
   }
@@ -123,7 +129,9 @@ package final class Probe {
       return
     }
     catalogID = session?.subscribe(
-      name, options: SubscribeOptions(priority: 0, start: .currentGroup))
+      name,
+      options: SubscribeOptions(priority: 0, start: .currentGroup)
+    )
   }
 
   private func takeCatalog(_ object: Object) {

@@ -22,7 +22,8 @@ final class LoopingBroadcast {
     for track in tracks {
       // What was published a while ago must still be there for those who join.
       outlets.append(
-        store.addTrack(FullTrackName(namespace, track.name), priority: track.isVideo ? 128 : 64))
+        store.addTrack(FullTrackName(namespace, track.name), priority: track.isVideo ? 128 : 64)
+      )
     }
   }
 
@@ -47,7 +48,8 @@ final class LoopingBroadcast {
         throw PublishError("two tracks are called \(unique)")
       }
       tracks.append(
-        try LoopingTrack(name: unique, header: header, chunks: file.chunks[track.trackID] ?? []))
+        try LoopingTrack(name: unique, header: header, chunks: file.chunks[track.trackID] ?? [])
+      )
     }
   }
 
@@ -80,7 +82,9 @@ final class LoopingBroadcast {
       return entry
     }
     return Catalog(
-      tracks: described, generatedAtMilliseconds: generatedAt.microseconds / 1000)
+      tracks: described,
+      generatedAtMilliseconds: generatedAt.microseconds / 1000
+    )
   }
 
   /// Publishes what is due: chunks whose media has ended by now. The first call begins with the group

@@ -77,7 +77,8 @@ struct LoopingTrack {
     guard abs(wanted - loopTicks) <= longest else {
       throw PublishError(
         "\(name) lasts \(length.seconds) s and \(lead.name) \(lead.length.seconds) s; "
-          + "a loop needs equal lengths")
+          + "a loop needs equal lengths"
+      )
     }
     loopTicks = wanted
     guard !isVideo else {
@@ -88,7 +89,8 @@ struct LoopingTrack {
     }
     groupStarts = lead.groupStarts.map { index in
       let boundary = MediaTime(
-        ticks: lead.chunks[index].decodeTime - lead.chunks[0].decodeTime, timescale: lead.timescale
+        ticks: lead.chunks[index].decodeTime - lead.chunks[0].decodeTime,
+        timescale: lead.timescale
       ).rounded(toScale: timescale)
       let offset = chunks[0].decodeTime + boundary
       return chunks.firstIndex { $0.decodeTime + $0.duration / 2 >= offset } ?? 0
@@ -105,9 +107,12 @@ struct LoopingTrack {
     let id = UInt64(round) * UInt64(groupStarts.count) + UInt64(group)
     let next = groupStarts.firstIndex { $0 == Int(index) + 1 }
     return Turn(
-      index: Int(index), start: start, duration: chunk.duration,
+      index: Int(index),
+      start: start,
+      duration: chunk.duration,
       beginsGroup: groupStarts[group] == Int(index) ? id : nil,
-      endsGroup: next != nil || Int(index) == chunks.count - 1)
+      endsGroup: next != nil || Int(index) == chunks.count - 1
+    )
   }
 
   /// The bytes of a chunk with the decode time of its turn.

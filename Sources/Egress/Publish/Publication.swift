@@ -34,7 +34,10 @@ package final class Publication {
 
   /// Starts an origin that subscribers dial.
   package init(
-    _ options: Options, listen: SocketAddress, certificate: Certificate, logger: Logger
+    _ options: Options,
+    listen: SocketAddress,
+    certificate: Certificate,
+    logger: Logger
   ) throws {
     let drafts = SpokenDrafts.offered(options.draft)
     let credentials = try Self.credentials(certificate)
@@ -48,21 +51,33 @@ package final class Publication {
         let local = try socket.localAddress()
         let serving = try credentials.make()
         let endpoint = try ServerEndpoint(
-          configuration: QUICConfiguration(), credentials: serving, alpn: drafts.map(\.alpn),
-          local: local)
+          configuration: QUICConfiguration(),
+          credentials: serving,
+          alpn: drafts.map(\.alpn),
+          local: local
+        )
         let loop = try PublishLoop(
-          broadcast: try Self.broadcast(options), drafts: drafts, role: .origin(endpoint),
-          socket: socket, mailbox: mailbox, logger: logger)
+          broadcast: try Self.broadcast(options),
+          drafts: drafts,
+          role: .origin(endpoint),
+          socket: socket,
+          mailbox: mailbox,
+          logger: logger
+        )
         result.value = (local, serving.fingerprint)
         return { loop.run() }
-      })
+      }
+    )
     address = result.value?.0
     fingerprint = result.value?.1
   }
 
   /// Starts a client that publishes into a relay, and goes on trying.
   package init(
-    _ options: Options, relay: String, trust: Configuration.Trust, logger: Logger
+    _ options: Options,
+    relay: String,
+    trust: Configuration.Trust,
+    logger: Logger
   ) throws {
     let url = try UpstreamURL(relay)
     let drafts = SpokenDrafts.offered(options.draft)
@@ -72,11 +87,16 @@ package final class Publication {
       name: "publish",
       making: {
         let loop = try PublishLoop(
-          broadcast: try Self.broadcast(options), drafts: drafts,
-          role: .relay(url, try IngestLoop.credentials(trust)), socket: nil, mailbox: mailbox,
-          logger: logger)
+          broadcast: try Self.broadcast(options),
+          drafts: drafts,
+          role: .relay(url, try IngestLoop.credentials(trust)),
+          socket: nil,
+          mailbox: mailbox,
+          logger: logger
+        )
         return { loop.run() }
-      })
+      }
+    )
     address = nil
     fingerprint = nil
   }
@@ -92,7 +112,9 @@ package final class Publication {
     configuration.upstream.namespace = options.namespace
     configuration.upstream.namespaceSeparator = options.namespaceSeparator
     return try LoopingBroadcast(
-      namespace: try IngestLoop.namespace(configuration), files: options.files)
+      namespace: try IngestLoop.namespace(configuration),
+      files: options.files
+    )
   }
 
   /// What a thread needs to make credentials of: they can't cross threads themselves.
@@ -113,7 +135,8 @@ package final class Publication {
     switch certificate {
     case .selfSigned:
       .selfSigned(
-        try SelfSignedCertificate(names: ["localhost", "127.0.0.1", "::1"], notBefore: Clock.utc))
+        try SelfSignedCertificate(names: ["localhost", "127.0.0.1", "::1"], notBefore: Clock.utc)
+      )
     case .files(let certificate, let key): .files(certificate: certificate, key: key)
     }
   }

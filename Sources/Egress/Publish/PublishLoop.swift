@@ -40,8 +40,12 @@ final class PublishLoop {
 
   /// Takes a socket that is bound already for an origin, nil for a relay's client.
   init(
-    broadcast: LoopingBroadcast, drafts: [Draft], role: Role, socket: UDPSocket?,
-    mailbox: Mailbox<IngestMessage>, logger: Logger
+    broadcast: LoopingBroadcast,
+    drafts: [Draft],
+    role: Role,
+    socket: UDPSocket?,
+    mailbox: Mailbox<IngestMessage>,
+    logger: Logger
   ) throws {
     self.broadcast = broadcast
     self.drafts = drafts
@@ -173,7 +177,12 @@ final class PublishLoop {
         side = .client
       }
       let session = PublisherSession(
-        draft: draft, transport: transport, role: side, store: broadcast.store, options: options)
+        draft: draft,
+        transport: transport,
+        role: side,
+        store: broadcast.store,
+        options: options
+      )
       peers[key] = Peer(transport: transport, session: session)
       session.start(now: now)
     case .closed(let error):
@@ -202,7 +211,9 @@ final class PublishLoop {
       case .namespaceAccepted(let namespace):
         logger.info("the relay takes \(namespace.joined())")
       case .namespaceRefused(let namespace, let failure):
-        logger.error("the relay refuses \(namespace.joined()): \(failure.meaning) \(failure.reason)")
+        logger.error(
+          "the relay refuses \(namespace.joined()): \(failure.meaning) \(failure.reason)"
+        )
       case .publishRefused(let track, let failure):
         logger.error("the relay refuses \(track): \(failure.meaning) \(failure.reason)")
       case .groupDropped(let track, let group):
@@ -238,11 +249,19 @@ final class PublishLoop {
     do {
       let addresses = try Resolver.addresses(of: url.host, port: url.port)
       let any = SocketAddress(
-        address: Bytes([UInt8](repeating: 0, count: addresses[0].isIPv6 ? 16 : 4)), port: 0)
+        address: Bytes([UInt8](repeating: 0, count: addresses[0].isIPv6 ? 16 : 4)),
+        port: 0
+      )
       let socket = try UDPSocket(local: any, remote: addresses[0])
       relayConnection = try Connection.connect(
-        configuration: QUICConfiguration(), credentials: credentials, alpn: drafts.map(\.alpn),
-        serverName: url.host, local: try socket.localAddress(), remote: addresses[0], now: now)
+        configuration: QUICConfiguration(),
+        credentials: credentials,
+        alpn: drafts.map(\.alpn),
+        serverName: url.host,
+        local: try socket.localAddress(),
+        remote: addresses[0],
+        now: now
+      )
       socketToken = try loop.add(socket.descriptor)
       self.socket = socket
       flush()
