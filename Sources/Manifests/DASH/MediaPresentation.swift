@@ -335,19 +335,19 @@ package struct MediaPresentation {
     }
     xml.attribute("media", base + "\(period.start.epoch.name)/segment/$Time$.m4s")
     xml.start("SegmentTimeline")
-    writeTimeline(rendition, segments, isLast: period.isLast, &xml)
+    writeTimeline(rendition, segments, &xml)
     xml.end()
     xml.end()
   }
 
   /// Runs of equal durations, ISO/IEC 23009-1 §5.3.9.6; each run names its start.
   private func writeTimeline(
-    _ rendition: RenditionSnapshot, _ segments: [Segment], isLast: Bool, _ xml: inout XMLWriter
+    _ rendition: RenditionSnapshot, _ segments: [Segment], _ xml: inout XMLWriter
   ) {
     var segments = segments
     // The segment to come is named as soon as its start is known: a request for it is held, and
     // ffmpeg, which reads the list anew after each segment, loses its place in one that has not grown.
-    if isLast, !snapshot.isEnded, let last = segments.last, last.isComplete,
+    if !snapshot.isEnded, let last = segments.last, last.isComplete,
       last.number == rendition.segments.last?.number
     {
       segments.append(
