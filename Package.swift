@@ -1,7 +1,9 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-/// Every Swift target: Swift 6 mode, strict memory safety. The compiler refuses an unmarked unsafe
+/// Every Swift target: Swift 6 mode, strict memory safety.
+///
+/// The compiler refuses an unmarked unsafe
 /// construct everywhere; `Config/check-style.sh` also refuses the word `unsafe` outside the modules
 /// that touch C or the kernel.
 let settings: [SwiftSetting] = [
@@ -18,7 +20,9 @@ func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target 
 }
 
 func tests(
-  _ name: String, _ dependencies: [Target.Dependency], path: String? = nil
+  _ name: String,
+  _ dependencies: [Target.Dependency],
+  path: String? = nil
 ) -> Target {
   .testTarget(name: name, dependencies: dependencies, path: path, swiftSettings: settings)
 }
@@ -30,8 +34,11 @@ let fuzzers: [Target] =
   ? []
   : [
     .executableTarget(
-      name: "Fuzz", dependencies: ["FuzzTargets", "Wire"], path: "Tests/Fuzz/Fuzz",
-      swiftSettings: settings + [.unsafeFlags(["-parse-as-library"])])
+      name: "Fuzz",
+      dependencies: ["FuzzTargets", "Wire"],
+      path: "Tests/Fuzz/Fuzz",
+      swiftSettings: settings + [.unsafeFlags(["-parse-as-library"])]
+    )
   ]
 
 let package = Package(
@@ -51,9 +58,13 @@ let package = Package(
       linkerSettings: [
         .linkedLibrary(":libngtcp2_crypto_gnutls.a"), .linkedLibrary(":libngtcp2.a"),
         .linkedLibrary("gnutls"),
-      ]),
+      ]
+    ),
     .systemLibrary(
-      name: "CLibXML2", pkgConfig: "libxml-2.0", providers: [.apt(["libxml2-dev"])]),
+      name: "CLibXML2",
+      pkgConfig: "libxml-2.0",
+      providers: [.apt(["libxml2-dev"])]
+    ),
     .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 
@@ -75,7 +86,8 @@ let package = Package(
         "Compression",
         .product(name: "Logging", package: "swift-log"),
         .product(name: "Yams", package: "Yams"),
-      ]),
+      ]
+    ),
     .executableTarget(
       name: "moq-egress",
       dependencies: [
@@ -83,16 +95,23 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ],
-      swiftSettings: settings),
+      swiftSettings: settings
+    ),
 
     .target(
-      name: "TestSupport", dependencies: ["Wire", "CMAF", "MoQ", "Packaging"], path: "Tests/Support",
-      swiftSettings: settings),
+      name: "TestSupport",
+      dependencies: ["Wire", "CMAF", "MoQ", "Packaging"],
+      path: "Tests/Support",
+      swiftSettings: settings
+    ),
     .target(
       name: "FuzzTargets",
       dependencies: [
         "Wire", "CMAF", "HTTP", "MoQ", "Packaging", "Manifests", "Egress", "TestSupport",
-      ], path: "Tests/Fuzz/Targets", swiftSettings: settings),
+      ],
+      path: "Tests/Fuzz/Targets",
+      swiftSettings: settings
+    ),
     tests("WireTests", ["Wire", "Digest", "Compression", "XML"]),
     tests("CMAFTests", ["CMAF", "TestSupport"]),
     tests("MoQTests", ["MoQ", "TestSupport"]),
