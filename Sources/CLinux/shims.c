@@ -41,9 +41,9 @@ int clinux_socket(int family, int is_stream) {
 
 int clinux_eventfd(void) { return eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC); }
 
-void clinux_wait_readable(int descriptor) {
+void clinux_wait_readable(int descriptor, int milliseconds) {
   struct pollfd item = {.fd = descriptor, .events = POLLIN};
-  while (poll(&item, 1, -1) < 0 && errno == EINTR) {
+  while (poll(&item, 1, milliseconds) < 0 && errno == EINTR) {
   }
 }
 

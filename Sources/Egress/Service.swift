@@ -23,6 +23,8 @@ package final class Service {
 
   private let mailboxes: [Mailbox<ServeMessage>]
   private let ingestMailbox: Mailbox<IngestMessage>
+  private let observer: Mailbox<IngestStatus>
+  private let metrics = Metrics()
   private var threads: [LoopThread] = []
   private let logger: Logger
   /// Where HTTP is served, with the port that the kernel picked.
@@ -33,7 +35,8 @@ package final class Service {
   package init(_ configuration: Configuration, logger: Logger) throws {
     self.logger = logger
     let limit = ProcessUsage.raiseDescriptorLimit()
-    let threadCount = configuration.server.threads > 0
+    let threadCount =
+      configuration.server.threads > 0
       ? configuration.server.threads : max(1, ProcessUsage.cores - 1)
     let wanted = configuration.server.connections * threadCount + 64
     if limit < wanted {
@@ -41,9 +44,12 @@ package final class Service {
         """
         the limit of open files is \(limit), less than server.connections needs (\(wanted)); raise it \
         with ulimit -n or LimitNOFILE
-        """)
+        """
+      )
     }
-    let metrics = Metrics()
+    let metrics = metrics
+    let observer = try Mailbox<IngestStatus>()
+    self.observer = observer
     var mailboxes: [Mailbox<ServeMessage>] = []
     for _ in 0..<threadCount { mailboxes.append(try Mailbox<ServeMessage>()) }
     self.mailboxes = mailboxes
@@ -55,27 +61,67 @@ package final class Service {
     do {
       for (index, mailbox) in mailboxes.enumerated() {
         threads.append(
-          try LoopThread(name: "serve-\(index)", making: {
-            let listener = try TCPListener(bound.value, isShared: threadCount > 1)
-            bound.value = listener.address
-            let loop = try ServeLoop(
-              configuration: configuration, listener: listener, mailbox: mailbox,
-              metrics: metrics, logger: logger)
-            return { loop.run() }
-          }))
+          try LoopThread(
+            name: "serve-\(index)",
+            making: {
+              let listener = try TCPListener(bound.value, isShared: threadCount > 1)
+              bound.value = listener.address
+              let loop = try ServeLoop(
+                configuration: configuration,
+                listener: listener,
+                mailbox: mailbox,
+                metrics: metrics,
+                logger: logger
+              )
+              return { loop.run() }
+            }
+          )
+        )
       }
       threads.append(
-        try LoopThread(name: "ingest", making: {
-          let loop = try IngestLoop(
-            configuration: configuration, serving: serving, mailbox: ingestMailbox, logger: logger)
-          return { loop.run() }
-        }))
+        try LoopThread(
+          name: "ingest",
+          making: {
+            let loop = try IngestLoop(
+              configuration: configuration,
+              serving: serving,
+              observer: observer,
+              mailbox: ingestMailbox,
+              logger: logger
+            )
+            return { loop.run() }
+          }
+        )
+      )
     } catch {
       for mailbox in mailboxes { mailbox.postNewest(.stop) }
       for thread in threads { thread.join() }
       throw error
     }
     address = bound.value
+  }
+
+  private var lastStatus: IngestStatus?
+
+  /// What happens right now, in one line for a person.
+  package func summary() -> String {
+    lastStatus = observer.takeLast() ?? lastStatus
+    guard let status = lastStatus else { return "starting" }
+    let edges = status.tracks.compactMap { track in
+      track.edge.map { Double(Clock.utc.microseconds - $0.microseconds) / 1e6 }
+    }
+    var parts = [status.phase.rawValue]
+    if let draft = status.draft { parts.append("draft \(draft)") }
+    if let oldest = edges.max() {
+      parts.append(
+        "\(edges.count) renditions, edge \((oldest * 10).rounded() / 10) s behind the clock"
+      )
+    }
+    parts.append("\(metrics.connectionsOpen.value) connections")
+    parts.append("\(metrics.parked.value) waiting")
+    parts.append("\(metrics.bytesSent.value / 1000) kB sent")
+    if !status.lastError.isEmpty, status.phase != .live { parts.append(status.lastError) }
+    return parts.joined(separator: " | ")
   }
 
   /// Stops accepting, answers what waits, closes the upstream, and waits for the threads.

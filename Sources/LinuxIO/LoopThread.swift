@@ -80,7 +80,7 @@ package final class LoopThread: Sendable {
     }
 
     func wait() -> (any Error)? {
-      clinux_wait_readable(event.rawValue)
+      clinux_wait_readable(event.rawValue, -1)
       return error.withLock { $0 }
     }
   }

@@ -31,6 +31,9 @@ package final class Mailbox<Value: Sendable>: Sendable {
     _ = unsafe write(event.rawValue, &one, 8)
   }
 
+  /// Takes the newest value without waiting for the loop; nil when none waits.
+  package func takeLast() -> Value? { drain().last }
+
   /// Takes everything that waits, oldest first.
   package func drain() -> [Value] {
     var count: UInt64 = 0

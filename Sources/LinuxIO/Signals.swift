@@ -1,5 +1,6 @@
 internal import CLinux
 internal import Glibc
+package import Wire
 
 /// A signal that ends or reloads the service.
 package enum Signal: Sendable {
@@ -24,11 +25,16 @@ package final class Signals {
 
   package var descriptor: CInt { event.rawValue }
 
-  /// Blocks until a signal arrives.
-  package func wait() -> Signal {
+  /// Blocks until a signal arrives or the deadline passes, which gives nil.
+  package func wait(until deadline: Instant? = nil) -> Signal? {
     while true {
-      clinux_wait_readable(event.rawValue)
       if let signal = next() { return signal }
+      var milliseconds: Int64 = -1
+      if let deadline {
+        milliseconds = (deadline - Clock.now).nanoseconds / 1_000_000
+        guard milliseconds >= 0 else { return nil }
+      }
+      clinux_wait_readable(event.rawValue, CInt(clamping: milliseconds < 0 ? -1 : milliseconds + 1))
     }
   }
 

@@ -241,6 +241,7 @@ package final class Presentation {
       partMilliseconds = max(
         partMilliseconds, Int(clamping: ceilingMilliseconds(longest)))
     }
+    partMilliseconds = fittingPartMilliseconds(atMost: partMilliseconds)
     partTarget = MediaTime(ticks: Int64(partMilliseconds), timescale: 1000)
     let clocked = tracks.flatMap { track in
       track.primedChunks.map { ($0, track.description.info.timescale) }
@@ -269,6 +270,36 @@ package final class Presentation {
       for event in primed { take(event, index) }
     }
     advance(now: now)
+  }
+
+  /// The longest part target up to a limit that the chunks of every track fill to 85 % at least,
+  /// rfc8216bis §"EXT-X-PART"; where none does, the one that they fill best.
+  private func fittingPartMilliseconds(atMost limit: Int) -> Int {
+    let chunks = tracks.filter { $0.longestPrimedChunk > 0 }.map { track in
+      MediaTime(ticks: track.longestPrimedChunk, timescale: track.description.info.timescale)
+    }
+    let least = chunks.map { Int(clamping: ceilingMilliseconds($0)) }.max() ?? limit
+    /// How much of a target parts of whole chunks fill, in thousandths.
+    func fill(_ target: Int) -> Int {
+      chunks.map { chunk in
+        let whole = Int128(target) * Int128(chunk.timescale) / (Int128(chunk.ticks) * 1000)
+        let filled = whole * Int128(chunk.ticks) * 1_000_000 / Int128(chunk.timescale)
+        return Int(clamping: filled / Int128(max(target, 1)))
+      }.min() ?? 1000
+    }
+    var candidates: Set<Int> = [limit]
+    for chunk in chunks {
+      for count in 1...64 {
+        let (ticks, overflow) = chunk.ticks.multipliedReportingOverflow(by: Int64(count))
+        let target = Int(
+          clamping: ceilingMilliseconds(MediaTime(ticks: ticks, timescale: chunk.timescale)))
+        guard !overflow, target <= limit else { break }
+        if target >= least { candidates.insert(target) }
+      }
+    }
+    let sorted = candidates.sorted(by: >)
+    // A hundredth above the rule: parts and target are rounded to milliseconds.
+    return sorted.first { fill($0) >= 860 } ?? sorted.max { fill($0) < fill($1) } ?? limit
   }
 
   /// The measured length, unless the catalog promises clearly longer groups: then they vary.
@@ -401,9 +432,10 @@ package final class Presentation {
       hasChanged = true
     }
     guard hasChanged else { return false }
-    // A segment stays downloadable for its own length and that of the playlist after it left.
-    let length = constants?.segmentLength.seconds ?? 0
-    let retention = policy.window * 2 + Interval(seconds: length * 2)
+    // A segment stays downloadable for its own length and that of the playlist after it left; a
+    // playlist lists six segments at least, however short the window.
+    let length = Interval(seconds: constants?.segmentLength.seconds ?? 0)
+    let retention = max(policy.window, length * 6) * 2 + length * 2
     for index in tracks.indices {
       tracks[index].window.prune(retention: retention, byteLimit: policy.windowBytes)
     }

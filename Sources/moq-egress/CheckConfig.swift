@@ -5,7 +5,8 @@ import LinuxIO
 /// Validates a configuration file and prints what is in force.
 struct CheckConfig: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Validate a configuration file and print the effective values.")
+    abstract: "Validate a configuration file and print the effective values."
+  )
 
   @Argument(help: "The YAML file.")
   var file: String?

@@ -56,7 +56,9 @@ struct ConfigurationOptions: ParsableArguments {
         try ConfigurationFile.apply(try readText(config), name: config, to: &configuration)
       }
       try ConfigurationFile.apply(
-        environment: ProcessInfo.processInfo.environment, to: &configuration)
+        environment: ProcessInfo.processInfo.environment,
+        to: &configuration
+      )
       try ConfigurationFile.apply(flags: flags, to: &configuration)
     } catch let error as ConfigurationError {
       throw Failure(.configuration, error.description)

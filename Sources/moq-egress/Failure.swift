@@ -38,6 +38,7 @@ func reporting(_ body: () throws -> Void) throws {
       : error.isPermissionDenied ? "; ports below 1024 need a privilege" : ""
     StandardError().write("moq-egress: \(error)\(advice)\n")
     throw ExitCode(
-      (error.isPermissionDenied ? ExitStatus.noPermission : .osError).rawValue)
+      (error.isPermissionDenied ? ExitStatus.noPermission : .osError).rawValue
+    )
   }
 }

@@ -5,5 +5,8 @@ struct MoQEgress: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "moq-egress",
     abstract: "Serves Media-over-QUIC broadcasts as LL-HLS and DASH: the origin behind your CDN.",
-    subcommands: [Serve.self, CheckConfig.self])
+    subcommands: [
+      Serve.self, Demo.self, Publish.self, ProbeCommand.self, CheckConfig.self,
+    ]
+  )
 }

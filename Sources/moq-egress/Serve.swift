@@ -7,7 +7,9 @@ import Wire
 struct Serve: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Subscribe to a broadcast and serve it.",
-    discussion: "Flags win over MOQ_EGRESS_… variables, those over the file, the file over defaults.")
+    discussion:
+      "Flags win over MOQ_EGRESS_… variables, those over the file, the file over defaults."
+  )
 
   @OptionGroup var options: ConfigurationOptions
 
@@ -16,8 +18,10 @@ struct Serve: ParsableCommand {
       let configuration = try options.configuration()
       guard !configuration.upstream.url.isEmpty, !configuration.upstream.namespace.isEmpty else {
         throw Failure(
-          .usage, "serve needs --upstream and --namespace, or upstream.url and upstream.namespace "
-            + "in --config FILE")
+          .usage,
+          "serve needs --upstream and --namespace, or upstream.url and upstream.namespace "
+            + "in --config FILE"
+        )
       }
       let signals = try Signals()
       let service = try startService(configuration)
@@ -46,7 +50,7 @@ func waitForStop(_ signals: Signals) {
   while true {
     switch signals.wait() {
     case .terminate, .interrupt: return
-    case .hangUp: continue
+    case .hangUp, nil: continue
     }
   }
 }

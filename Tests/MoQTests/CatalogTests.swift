@@ -292,4 +292,25 @@ import Wire
     #expect(catalog.tracks.first?.framerateThousandths == 29970)
     #expect(catalog.generatedAtMilliseconds == 7)
   }
+
+  @Test func `nesting without end is refused, not followed`() {
+    for depth in [100, 500, 100_000] {
+      let text =
+        #"{"version":"1","tracks":[],"x":"# + String(repeating: "[", count: depth)
+        + String(repeating: "]", count: depth) + "}"
+      let catalog = try? independent(text).0
+      #expect(catalog == nil || depth < 512)
+    }
+  }
+
+  @Test func `true is no number and numbers are no booleans`() {
+    let value = JSONValue(parsing: Bytes(utf8: #"[true, 1, 1.0, 1.5, "1", null, -7, 1e3]"#))
+    #expect(
+      value
+        == .array([
+          .boolean(true), .integer(1), .integer(1), .fraction(1.5), .string("1"), .null,
+          .integer(-7), .integer(1000),
+        ])
+    )
+  }
 }

@@ -161,7 +161,7 @@ import Wire
   }
 
   @Test(arguments: Draft.allCases)
-  func `a payload in one piece shares the storage of its input, ids ascend over holes`(
+  func `a subgroup keeps ids over holes, its own id that of the first object`(
     _ draft: Draft
   ) throws {
     let header = SubgroupHeader(trackAlias: 1, group: 9, subgroup: .firstObject)

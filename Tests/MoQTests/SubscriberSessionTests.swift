@@ -552,4 +552,54 @@ import Wire
     }
     #expect(play(pieces: 1) == play(pieces: nil))
   }
+
+  @Test(arguments: [Draft.draft14, .draft16])
+  func `a server that says nothing of request credit is asked all the same`(
+    _ draft: Draft
+  ) throws {
+    let peer = ScriptedPeer(draft, answersSetup: false)
+    peer.send(
+      .setup(
+        Setup(sender: .server, versions: draft == .draft14 ? [draft.versionCode] : [])
+      ),
+      on: 0
+    )
+    _ = peer.session.subscribe(ScriptedPeer.track)
+    #expect(
+      try peer.sentMessages().contains { if case .subscribe = $0 { true } else { false } }
+    )
+    peer.send(.maximumRequestID(2), on: 0)
+    _ = peer.session.subscribe(FullTrackName(ScriptedPeer.track.namespace, "audio"))
+    #expect(try peer.sentMessages().last == .requestsBlocked(maximum: 2))
+  }
+
+  @Test func `one alias may serve two subscriptions of a track`() {
+    let peer = ScriptedPeer(.draft20)
+    let first = peer.session.subscribe(ScriptedPeer.track)
+    _ = peer.session.subscribe(ScriptedPeer.track)
+    peer.accept(0)
+    peer.accept(1)
+    peer.session.unsubscribe(first)
+    peer.subgroup(group: 0, ids: 0...0, isFinal: false)
+    #expect(peer.events() == ["ready", "subscribed -", "subscribed -", "object 0/0"])
+  }
+
+  @Test(arguments: [Draft.draft18, .draft20, .draft22])
+  func `an announcement outlives the orderly end of its stream, not a reset`(_ draft: Draft) {
+    for (end, events) in [
+      (TransportEvent.streamData(1, [], isFinal: true), ["ready", "+live"]),
+      (.streamReset(1, code: 1), ["ready", "+live", "-live"]),
+      (.stopSending(1, code: 1), ["ready", "+live", "-live"]),
+    ] {
+      let peer = ScriptedPeer(draft)
+      peer.send(
+        .publishNamespace(
+          PublishNamespace(requestID: 1, namespace: ScriptedPeer.track.namespace)
+        ),
+        on: 1
+      )
+      peer.handle(end)
+      #expect(peer.events() == events)
+    }
+  }
 }

@@ -69,7 +69,10 @@ package final class MoQFakeTransport: Transport {
   }
 
   package func reset(_ stream: UInt64, code: UInt64) {
-    guard !finished.contains(stream), resets[stream] == nil else { return }
+    // As in QUIC, a finished stream can be reset until all of it is acknowledged.
+    guard !finished.contains(stream) || pendingBytes(on: stream) > 0, resets[stream] == nil else {
+      return
+    }
     resets[stream] = code
     peer?.inbox.append(.streamReset(stream, code: code))
   }

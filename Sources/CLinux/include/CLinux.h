@@ -18,8 +18,8 @@ int clinux_accept(int listener, struct sockaddr *address, socklen_t *length);
 /* socket with SOCK_NONBLOCK | SOCK_CLOEXEC; `type` is SOCK_STREAM or SOCK_DGRAM. */
 int clinux_socket(int family, int is_stream);
 int clinux_eventfd(void);
-/* Blocks until a descriptor can be read. */
-void clinux_wait_readable(int descriptor);
+/* Blocks until a descriptor can be read, or for so long; -1 for ever. */
+void clinux_wait_readable(int descriptor, int milliseconds);
 int clinux_epoll_create(void);
 /* Blocks the signals in this thread and those it starts, and returns a descriptor that reads them. */
 int clinux_signalfd(const int *signals, int count);

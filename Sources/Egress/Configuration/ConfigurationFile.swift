@@ -58,28 +58,63 @@ package enum ConfigurationFile {
 
   /// The configuration as a commented file that reads back to itself.
   package static func render(_ configuration: Configuration) -> String {
-    var text = "# moq-egress: every key with its value. Flags win over MOQ_EGRESS_… variables, those over this file.\n"
+    var text = comment(
+      """
+      Configuration of moq-egress: every key, its meaning, its unit, its value. What is left out has \
+      its default. A variable such as MOQ_EGRESS_SERVER_LISTEN wins over this file, and a flag over both.
+      """)
     var section = ""
     for key in ConfigurationKey.all {
       let fields = key.path.split(separator: ".")
       let isNested = fields.count == 2
       if isNested, section != fields[0] {
         section = String(fields[0])
-        text += "\n\(section):\n"
+        text += "\n" + (sections[section].map { comment($0) } ?? "") + "\(section):\n"
       } else if !isNested {
         text += "\n"
       }
       let indentation = isNested ? "  " : ""
-      text += "\(indentation)# \(key.explanation) (\(key.unit))\n"
+      text += comment("\(key.explanation) [\(key.unit)]", indentation: indentation)
       text += "\(indentation)\(fields[fields.count - 1]): \(quoted(key.get(configuration)))\n"
     }
     return text
   }
 
+  /// What the sections are about.
+  private static let sections = [
+    "upstream": "Where the broadcast comes from.",
+    "packaging": "How media is cut and how much is kept. Bridges that stand in for each other need "
+      + "the same values here.",
+    "server": "The HTTP server and what one client may cost.",
+    "quic": "The connection to the relay.",
+    "moq": "What the relay may make us hold.",
+  ]
+
+  /// A comment in lines of at most 100 columns.
+  private static func comment(_ text: String, indentation: String = "") -> String {
+    var lines: [String] = []
+    var line = indentation + "#"
+    for word in text.split(separator: " ") {
+      if line.count + 1 + word.count > 100 {
+        lines.append(line)
+        line = indentation + "#"
+      }
+      line += " " + word
+    }
+    return (lines + [line]).joined(separator: "\n") + "\n"
+  }
+
   private static func quoted(_ value: String) -> String {
-    let isPlain = Double(value) != nil || Bool(value) != nil
-    return isPlain
-      ? value : "\"" + value.map { $0 == "\"" || $0 == "\\" ? "\\\($0)" : "\($0)" }.joined() + "\""
+    guard Double(value) == nil, Bool(value) == nil else { return value }
+    let escaped = value.unicodeScalars.map { scalar in
+      switch scalar {
+      case "\"", "\\": "\\\(scalar)"
+      case _ where scalar.value < 0x20 || scalar.value == 0x7F:
+        "\\x\(hex([UInt8(truncatingIfNeeded: scalar.value)]))"
+      default: String(scalar)
+      }
+    }
+    return "\"" + escaped.joined() + "\""
   }
 
   private static func apply(
@@ -104,7 +139,9 @@ package enum ConfigurationFile {
       return
     }
     guard let key = ConfigurationKey.named(path), let value = node.scalar?.string else {
-      throw ConfigurationError("\(name)\(line): \(path.isEmpty ? "the file" : path) must be a \(path.isEmpty ? "mapping of keys" : "single value")")
+      let wanted =
+        path.isEmpty ? "the file must be a mapping of keys" : "\(path) must be a single value"
+      throw ConfigurationError("\(name)\(line): \(wanted)")
     }
     try set(key, value, where: "\(name)\(line): \(path)", in: &configuration)
   }

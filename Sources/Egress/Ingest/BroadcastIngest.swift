@@ -90,7 +90,7 @@ final class BroadcastIngest {
     lastRefusal = ""
     presentation?.restart()
     for index in tracks.indices { tracks[index].intake?.restart() }
-    catalogNames = candidates()
+    catalogNames = CatalogNames.candidates(for: namespace, configuration.upstream)
     askForCatalog(now: now)
   }
 
@@ -106,20 +106,6 @@ final class BroadcastIngest {
 
   func setPhase(_ phase: IngestStatus.Phase) { if status.phase != .ended { status.phase = phase } }
 
-  /// Where a catalog may be: the configured track, or both usual ones, under the namespace as a tuple
-  /// and as one field.
-  private func candidates() -> [FullTrackName] {
-    let names =
-      configuration.upstream.catalogTrack.isEmpty
-      ? ["catalog", "catalog.json"] : [configuration.upstream.catalogTrack]
-    var namespaces = [namespace]
-    let single = TrackNamespace([
-      Bytes(utf8: namespace.joined(separator: configuration.upstream.namespaceSeparator))
-    ])
-    if namespace.fields.count > 1 { namespaces.append(single) }
-    return names.flatMap { name in namespaces.map { FullTrackName($0, name) } }
-  }
-
   private func askForCatalog(now: Instant) {
     guard let session else { return }
     guard let name = catalogNames.first else {
@@ -127,12 +113,16 @@ final class BroadcastIngest {
       outputs.append(
         .giveUp(
           "no catalog for namespace \(namespace.joined()) at \(configuration.upstream.url): "
-            + "\(lastRefusal); is it published, and is the name right (probe lists what is there)?"))
+            + "\(lastRefusal); is it published, and is the name right (probe lists what is there)?"
+        )
+      )
       return
     }
     catalogNamespace = name.namespace
     let id = session.subscribe(
-      name, options: SubscribeOptions(priority: 0, start: .currentGroup))
+      name,
+      options: SubscribeOptions(priority: 0, start: .currentGroup)
+    )
     roles[id] = .catalog
     catalogDeadline = now + configuration.upstream.answerTimeout
   }
@@ -226,7 +216,11 @@ final class BroadcastIngest {
   }
 
   private func streamEnded(
-    _ id: SubscriptionID, _ group: UInt64, _ subgroup: UInt64?, _ end: GroupStreamEnd, utc: UTCTime,
+    _ id: SubscriptionID,
+    _ group: UInt64,
+    _ subgroup: UInt64?,
+    _ end: GroupStreamEnd,
+    utc: UTCTime,
     now: Instant
   ) {
     guard case .media(let index)? = roles[id] else { return }
@@ -243,7 +237,8 @@ final class BroadcastIngest {
     switch role {
     case .catalog: takeCatalog(object, now: now)
     case .header(let track):
-      guard !object.payload.isEmpty, let index = tracks.firstIndex(where: { $0.catalog.name == track })
+      guard !object.payload.isEmpty,
+        let index = tracks.firstIndex(where: { $0.catalog.name == track })
       else { return }
       roles[id] = nil
       session?.unsubscribe(id)
@@ -382,7 +377,10 @@ final class BroadcastIngest {
   private func isWanted(_ track: CatalogTrack) -> Bool {
     guard track.packaging == .cmaf else {
       if reported.insert("packaging \(track.name)").inserted {
-        log(.warning, "track \(track.name) is left out: packaging \(track.packaging.text) is not cmaf")
+        log(
+          .warning,
+          "track \(track.name) is left out: packaging \(track.packaging.text) is not cmaf"
+        )
       }
       return false
     }
@@ -403,7 +401,8 @@ final class BroadcastIngest {
       guard let session else { return }
       let id = session.subscribe(
         FullTrackName(catalogNamespace, name),
-        options: SubscribeOptions(priority: 1, start: .currentGroup))
+        options: SubscribeOptions(priority: 1, start: .currentGroup)
+      )
       roles[id] = .header(track: track.name)
     case .trackProperty, .objectProperty, nil:
       if reported.insert("header \(track.name)").inserted {
@@ -472,7 +471,8 @@ final class BroadcastIngest {
   // MARK: Time and results
 
   var deadline: Instant? {
-    [catalogDeadline, settleDeadline, completeDeadline, presentation?.deadline].compactMap { $0 }.min()
+    [catalogDeadline, settleDeadline, completeDeadline, presentation?.deadline].compactMap { $0 }
+      .min()
   }
 
   func handleTimeout(utc: UTCTime, now: Instant) {
@@ -517,7 +517,8 @@ final class BroadcastIngest {
       log(
         .info,
         "packaging: segments of \(segment.seconds) s, parts of \(part) ms, led by \(lead), "
-          + "epoch \(epoch)")
+          + "epoch \(epoch)"
+      )
     case .newRun(let epoch, _): log(.warning, "media does not continue: new period, epoch \(epoch)")
     case .stalled(let name): log(.warning, "track \(name) has fallen behind; the others go on")
     case .resumed(let name): log(.info, "track \(name) has caught up")

@@ -13,50 +13,42 @@ enum IngestMessage: Sendable {
 /// The one loop that talks to the upstream: socket, QUIC, MoQ, packaging, and snapshots to the serve
 /// loops. Serving never makes it wait.
 final class IngestLoop {
-  /// A connection that is being made or in use.
-  private struct Link {
-    let socket: UDPSocket
-    let token: EventToken
-    let connection: Connection
-    let transport: QUICTransport
-    var session: SubscriberSession?
-    var lastHeard: Instant
-    /// When the kernel first said that nobody listens at the peer's port, nothing heard since.
-    var refusedSince: Instant?
-  }
-
   private let configuration: Configuration
   private let url: UpstreamURL
   private let ingest: BroadcastIngest
   private let serving: [Mailbox<ServeMessage>]
+  private let observer: Mailbox<IngestStatus>?
   private let mailbox: Mailbox<IngestMessage>
   private let logger: Logger
   private let loop: EventLoop
   private let mailboxToken: EventToken
   private let credentials: ClientCredentials
-  private var link: Link?
+  private var link: UpstreamLink?
+  private var linkToken: EventToken?
   private var backoff: Backoff
   private var random = SystemRandomNumberGenerator()
   private var reconnectAt: Instant?
   private var nextAddress = 0
   private var statusAt: Instant
-  private var batch = DatagramBatch()
   private var now: Instant
   private var isStopping = false
   private var lastComplaint = ""
+  private var lastPhase: IngestStatus.Phase?
 
   /// Statuses are posted this often, and whenever the phase changes.
   private static let statusInterval = Interval.milliseconds(500)
-  /// A dead peer's port answers with ICMP; after this much silence that is believed.
-  private static let refusalPatience = Interval.milliseconds(1500)
 
   /// Throws where the configuration can't work: a URL, a namespace or credentials.
   init(
-    configuration: Configuration, serving: [Mailbox<ServeMessage>], mailbox: Mailbox<IngestMessage>,
+    configuration: Configuration,
+    serving: [Mailbox<ServeMessage>],
+    observer: Mailbox<IngestStatus>?,
+    mailbox: Mailbox<IngestMessage>,
     logger: Logger
   ) throws {
     self.configuration = configuration
     self.serving = serving
+    self.observer = observer
     self.mailbox = mailbox
     self.logger = logger
     url = try UpstreamURL(configuration.upstream.url)
@@ -66,22 +58,28 @@ final class IngestLoop {
     loop = try EventLoop()
     mailboxToken = try loop.add(mailbox.descriptor)
     backoff = Backoff(
-      first: configuration.upstream.reconnectFirst, most: configuration.upstream.reconnectMost)
+      first: configuration.upstream.reconnectFirst,
+      most: configuration.upstream.reconnectMost
+    )
     now = Clock.now
     statusAt = now
   }
 
   /// The track namespace of a configuration.
-  static func namespace(_ configuration: Configuration) throws(ConfigurationError) -> TrackNamespace {
+  static func namespace(_ configuration: Configuration) throws(ConfigurationError) -> TrackNamespace
+  {
     let separator = configuration.upstream.namespaceSeparator
     guard separator.count == 1, let character = separator.first,
       let namespace = TrackNamespace(
-        text: configuration.upstream.namespace, separator: character),
+        text: configuration.upstream.namespace,
+        separator: character
+      ),
       FullTrackName(namespace, "catalog.json").isValid
     else {
       throw ConfigurationError(
         "namespace '\(configuration.upstream.namespace)' is not 1 to 32 fields separated by "
-          + "'\(separator)', none empty")
+          + "'\(separator)', none empty"
+      )
     }
     return namespace
   }
@@ -114,16 +112,11 @@ final class IngestLoop {
       handleTimeouts()
       settle()
     }
-    link?.session?.close()
-    link?.transport.close(code: 0, reason: "")
-    flush()
+    link?.close(now: now)
   }
 
   private var deadline: Instant? {
-    [
-      reconnectAt, link?.connection.deadline, link?.session?.deadline, ingest.deadline, statusAt,
-      link?.refusedSince.map { $0 + Self.refusalPatience },
-    ].compactMap { $0 }.min()
+    [reconnectAt, link?.deadline, ingest.deadline, statusAt].compactMap { $0 }.min()
   }
 
   private func handle(_ token: EventToken) {
@@ -133,8 +126,8 @@ final class IngestLoop {
         case .stop: isStopping = true
         }
       }
-    } else if token == link?.token {
-      receive()
+    } else if token == linkToken {
+      link?.receive(now: now)
       settle()
     }
   }
@@ -148,45 +141,30 @@ final class IngestLoop {
       let addresses = try Resolver.addresses(of: url.host, port: url.port)
       let remote = addresses[nextAddress % addresses.count]
       nextAddress += 1
-      let any = SocketAddress(
-        address: Bytes([UInt8](repeating: 0, count: remote.isIPv6 ? 16 : 4)), port: 0)
-      let socket = try UDPSocket(local: any, remote: remote)
-      var settings = QUICConfiguration()
-      settings.idleTimeout = configuration.quic.idleTimeout
-      settings.handshakeTimeout = configuration.quic.handshakeTimeout
-      settings.keepAlive = configuration.quic.keepAlive
-      settings.streamWindowBytes = configuration.quic.streamWindowBytes
-      settings.connectionWindowBytes = configuration.quic.connectionWindowBytes
-      settings.maxRemoteUnidirectionalStreams = configuration.quic.uniStreams
-      let connection = try Connection.connect(
-        configuration: settings, credentials: credentials, alpn: offer, serverName: url.host,
-        local: try socket.localAddress(), remote: remote, now: now)
-      let token = try loop.add(socket.descriptor)
-      link = Link(
-        socket: socket, token: token, connection: connection,
-        transport: QUICTransport(connection, now: now), session: nil, lastHeard: now,
-        refusedSince: nil)
-      logger.debug("connecting", metadata: ["upstream": "\(url.authority)", "address": "\(remote)"])
-      flush()
+      let link = try UpstreamLink(
+        url,
+        at: remote,
+        configuration: configuration,
+        credentials: credentials,
+        now: now
+      )
+      linkToken = try loop.add(link.descriptor)
+      self.link = link
+      logger.debug(
+        "connecting",
+        metadata: ["upstream": "\(url.authority)", "address": "\(remote)"]
+      )
     } catch {
       lose("\(error)")
     }
   }
 
-  private var offer: [String] {
-    let drafts = Draft.offerOrder.filter { draft in
-      configuration.upstream.draft == 0
-        ? [.draft18, .draft16, .draft14].contains(draft)
-        : draft.rawValue == configuration.upstream.draft
-    }
-    return drafts.map(\.alpn)
-  }
-
   /// Gives the connection up and plans the next one.
   private func lose(_ reason: String) {
     ingest.sessionEnded(reason)
-    if let link { loop.remove(link.socket.descriptor, link.token) }
+    if let link, let linkToken { loop.remove(link.descriptor, linkToken) }
     link = nil
+    linkToken = nil
     let pause = backoff.next(using: &random)
     reconnectAt = now + pause
     let complaint = "\(configuration.upstream.url): \(reason)"
@@ -203,40 +181,9 @@ final class IngestLoop {
 
   // MARK: The connection
 
-  private func receive() {
-    guard var link else { return }
-    link.transport.now = now
-    do {
-      let received = try link.socket.receive { bytes, source, ecn in
-        link.connection.receive(bytes, from: source, ecn: ecn, now: now)
-      }
-      if received.datagramCount > 0 {
-        link.lastHeard = now
-        link.refusedSince = nil
-      } else if received.wasRefused {
-        link.connection.noteRefused(now: now)
-        if link.connection.isEstablished { link.refusedSince = link.refusedSince ?? now }
-      }
-      self.link = link
-    } catch {
-      lose("\(error)")
-    }
-  }
-
   private func handleTimeouts() {
     if let at = reconnectAt, at <= now { connect() }
-    if let link {
-      link.transport.now = now
-      if let deadline = link.connection.deadline, deadline <= now {
-        link.connection.handleTimeout(now: now)
-      }
-      if let session = link.session, let deadline = session.deadline, deadline <= now {
-        session.handleTimeout(now: now)
-      }
-      if let since = link.refusedSince, now - since >= Self.refusalPatience {
-        lose("the peer's port has closed")
-      }
-    }
+    link?.handleTimeouts(now: now)
     if let deadline = ingest.deadline, deadline <= now {
       ingest.handleTimeout(utc: Clock.utc, now: now)
     }
@@ -247,110 +194,42 @@ final class IngestLoop {
   private func settle() {
     let utc = Clock.utc
     var failure: String?
-    if let link {
-      link.transport.now = now
-      while failure == nil, let event = link.connection.poll() {
-        switch event {
-        case .connected(let alpn): failure = begin(alpn: alpn)
-        case .closed(let error): failure = explain(error)
-        default:
-          if let event = TransportEvent(event) { self.link?.session?.handle(event, now: now) }
-        }
-        takeEvents(utc: utc, &failure)
+    while failure == nil, let event = link?.poll(now: now) {
+      switch event {
+      case .failed(let reason): failure = reason
+      case .session(.ready(let draft)):
+        backoff.succeeded()
+        lastComplaint = ""
+        logger.info("session with \(url.authority)", metadata: ["draft": "\(draft.rawValue)"])
+        if let session = link?.session { ingest.begin(session, draft: draft, now: now) }
+      case .session(let event): ingest.handle(event, utc: utc, now: now)
       }
-      takeEvents(utc: utc, &failure)
     }
     while let output = ingest.poll() {
       switch output {
       case .log(let level, let text):
         logger.log(level: Logger.Level(rawValue: level.rawValue) ?? .info, "\(text)")
       case .snapshot(let snapshot):
-        for mailbox in serving {
-          mailbox.postNewest(.snapshot(ingest.path, snapshot, Clock.utc))
-        }
-        if !wasLive {
-          wasLive = true
-          postStatus()
-        }
+        for mailbox in serving { mailbox.postNewest(.snapshot(ingest.path, snapshot, Clock.utc)) }
       case .giveUp(let reason): failure = failure ?? reason
       }
     }
-    flush()
+    if ingest.status.phase != lastPhase { postStatus() }
+    link?.flush(now: now)
     if let failure {
-      link?.session?.close()
-      flush()
+      link?.close(now: now)
       lose(failure)
-    }
-  }
-
-  private var wasLive = false
-
-  private func takeEvents(utc: UTCTime, _ failure: inout String?) {
-    while let session = link?.session, let event = session.poll() {
-      switch event {
-      case .ready(let draft):
-        backoff.succeeded()
-        lastComplaint = ""
-        logger.info(
-          "session with \(url.authority)", metadata: ["draft": "\(draft.rawValue)"])
-        ingest.begin(session, draft: draft, now: now)
-      case .closed(let error):
-        failure = failure ?? "session ended: \(error.reason) (code \(error.code.rawValue))"
-      default:
-        ingest.handle(event, utc: utc, now: now)
-      }
-    }
-  }
-
-  /// Starts a session for the protocol agreed on; the reason when that is impossible.
-  private func begin(alpn: String) -> String? {
-    guard let link, let draft = Draft(alpn: alpn) else {
-      return "the relay chose the unknown protocol \(alpn)"
-    }
-    var limits = SessionLimits()
-    limits.objectBytes = configuration.moq.objectBytes
-    limits.controlMessageBytes = configuration.moq.controlMessageBytes
-    let session = SubscriberSession(
-      draft: draft, transport: link.transport,
-      options: SessionOptions(
-        path: url.path, authority: url.authority, implementation: Service.implementation),
-      limits: limits)
-    self.link?.session = session
-    session.start(now: now)
-    return nil
-  }
-
-  private func explain(_ error: QUICError) -> String {
-    switch error {
-    case .unreachable:
-      "nothing listens at \(url.authority) (UDP); is the relay up, and is the port right?"
-    case .handshakeTimeout:
-      "no answer from \(url.authority) within \(configuration.quic.handshakeTimeout.seconds) s; "
-        + "is UDP to it open?"
-    case .certificateRefused(let reason):
-      "its certificate is not trusted (\(reason)); name its authority with --ca or pin it with "
-        + "--fingerprint"
-    case .noCommonProtocol:
-      "it speaks none of the drafts offered (\(offer.joined(separator: ", ")))"
-    default: "\(error)"
-    }
-  }
-
-  private func flush() {
-    guard let link else { return }
-    var hasMore = true
-    while hasMore {
-      hasMore = link.connection.writeDatagrams(into: &batch, now: now)
-      guard !batch.isEmpty else { return }
-      // What a full socket does not take is lost, and sent again like any loss.
-      _ = try? link.socket.send(batch)
-      batch.removeAll()
     }
   }
 
   private func postStatus() {
     statusAt = now + Self.statusInterval
     let status = ingest.currentStatus()
+    lastPhase = status.phase
     for mailbox in serving { mailbox.postNewest(.status(status)) }
+    observer?.post(status) { waiting, status in
+      waiting = [status]
+      return true
+    }
   }
 }

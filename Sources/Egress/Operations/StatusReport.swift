@@ -8,7 +8,9 @@ struct StatusReport {
   let utc: UTCTime
 
   /// Ready to serve players: every broadcast has published media and none is far behind.
-  var isReady: Bool { !ingest.isEmpty && ingest.allSatisfy { $0.phase == .live || $0.phase == .ended } }
+  var isReady: Bool {
+    !ingest.isEmpty && ingest.allSatisfy { $0.phase == .live || $0.phase == .ended }
+  }
 
   /// Seconds between the machine's clock and the newest media, nil before there is any.
   private func edgeAge(_ track: IngestStatus.Track) -> Double? {
@@ -21,54 +23,90 @@ struct StatusReport {
     func family(_ name: String, _ type: String, _ help: String, _ samples: [(String, Double)]) {
       text += "# HELP moq_egress_\(name) \(help)\n# TYPE moq_egress_\(name) \(type)\n"
       for (labels, value) in samples {
-        let number = value == value.rounded() && abs(value) < 1e15 ? String(Int64(value)) : String(value)
+        let number =
+          value == value.rounded() && abs(value) < 1e15 ? String(Int64(value)) : String(value)
         text += "moq_egress_\(name)\(labels) \(number)\n"
       }
     }
     func one(_ value: Int) -> [(String, Double)] { [("", Double(value))] }
     family(
-      "responses_total", "counter", "Answers by class of status.",
+      "responses_total",
+      "counter",
+      "Answers by class of status.",
       [
         ("{class=\"2xx\"}", Double(metrics.responses2xx.value)),
         ("{class=\"3xx\"}", Double(metrics.responses1xx3xx.value)),
         ("{class=\"4xx\"}", Double(metrics.responses4xx.value)),
         ("{class=\"5xx\"}", Double(metrics.responses5xx.value)),
-      ])
+      ]
+    )
     family("sent_bytes_total", "counter", "Bytes written to clients.", one(metrics.bytesSent.value))
     family("connections", "gauge", "Open client connections.", one(metrics.connectionsOpen.value))
     family(
-      "connections_total", "counter", "Client connections accepted.",
-      one(metrics.connectionsTotal.value))
+      "connections_total",
+      "counter",
+      "Client connections accepted.",
+      one(metrics.connectionsTotal.value)
+    )
     family(
-      "connections_refused_total", "counter", "Client connections refused at the limit.",
-      one(metrics.connectionsRefused.value))
+      "connections_refused_total",
+      "counter",
+      "Client connections refused at the limit.",
+      one(metrics.connectionsRefused.value)
+    )
     family(
-      "slow_clients_total", "counter", "Connections closed because answers were not taken.",
-      one(metrics.clientsTooSlow.value))
+      "slow_clients_total",
+      "counter",
+      "Connections closed because answers were not taken.",
+      one(metrics.clientsTooSlow.value)
+    )
     family("parked", "gauge", "Requests that wait for media.", one(metrics.parked.value))
     family(
-      "parked_total", "counter", "Requests that had to wait for media.",
-      one(metrics.parkedTotal.value))
+      "parked_total",
+      "counter",
+      "Requests that had to wait for media.",
+      one(metrics.parkedTotal.value)
+    )
     family(
-      "parked_refused_total", "counter", "Requests refused because too many waited.",
-      one(metrics.parkedRefused.value))
+      "parked_refused_total",
+      "counter",
+      "Requests refused because too many waited.",
+      one(metrics.parkedRefused.value)
+    )
     family(
-      "parked_expired_total", "counter", "Requests that waited in vain.",
-      one(metrics.parkedExpired.value))
+      "parked_expired_total",
+      "counter",
+      "Requests that waited in vain.",
+      one(metrics.parkedExpired.value)
+    )
     family(
-      "resident_bytes", "gauge", "Resident memory of the process.", one(ProcessUsage.residentBytes))
+      "resident_bytes",
+      "gauge",
+      "Resident memory of the process.",
+      one(ProcessUsage.residentBytes)
+    )
     family(
-      "cpu_seconds_total", "counter", "User and system time of the process.",
-      [("", Double(ProcessUsage.cpuMicroseconds) / 1e6)])
+      "cpu_seconds_total",
+      "counter",
+      "User and system time of the process.",
+      [("", Double(ProcessUsage.cpuMicroseconds) / 1e6)]
+    )
 
     func broadcasts(_ value: (IngestStatus) -> Double) -> [(String, Double)] {
       ingest.map { ("{broadcast=\"\(escaped($0.broadcast))\"}", value($0)) }
     }
     family(
-      "broadcast_live", "gauge", "1 while media of the broadcast arrives.",
-      broadcasts { $0.phase == .live ? 1 : 0 })
+      "broadcast_live",
+      "gauge",
+      "1 while media of the broadcast arrives.",
+      broadcasts { $0.phase == .live ? 1 : 0 }
+    )
     family(
-      "sessions_total", "counter", "MoQ sessions begun.", broadcasts { Double($0.sessions) })
+      "sessions_total",
+      "counter",
+      "MoQ sessions begun.",
+      broadcasts { Double($0.sessions) }
+    )
 
     func tracks(_ value: (IngestStatus.Track) -> Double?) -> [(String, Double)] {
       ingest.flatMap { status in
@@ -85,21 +123,36 @@ struct StatusReport {
     family("objects_total", "counter", "Objects received.", tracks { Double($0.objects) })
     family("object_bytes_total", "counter", "Payload received.", tracks { Double($0.bytes) })
     family(
-      "malformed_objects_total", "counter", "Objects that could not be read.",
-      tracks { Double($0.malformed) })
+      "malformed_objects_total",
+      "counter",
+      "Objects that could not be read.",
+      tracks { Double($0.malformed) }
+    )
     family(
-      "late_objects_total", "counter", "Objects that came after their place was given up.",
-      tracks { Double($0.late) })
+      "late_objects_total",
+      "counter",
+      "Objects that came after their place was given up.",
+      tracks { Double($0.late) }
+    )
     family(
-      "duplicate_objects_total", "counter", "Objects received twice.",
-      tracks { Double($0.duplicate) })
+      "duplicate_objects_total",
+      "counter",
+      "Objects received twice.",
+      tracks { Double($0.duplicate) }
+    )
     family(
-      "holes_total", "counter", "Times that objects were given up as lost.",
-      tracks { Double($0.holes) })
+      "holes_total",
+      "counter",
+      "Times that objects were given up as lost.",
+      tracks { Double($0.holes) }
+    )
     family("held_bytes", "gauge", "Media held.", tracks { Double($0.heldBytes) })
     family(
-      "edge_age_seconds", "gauge", "Clock minus the end of the newest published media.",
-      tracks(edgeAge))
+      "edge_age_seconds",
+      "gauge",
+      "Clock minus the end of the newest published media.",
+      tracks(edgeAge)
+    )
     return text
   }
 
@@ -118,7 +171,8 @@ struct StatusReport {
           + "\"heldBytes\":\(track.heldBytes),\"stalled\":\(track.isStalled),"
           + "\"edgeAgeSeconds\":\(edgeAge(track).map { String($0) } ?? "null")}"
       }
-      return "{\"broadcast\":\(quoted(status.broadcast)),\"state\":\(quoted(status.phase.rawValue)),"
+      return
+        "{\"broadcast\":\(quoted(status.broadcast)),\"state\":\(quoted(status.phase.rawValue)),"
         + "\"upstream\":\(quoted(status.upstream)),"
         + "\"draft\":\(status.draft.map(String.init) ?? "null"),\"sessions\":\(status.sessions),"
         + "\"lastError\":\(quoted(status.lastError)),\"tracks\":[\(tracks.joined(separator: ","))]}"

@@ -32,6 +32,12 @@ struct CachePolicy {
 
   /// What does not exist yet: soon it may.
   static let soon = "public, max-age=1"
-  static let gone = "public, max-age=60"
+
+  /// What has left the window, or was lost on its way here: another bridge may still have it, so no
+  /// longer than a target duration.
+  var gone: String { "public, max-age=\(max(1, targetDuration))" }
+
+  /// What no broadcast changes: a method that is not supported.
+  static let fixed = "public, max-age=60"
   static let never = "no-store"
 }

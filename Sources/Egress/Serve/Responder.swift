@@ -95,9 +95,11 @@ struct Responder {
   }
 
   /// What has come of a growing segment since it was last looked at; nil when the segment is no
-  /// more, `isWhole` when nothing follows.
+  /// more or has lost media, `isWhole` when nothing follows.
   func growth(_ growth: Growth, in name: String) -> (pieces: [Bytes], sent: Int, isWhole: Bool)? {
-    guard let segment = view.rendition(name)?.segment(growth.epoch, growth.start) else { return nil }
+    guard let segment = view.rendition(name)?.segment(growth.epoch, growth.start),
+      !segment.hasHole
+    else { return nil }
     let fresh = segment.parts.dropFirst(growth.sentParts)
     return (fresh.flatMap(\.pieces), segment.parts.count, segment.isComplete)
   }
@@ -115,6 +117,11 @@ struct Responder {
     guard rendition.edge != nil else {
       return .now(.notFound("\(rendition.info.name) has no media yet"))
     }
+    // Nothing will be added: directives mean nothing any more.
+    if view.snapshot.isEnded { return current(rendition, request, skips: false) }
+    for name in ["_HLS_msn", "_HLS_part", "_HLS_skip"] where target.isRepeated(name) {
+      return refuse("\(name) appears more than once")
+    }
     let numberText = target.first("_HLS_msn")
     let partText = target.first("_HLS_part")
     guard numberText != nil || partText != nil else {
@@ -131,7 +138,6 @@ struct Responder {
       }
       part = Int(index)
     }
-    if view.snapshot.isEnded { return current(rendition, request, skips: skips) }
     switch rendition.availability(
       ofSegment: number, part: part, advancePartLimit: view.lowLatency.advancePartLimit)
     {
@@ -176,18 +182,24 @@ struct Responder {
     _ rendition: RenditionSnapshot, _ epoch: String, _ start: Int64, _ request: RequestHead
   ) -> Answer {
     if let segment = rendition.segment(epoch, start) {
-      guard segment.byteCount > 0 else {
-        return .now(.notFound("the media at \(start) is lost", cacheControl: CachePolicy.gone))
+      // Another bridge may have it whole under the same name, so it must never be stored with a hole.
+      guard !segment.hasHole else {
+        return .now(.notFound("media of \(start) is lost", cacheControl: view.cache.gone))
       }
       if segment.isComplete {
         return .now(media(segment.pieces, tag: "s\(epoch)-\(start)", rendition, request))
       }
-      let response = Response(
-        .ok,
-        [
-          ResponseHead.line("Cache-Control", view.cache.media), contentType(rendition),
-          ResponseHead.line("ETag", "\"s\(epoch)-\(start)\""), Response.crossOrigin,
-        ], .growing)
+      let entityTag = "\"s\(epoch)-\(start)\""
+      let blocks = [
+        ResponseHead.line("Cache-Control", view.cache.media),
+        ResponseHead.line("ETag", entityTag), Response.crossOrigin,
+      ]
+      // The name fixes the content, whole or not yet.
+      if EntityTags.matches(request.value("if-none-match"), entityTag) {
+        return .now(Response(.notModified, blocks, .none))
+      }
+      // A range is not looked at: of a length that is not known, 206 is poorly understood by caches.
+      let response = Response(.ok, blocks + [contentType(rendition)], .growing)
       return .growing(
         response, segment.pieces,
         Growth(epoch: epoch, start: start, sentParts: segment.parts.count))
@@ -216,10 +228,10 @@ struct Responder {
     guard !view.snapshot.isEnded, let last = rendition.segments.last, last.epoch.name == epoch
     else { return false }
     if start == last.end { return true }
-    guard opensSegment, start > last.end else { return false }
-    // Up to a segment ahead of the growing one's planned end.
+    guard opensSegment, start > last.end, !last.isComplete else { return false }
+    // The one after the growing one, whose end may differ a little from what is planned.
     let length = view.snapshot.constants.segmentLength.rounded(toScale: rendition.info.timescale)
-    return start <= last.start + 2 * length
+    return start < last.start + length + length / 2
   }
 
   private func missing(_ rendition: RenditionSnapshot, _ start: Int64) -> Answer {
@@ -227,7 +239,7 @@ struct Responder {
     return .now(
       .notFound(
         "no media starts at \(start)",
-        cacheControl: isPast ? CachePolicy.gone : CachePolicy.soon))
+        cacheControl: isPast ? view.cache.gone : CachePolicy.soon))
   }
 
   private func contentType(_ rendition: RenditionSnapshot) -> Bytes {
@@ -242,16 +254,19 @@ struct Responder {
     _ pieces: [Bytes], tag: String, _ rendition: RenditionSnapshot, _ request: RequestHead
   ) -> Response {
     let entityTag = "\"\(tag)\""
+    let length = pieces.reduce(0) { $0 + $1.count }
+    let range = ByteRange(request, of: length, entityTag: entityTag)
+    // A refused range says nothing about the media's other bytes.
+    let cacheControl = range == .unsatisfiable ? CachePolicy.soon : view.cache.media
     var blocks = [
-      ResponseHead.line("Cache-Control", view.cache.media),
+      ResponseHead.line("Cache-Control", cacheControl),
       ResponseHead.line("ETag", entityTag), Self.ranges, Response.crossOrigin,
     ]
     if EntityTags.matches(request.value("if-none-match"), entityTag) {
+      blocks[0] = ResponseHead.line("Cache-Control", view.cache.media)
       return Response(.notModified, blocks, .none)
     }
-    blocks.append(contentType(rendition))
-    let length = pieces.reduce(0) { $0 + $1.count }
-    let range = ByteRange(request, of: length, entityTag: entityTag)
+    if range != .unsatisfiable { blocks.append(contentType(rendition)) }
     if let field = range.contentRange(of: length) {
       blocks.append(ResponseHead.line("Content-Range", field))
     }
@@ -266,6 +281,11 @@ struct Responder {
   private static let audioType = ResponseHead.line("Content-Type", "audio/mp4")
   private static let textType = ResponseHead.line("Content-Type", "application/mp4")
   private static let ranges = ResponseHead.line("Accept-Ranges", "bytes")
+}
+
+extension Segment {
+  /// Whether some of its media is known to be lost.
+  fileprivate var hasHole: Bool { isGap || parts.contains(where: \.isGap) }
 }
 
 extension RenditionSnapshot {

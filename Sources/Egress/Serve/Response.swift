@@ -36,6 +36,6 @@ struct Response: Sendable {
 
   /// Fields of answers that the connection makes by itself.
   static let errorFields = Bytes(
-    utf8: "Cache-Control: max-age=60\r\nAccess-Control-Allow-Origin: *\r\n"
+    utf8: "Cache-Control: no-store\r\nAccess-Control-Allow-Origin: *\r\n"
       + "Access-Control-Expose-Headers: Age, Date, ETag, Content-Length, Content-Range\r\n")
 }

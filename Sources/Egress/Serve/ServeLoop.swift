@@ -322,7 +322,7 @@ final class ServeLoop {
         .now(
           .text(
             .methodNotAllowed, "\(name.prefix(32)) is not supported",
-            cacheControl: CachePolicy.gone,
+            cacheControl: CachePolicy.fixed,
             extra: [ResponseHead.line("Allow", "GET, HEAD, OPTIONS")])), nil
       )
     }
@@ -356,12 +356,14 @@ final class ServeLoop {
     }
   }
 
+  /// Host may be absent in HTTP/1.0 and empty in any version; the clock's URL is absolute even then.
   private func responder(_ view: BroadcastView, _ head: RequestHead) -> Responder {
+    let host = head.value("host")?.text ?? ""
     let base =
       configuration.server.publicURL.isEmpty
-      ? "http://" + (head.value("host")?.text ?? listener.address.description)
+      ? "http://" + (host.isEmpty ? listener.address.description : host)
       : configuration.server.publicURL
-    return Responder(view: view, timeURL: base + "/time")
+    return Responder(view: view, timeURL: base + (base.hasSuffix("/") ? "time" : "/time"))
   }
 
   private func give(
@@ -373,7 +375,8 @@ final class ServeLoop {
       respond(response, to: id, client)
     case .growing(let response, let pieces, let growth):
       respond(response, to: id, client)
-      guard head.method == .get, let path, case .segment(_, let rendition, _, _)? = Route(head.target.segments)
+      guard head.method == .get, let path,
+        case .segment(_, let rendition, _, _)? = Route(head.target.segments)
       else { return }
       client.connection.append(id, pieces)
       waiting[RenditionKey(broadcast: path, rendition: rendition), default: Waiting()].growing
@@ -422,7 +425,7 @@ final class ServeLoop {
 
   /// Fetch standard §"CORS protocol": what pages may send is what they ask for.
   private func preflight(_ head: RequestHead) -> Response {
-    let wanted = head.value("access-control-request-headers")?.text ?? "Range"
+    let wanted = head.value("access-control-request-headers")?.text ?? Self.usualFields
     return Response(
       .noContent,
       [
@@ -433,6 +436,10 @@ final class ServeLoop {
         ResponseHead.line("Vary", "Access-Control-Request-Headers"), Response.crossOrigin,
       ], .none)
   }
+
+  /// What players send that needs leave, where they do not say: ranges, conditions, CTA-5004.
+  private static let usualFields =
+    "Range, If-Range, If-None-Match, CMCD-Request, CMCD-Object, CMCD-Status, CMCD-Session"
 
   // MARK: Time
 

@@ -29,7 +29,9 @@ final class QUICTransport: MoQ.Transport {
 
   func consumed(_ count: Int, on stream: UInt64) { connection.consumed(count, on: stream) }
 
-  func close(code: UInt64, reason: String) { connection.close(code: code, reason: reason, now: now) }
+  func close(code: UInt64, reason: String) {
+    connection.close(code: code, reason: reason, now: now)
+  }
 
   func pendingBytes(on stream: UInt64) -> Int { connection.pendingBytes(on: stream) }
 }

@@ -27,9 +27,15 @@ package struct MediaPresentation {
   /// One run of segments: a Period.
   private struct Period {
     let start: PresentationSnapshot.PeriodStart
-    /// Segments by rendition, in the snapshot's order; gaps left out.
+    /// Segments by rendition, in the snapshot's order; gaps left out. Empty for a rendition that has
+    /// nothing here, which is then left out.
     let segments: [[Segment]]
-    let isLast: Bool
+    /// The Period before it, when that is known; nil at the first.
+    let predecessor: PresentationSnapshot.PeriodStart?
+  }
+
+  private func id(of period: PresentationSnapshot.PeriodStart) -> String {
+    "\(period.epoch.name)-\(period.number)"
   }
 
   package func render() -> Bytes {
@@ -41,8 +47,7 @@ package struct MediaPresentation {
     xml.start("MPD")
     // GStreamer looks for the root element's end in the first 512 bytes: nothing more than needed here.
     xml.attribute("xmlns", "urn:mpeg:dash:schema:mpd:2011")
-    xml.attribute(
-      "profiles", "urn:mpeg:dash:profile:isoff-live:2011,urn:mpeg:dash:profile:cmaf:2019")
+    xml.attribute("profiles", profiles)
     let longest = periods.flatMap { $0.segments.joined() }.map { segment in
       MediaTime(ticks: segment.end - segment.start, timescale: segment.timescale)
         .rounded(toScale: 1_000_000)
@@ -74,6 +79,19 @@ package struct MediaPresentation {
     return xml.finish()
   }
 
+  /// How long before a segment is whole its first part is there, in milliseconds; 0 or less where
+  /// a part is a segment.
+  private var earlyMilliseconds: Int64 {
+    snapshot.constants.segmentLength.rounded(toScale: 1000)
+      - Int64(snapshot.constants.partTargetMilliseconds)
+  }
+
+  private var profiles: String {
+    let base = "urn:mpeg:dash:profile:isoff-live:2011,urn:mpeg:dash:profile:cmaf:2019"
+    guard !snapshot.isEnded, earlyMilliseconds > 0 else { return base }
+    return base + ",http://www.dashif.org/guidelines/low-latency-live-v5"
+  }
+
   private var clockScheme: String { "urn:mpeg:dash:utc:http-iso:2014" }
 
   private func totalDuration(_ periods: [Period]) -> Int64 {
@@ -99,7 +117,10 @@ package struct MediaPresentation {
   /// The listed segments by Period. What a Period of another rendition lacks, it lacks too.
   private func periods() -> [Period] {
     let edge = snapshot.renditions.compactMap { $0.segments.last?.endTime.microseconds }.max() ?? 0
-    let horizon = edge - snapshot.constants.window.nanoseconds / 1000
+    // ffmpeg 5.1 begins 60 s before the end and goes astray when that is the first segment listed: some
+    // that have left the window, but are still served, stay in front.
+    let margin = snapshot.constants.segmentLength.rounded(toScale: 1_000_000) * 4
+    let horizon = edge - snapshot.constants.window.nanoseconds / 1000 - margin
     let gaps = Set(snapshot.renditions.flatMap { $0.segments.filter(\.isGap).map(\.number) })
     // The listed numbers are those that every rendition with media can serve.
     var periods: [Period] = []
@@ -113,21 +134,39 @@ package struct MediaPresentation {
         }
       }
       guard segments.contains(where: { !$0.isEmpty }) else { continue }
+      // A static presentation is played from its beginning, which must be media.
+      let isTrimmed = snapshot.isEnded && periods.isEmpty
       periods.append(
-        Period(start: start, segments: segments, isLast: index == snapshot.periods.count - 1))
+        Period(
+          start: isTrimmed ? trimmed(start, to: segments) : start, segments: segments,
+          predecessor: index > 0 ? snapshot.periods[index - 1] : nil))
     }
     return periods
   }
 
+  /// The start of a Period that has lost its first segments.
+  private func trimmed(
+    _ start: PresentationSnapshot.PeriodStart, to segments: [[Segment]]
+  ) -> PresentationSnapshot.PeriodStart {
+    let firsts = segments.compactMap(\.first).map { segment in
+      MediaTime(ticks: segment.start, timescale: segment.timescale)
+    }
+    return PresentationSnapshot.PeriodStart(
+      number: start.number, epoch: start.epoch, start: firsts.min() ?? start.start)
+  }
+
   private func write(_ period: Period, origin: Int64, to xml: inout XMLWriter) {
     xml.start("Period")
-    xml.attribute("id", "\(period.start.epoch.name)-\(period.start.number)")
+    xml.attribute("id", id(of: period.start))
     xml.attribute(
       "start", xsDuration(microseconds: period.start.time.microseconds - origin))
     var setNumber = 0
     for kind in [MediaKind.video, .audio] {
       for members in adaptationSets(of: kind) {
-        writeSet(members, setNumber: setNumber, period, &xml)
+        // A rendition without media here: an empty SegmentTimeline is not valid.
+        let present = members.filter { !period.segments[$0].isEmpty }
+        if !present.isEmpty { writeSet(present, setNumber: setNumber, period, &xml) }
+        // Counted all the same: a set keeps its id over Periods.
         setNumber += 1
       }
     }
@@ -144,7 +183,10 @@ package struct MediaPresentation {
       let key =
         kind == .video
         ? "\(family)|\(info.role ?? "")"
-        : "\(family)|\(info.language ?? "")|\(info.role ?? "")|\(info.channels)|\(info.label ?? info.name)"
+        : [
+          String(family), info.language ?? "", info.role ?? "", String(info.channels),
+          info.label ?? info.name,
+        ].joined(separator: "|")
       if let found = sets.firstIndex(where: { $0.key == key }) {
         sets[found].members.append(index)
       } else {
@@ -170,6 +212,7 @@ package struct MediaPresentation {
       xml.attribute("maxWidth", String(infos.map(\.width).max() ?? 0))
       xml.attribute("maxHeight", String(infos.map(\.height).max() ?? 0))
     }
+    writeContinuity(members, period, &xml)
     if !snapshot.isEnded {
       xml.start("ProducerReferenceTime")
       xml.attribute("id", String(setNumber))
@@ -203,6 +246,30 @@ package struct MediaPresentation {
     xml.end()
   }
 
+  /// Tells that a player need not begin anew: the same init segments as in the Period before, and on
+  /// the same clock the same timeline too. ISO/IEC 23009-1 §5.3.2.4.
+  private func writeContinuity(_ members: [Int], _ period: Period, _ xml: inout XMLWriter) {
+    guard let before = period.predecessor else { return }
+    let isCompatible = members.allSatisfy { index in
+      let segments = snapshot.renditions[index].segments
+      let earlier = segments.last {
+        $0.number < period.start.number && $0.number >= before.number && !$0.parts.isEmpty
+      }
+      return earlier.map { $0.initSegment == period.segments[index][0].initSegment } ?? false
+    }
+    guard isCompatible else { return }
+    let isContinuous = before.epoch == period.start.epoch
+    xml.element(
+      "SupplementalProperty",
+      [
+        (
+          "schemeIdUri",
+          isContinuous
+            ? "urn:mpeg:dash:period-continuity:2015" : "urn:mpeg:dash:period-connectivity:2015"
+        ), ("value", id(of: before)),
+      ])
+  }
+
   private func isFirstAudio(_ members: [Int]) -> Bool {
     snapshot.renditions.firstIndex { $0.info.kind == .audio } == members[0]
   }
@@ -221,7 +288,10 @@ package struct MediaPresentation {
     xml.attribute(
       "bandwidth",
       String(
-        max(1, MultivariantPlaylist.rate(declared: info.declaredBitrate, measured: rendition.peakBitrate))))
+        max(
+          1,
+          MultivariantPlaylist.rate(
+            declared: info.declaredBitrate, measured: rendition.peakBitrate))))
     xml.attribute("codecs", info.codec)
     if info.kind == .video {
       xml.attribute("width", String(info.width))
@@ -253,19 +323,14 @@ package struct MediaPresentation {
     xml.attribute("timescale", String(info.timescale))
     xml.attribute(
       "presentationTimeOffset", String(offset(of: period, timescale: info.timescale)))
-    if !snapshot.isEnded {
-      let length = snapshot.constants.segmentLength.rounded(toScale: 1000)
-      let early = length - Int64(snapshot.constants.partTargetMilliseconds)
-      if early > 0 {
-        var text = TextWriter(reserving: 8)
-        text.write(milliseconds: Int(early))
-        xml.attribute("availabilityTimeOffset", text.result.text)
-        // The literal that dash.js looks for.
-        xml.attribute("availabilityTimeComplete", "false")
-      }
+    if !snapshot.isEnded, earlyMilliseconds > 0 {
+      var text = TextWriter(reserving: 8)
+      text.write(milliseconds: Int(earlyMilliseconds))
+      xml.attribute("availabilityTimeOffset", text.result.text)
+      // The literal that dash.js looks for.
+      xml.attribute("availabilityTimeComplete", "false")
     }
-    let initSegment = segments.first?.initSegment ?? rendition.segments.last?.initSegment
-    if let initSegment {
+    if let initSegment = segments.first?.initSegment {
       xml.attribute("initialization", base + MediaPath.initSegment(initSegment))
     }
     xml.attribute("media", base + "\(period.start.epoch.name)/segment/$Time$.m4s")
@@ -279,9 +344,23 @@ package struct MediaPresentation {
   private func writeTimeline(
     _ rendition: RenditionSnapshot, _ segments: [Segment], _ xml: inout XMLWriter
   ) {
+    var segments = segments
+    // The segment to come is named as soon as its start is known: a request for it is held, and
+    // ffmpeg, which reads the list anew after each segment, loses its place in one that has not grown.
+    if !snapshot.isEnded, let last = segments.last, last.isComplete,
+      last.number == rendition.segments.last?.number
+    {
+      segments.append(
+        Segment(
+          number: last.number + 1, epoch: last.epoch, initSegment: last.initSegment,
+          timescale: last.timescale, start: last.end, isDiscontinuity: false,
+          discontinuitySequence: last.discontinuitySequence))
+    }
     var runs: [(start: Int64, duration: Int64, count: Int)] = []
     for segment in segments {
-      let duration = segment.duration ?? plannedDuration(segment, rendition)
+      let duration =
+        segment.duration
+        ?? max(segment.end - segment.start, plannedDuration(segment, rendition))
       guard duration > 0 else { continue }
       if let last = runs.last, last.duration == duration,
         last.start + last.duration * Int64(last.count) == segment.start
@@ -308,11 +387,13 @@ package struct MediaPresentation {
     guard rendition.info.kind == .audio, rendition.chunkDuration > 0 else { return nominal }
     // Audio ends with the frame that straddles the lead's boundary, if its middle lies before it.
     guard
-      let sibling = lead.segments.last(where: { $0.number == segment.number }),
+      let sibling = lead.segments.last(where: { $0.number <= segment.number }),
       sibling.timescale == length.timescale
     else { return nominal }
-    let boundary = MediaTime(ticks: sibling.start + length.ticks, timescale: length.timescale)
-      .rounded(toScale: segment.timescale)
+    let ahead = segment.number - sibling.number + 1
+    let boundary = MediaTime(
+      ticks: sibling.start + length.ticks * ahead, timescale: length.timescale
+    ).rounded(toScale: segment.timescale)
     let frame = rendition.chunkDuration
     let rest = boundary - segment.start - frame / 2
     return max(frame, (rest + frame - 1) / frame * frame)

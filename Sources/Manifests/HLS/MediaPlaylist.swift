@@ -44,7 +44,7 @@ package struct MediaPlaylist {
       text.write("\n#EXT-X-MEDIA-SEQUENCE:")
       text.write(first.number)
       text.write("\n#EXT-X-DISCONTINUITY-SEQUENCE:")
-      // The count before the first segment's own discontinuity, which its tag then adds.
+      // Counts the first segment's own discontinuity, whose tag is left out below.
       text.write(first.discontinuitySequence)
     }
     text.write("\n")

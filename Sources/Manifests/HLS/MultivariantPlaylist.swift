@@ -7,8 +7,10 @@ package import Wire
 /// digits, so that two bridges name the same.
 package enum MultivariantPlaylist {
   package static func render(_ snapshot: PresentationSnapshot) -> Bytes {
-    let videos = snapshot.renditions.filter { $0.info.kind == .video }
-    let audios = snapshot.renditions.filter { $0.info.kind == .audio }
+    // A playlist that has nothing to list yet can't be fetched.
+    let renditions = snapshot.renditions.filter { $0.edge != nil }
+    let videos = renditions.filter { $0.info.kind == .video }
+    let audios = renditions.filter { $0.info.kind == .audio }
     var text = TextWriter(reserving: 2048)
     text.write("#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-INDEPENDENT-SEGMENTS\n")
     let groups = audioGroups(audios)
@@ -45,11 +47,7 @@ package enum MultivariantPlaylist {
   private static func writeMedia(_ group: AudioGroup, to text: inout TextWriter) {
     var names: Set<String> = []
     for (index, audio) in group.renditions.enumerated() {
-      var name = quotable(audio.info.label ?? audio.info.language ?? audio.info.name)
-      if !names.insert(name).inserted {
-        name = quotable(audio.info.name)
-        names.insert(name)
-      }
+      let name = uniqueName(audio.info, among: &names)
       text.write("#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"\(group.id)\",NAME=\"\(name)\"")
       text.write(",LANGUAGE=\"\(quotable(audio.info.language ?? "und"))\"")
       text.write(index == 0 ? ",DEFAULT=YES" : ",DEFAULT=NO")
@@ -57,6 +55,15 @@ package enum MultivariantPlaylist {
       if audio.info.channels > 0 { text.write(",CHANNELS=\"\(audio.info.channels)\"") }
       text.write(",URI=\"\(MediaPath.encoded(audio.info.name))/media.m3u8\"\n")
     }
+  }
+
+  /// The label, the language or the track's name, whichever comes first and is free.
+  private static func uniqueName(_ info: RenditionInfo, among names: inout Set<String>) -> String {
+    let wishes = [info.label, info.language, info.name].compactMap { $0 }.map(quotable)
+    for wish in wishes where !wish.isEmpty && names.insert(wish).inserted { return wish }
+    var count = 2
+    while !names.insert("\(quotable(info.name)) \(count)").inserted { count += 1 }
+    return "\(quotable(info.name)) \(count)"
   }
 
   private static func writeVariant(
@@ -69,11 +76,14 @@ package enum MultivariantPlaylist {
     var codecs = [info.codec]
     if let audio {
       let siblings = audio.renditions
-      peak += siblings.map { rate(declared: $0.info.declaredBitrate, measured: $0.peakBitrate) }.max() ?? 0
+      peak +=
+        siblings.map { rate(declared: $0.info.declaredBitrate, measured: $0.peakBitrate) }.max()
+        ?? 0
       average += siblings.map { rate(declared: nil, measured: $0.averageBitrate) }.max() ?? 0
       codecs.append(siblings[0].info.codec)
     }
-    text.write("#EXT-X-STREAM-INF:BANDWIDTH=\(max(peak, 1)),AVERAGE-BANDWIDTH=\(max(min(average, peak), 1))")
+    text.write("#EXT-X-STREAM-INF:BANDWIDTH=\(max(peak, 1))")
+    text.write(",AVERAGE-BANDWIDTH=\(max(min(average, peak), 1))")
     text.write(",CODECS=\"\(codecs.joined(separator: ","))\"")
     if info.kind == .video {
       text.write(",RESOLUTION=\(info.width)x\(info.height)")
@@ -98,6 +108,8 @@ package enum MultivariantPlaylist {
 
   /// A quoted-string may hold neither quotes nor line breaks. rfc8216bis §"Attribute Lists".
   private static func quotable(_ text: String) -> String {
-    String(decoding: text.utf8.filter { $0 >= 0x20 && $0 != UInt8(ascii: "\"") && $0 != 0x7F }, as: UTF8.self)
+    String(
+      decoding: text.utf8.filter { $0 >= 0x20 && $0 != UInt8(ascii: "\"") && $0 != 0x7F },
+      as: UTF8.self)
   }
 }

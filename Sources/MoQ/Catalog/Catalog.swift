@@ -10,6 +10,7 @@ package struct Catalog: Hashable, Sendable {
   package var generatedAtMilliseconds: Int64?
   /// All tracks are finished and none will be added.
   package var isComplete = false
+  /// The tracks in the order of the catalog.
   package var tracks: [CatalogTrack]
 
   /// Initialization by its id, for tracks that later updates add.
@@ -19,6 +20,7 @@ package struct Catalog: Hashable, Sendable {
   /// Tracks are described by the shape of catalogformat-01.
   var isCommonFormat = false
 
+  /// Joins the parts.
   package init(tracks: [CatalogTrack] = [], generatedAtMilliseconds: Int64? = nil) {
     self.tracks = tracks
     self.generatedAtMilliseconds = generatedAtMilliseconds
@@ -43,6 +45,7 @@ package struct CatalogDelta: Hashable, Sendable {
     case update(name: String, [String: JSONValue])
   }
 
+  /// The changes, first to last.
   package var operations: [Operation]
   /// Milliseconds since 1970.
   package var generatedAtMilliseconds: Int64?

@@ -40,12 +40,14 @@ extension CatalogError: CustomStringConvertible {
 package struct CatalogProblem: Hashable, Sendable, CustomStringConvertible {
   /// The track's name, or its place in the list where it has none.
   package var track: String
+  /// The member's name in the catalog.
   package var field: String
   /// What the field says, shortened; "missing" when it is absent.
   package var value: String
   /// Whether the track was left out for it; otherwise only the field was.
   package var isTrackSkipped: Bool
 
+  /// Joins the parts.
   package init(track: String, field: String, value: String, isTrackSkipped: Bool) {
     self.track = track
     self.field = field

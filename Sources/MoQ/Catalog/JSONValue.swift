@@ -49,29 +49,36 @@ package enum JSONValue: Hashable, Sendable {
 
 extension JSONValue: Codable {
   package init(from decoder: any Decoder) throws {
+    // Leaves first: there are more of them, and each wrong guess costs an error.
+    if let container = try? decoder.singleValueContainer() {
+      if container.decodeNil() {
+        self = .null
+        return
+      } else if let value = try? container.decode(String.self) {
+        self = .string(value)
+        return
+      } else if let value = try? container.decode(Int64.self) {
+        self = .integer(value)
+        return
+      } else if let value = try? container.decode(Bool.self) {
+        self = .boolean(value)
+        return
+      } else if let value = try? container.decode(Double.self) {
+        self = .fraction(value)
+        return
+      }
+    }
     if let container = try? decoder.container(keyedBy: Key.self) {
       var members: [String: JSONValue] = [:]
       for key in container.allKeys {
         members[key.stringValue] = try container.decode(JSONValue.self, forKey: key)
       }
       self = .object(members)
-    } else if var container = try? decoder.unkeyedContainer() {
+    } else {
+      var container = try decoder.unkeyedContainer()
       var elements: [JSONValue] = []
       while !container.isAtEnd { elements.append(try container.decode(JSONValue.self)) }
       self = .array(elements)
-    } else {
-      let container = try decoder.singleValueContainer()
-      if container.decodeNil() {
-        self = .null
-      } else if let value = try? container.decode(String.self) {
-        self = .string(value)
-      } else if let value = try? container.decode(Bool.self) {
-        self = .boolean(value)
-      } else if let value = try? container.decode(Int64.self) {
-        self = .integer(value)
-      } else {
-        self = .fraction(try container.decode(Double.self))
-      }
     }
   }
 

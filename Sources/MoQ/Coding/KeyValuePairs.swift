@@ -1,7 +1,9 @@
 package import Wire
 
 /// Typed values whose form follows from the parity of the type: setup options, properties, and
-/// parameters up to draft 16. MOQT §"Key-Value-Pair Structure".
+/// parameters up to draft 16.
+///
+/// MOQT §"Key-Value-Pair Structure".
 package struct KeyValuePairs: Hashable, Sendable {
   /// A value: an integer for an even type, bytes for an odd one.
   package enum Value: Hashable, Sendable {
@@ -11,7 +13,9 @@ package struct KeyValuePairs: Hashable, Sendable {
 
   /// One type with its value.
   package struct Pair: Hashable, Sendable {
+    /// The absolute type.
     package var type: UInt64
+    /// The value in the form of the type's parity.
     package var value: Value
   }
 
@@ -21,6 +25,7 @@ package struct KeyValuePairs: Hashable, Sendable {
   /// No pairs.
   package init() {}
 
+  /// Whether there is nothing.
   package var isEmpty: Bool { pairs.isEmpty }
 
   /// Adds an integer; traps when the type is odd.

@@ -1,7 +1,9 @@
 package import Wire
 
 /// The settings of a request or a reply, wherever the draft puts them: fixed fields in 14,
-/// parameters in later ones. MOQT §"Message Parameters".
+/// parameters in later ones.
+///
+/// MOQT §"Message Parameters".
 package struct Parameters: Hashable, Sendable {
   /// A value in the form that its type asks for.
   package enum Value: Hashable, Sendable {
@@ -16,7 +18,9 @@ package struct Parameters: Hashable, Sendable {
 
   /// One type with its value.
   package struct Entry: Hashable, Sendable {
+    /// The absolute type.
     package var type: UInt64
+    /// The value in the form that the type has.
     package var value: Value
   }
 
@@ -26,6 +30,7 @@ package struct Parameters: Hashable, Sendable {
   /// No settings.
   package init() {}
 
+  /// Whether there is nothing.
   package var isEmpty: Bool { entries.isEmpty }
 
   /// Parameter types.

@@ -45,7 +45,9 @@ struct StreamInput {
     } catch .truncated { return nil }
   }
 
-  /// Takes a run of bytes; nil when it is not complete yet. The same count must be asked for again.
+  /// Takes a run of bytes; nil when it is not complete yet.
+  ///
+  /// The same count must be asked for again.
   mutating func take(_ count: Int) -> Bytes? {
     if wanted == 0 {
       guard unread.count < count else {

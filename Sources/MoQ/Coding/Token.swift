@@ -1,6 +1,8 @@
 package import Wire
 
-/// An authorization token, or the alias of one. MOQT §"Authorization Token".
+/// An authorization token, or the alias of one.
+///
+/// MOQT §"Authorization Token".
 package enum Token: Hashable, Sendable {
   case delete(alias: UInt64)
   case register(alias: UInt64, type: UInt64, value: Bytes)

@@ -71,7 +71,9 @@ package enum RequestErrorMeaning: Sendable {
   }
 }
 
-/// Why a publisher sends no more of a subscription. MOQT §"PUBLISH_DONE".
+/// Why a publisher sends no more of a subscription.
+///
+/// MOQT §"PUBLISH_DONE".
 package enum PublishDoneStatus: Sendable {
   case internalError, unauthorized, trackEnded, subscriptionEnded, goingAway, expired
   case tooFarBehind, malformedTrack, updateFailed, excessiveLoad
@@ -119,7 +121,9 @@ package enum PublishDoneStatus: Sendable {
   }
 }
 
-/// Why a stream was reset or is not wanted. MOQT §"Stream Reset".
+/// Why a stream was reset or is not wanted.
+///
+/// MOQT §"Stream Reset".
 package enum StreamResetMeaning: Sendable {
   case internalError, cancelled, deliveryTimeout, sessionClosed, unknownObjectStatus, goingAway
   case tooFarBehind, expiredAuthToken, excessiveLoad, malformedTrack

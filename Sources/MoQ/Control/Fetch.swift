@@ -15,10 +15,14 @@ package struct Fetch: Hashable, Sendable {
     case filtered(FullTrackName)
   }
 
+  /// The id that the request uses up.
   package var requestID: UInt64
+  /// What is asked for.
   package var range: Range
+  /// The settings that come with it.
   package var parameters: Parameters
 
+  /// Joins the parts.
   package init(requestID: UInt64, range: Range, parameters: Parameters = .init()) {
     self.requestID = requestID
     self.range = range
@@ -34,9 +38,12 @@ package struct FetchOK: Hashable, Sendable {
   package var isEndOfTrack: Bool
   /// The end as the draft writes it: inclusive from 20 on, the object after it before.
   package var end: Location
+  /// The settings that come with it.
   package var parameters = Parameters()
+  /// The properties of the track.
   package var trackProperties = Properties()
 
+  /// Joins the parts.
   package init(
     requestID: UInt64?,
     isEndOfTrack: Bool,

@@ -2,12 +2,16 @@ package import Wire
 
 /// SUBSCRIBE_NAMESPACE and SUBSCRIBE_TRACKS: tell me what there is under a prefix.
 package struct SubscribeNamespace: Hashable, Sendable {
+  /// The id that the request uses up.
   package var requestID: UInt64
+  /// What the namespaces begin with.
   package var prefix: TrackNamespace
   /// What to report: 0 tracks, 1 namespaces, 2 both; draft 16 only.
   package var options: UInt64?
+  /// The settings that come with it.
   package var parameters: Parameters
 
+  /// Joins the parts.
   package init(
     requestID: UInt64,
     prefix: TrackNamespace,
@@ -23,10 +27,14 @@ package struct SubscribeNamespace: Hashable, Sendable {
 
 /// PUBLISH_NAMESPACE: I serve tracks of this namespace.
 package struct PublishNamespace: Hashable, Sendable {
+  /// The id that the request uses up.
   package var requestID: UInt64
+  /// The namespace, in full.
   package var namespace: TrackNamespace
+  /// The settings that come with it.
   package var parameters: Parameters
 
+  /// Joins the parts.
   package init(
     requestID: UInt64,
     namespace: TrackNamespace,
@@ -46,10 +54,14 @@ package enum NamespaceReference: Hashable, Sendable {
 
 /// PUBLISH_NAMESPACE_CANCEL: the receiver of an announcement revokes it.
 package struct PublishNamespaceCancel: Hashable, Sendable {
+  /// Which announcement it is.
   package var reference: NamespaceReference
+  /// The code as sent.
   package var code: UInt64
+  /// A text for people.
   package var reason: String
 
+  /// Joins the parts.
   package init(reference: NamespaceReference, code: UInt64, reason: String) {
     self.reference = reference
     self.code = code
@@ -59,9 +71,12 @@ package struct PublishNamespaceCancel: Hashable, Sendable {
 
 /// PUBLISH_BLOCKED (18), PUBLISH_SKIPPED (20): a track that could not be pushed.
 package struct PublishBlocked: Hashable, Sendable {
+  /// The fields after the prefix.
   package var suffix: TrackNamespace
+  /// The track's name.
   package var name: Bytes
 
+  /// Joins the parts.
   package init(suffix: TrackNamespace, name: Bytes) {
     self.suffix = suffix
     self.name = name
@@ -70,12 +85,18 @@ package struct PublishBlocked: Hashable, Sendable {
 
 /// PUBLISH: the publisher opens a subscription itself.
 package struct Publish: Hashable, Sendable {
+  /// The id that the request uses up.
   package var requestID: UInt64
+  /// The track that it is about.
   package var track: FullTrackName
+  /// What data streams and datagrams call the track.
   package var trackAlias: UInt64
+  /// The settings that come with it.
   package var parameters: Parameters
+  /// The properties of the track.
   package var trackProperties: Properties
 
+  /// Joins the parts.
   package init(
     requestID: UInt64,
     track: FullTrackName,
@@ -93,9 +114,12 @@ package struct Publish: Hashable, Sendable {
 
 /// PUBLISH_OK of drafts 14 and 16; REQUEST_OK later.
 package struct PublishOK: Hashable, Sendable {
+  /// The id that the request uses up.
   package var requestID: UInt64
+  /// The settings that come with it.
   package var parameters: Parameters
 
+  /// Joins the parts.
   package init(requestID: UInt64, parameters: Parameters = .init()) {
     self.requestID = requestID
     self.parameters = parameters

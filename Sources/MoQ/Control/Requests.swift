@@ -15,6 +15,7 @@ package struct RequestError: Hashable, Sendable {
     package var uri: String
     /// No fields and an empty name mean the same track.
     package var track: FullTrackName
+    /// Joins the parts.
     package init(uri: String, track: FullTrackName) {
       self.uri = uri
       self.track = track
@@ -27,11 +28,16 @@ package struct RequestError: Hashable, Sendable {
   package var requestID: UInt64?
   /// The code as sent; `RequestErrorMeaning` says what it means.
   package var code: UInt64
-  /// 0: do not try again; otherwise one more than the milliseconds to wait. Draft 16 and later.
+  /// 0: do not try again; otherwise one more than the milliseconds to wait.
+  ///
+  /// Draft 16 and later.
   package var retryInterval: UInt64
+  /// A text for people.
   package var reason: String
+  /// Where to ask instead.
   package var redirect: Redirect?
 
+  /// Joins the parts.
   package init(
     kind: RequestKind,
     requestID: UInt64?,
@@ -57,9 +63,12 @@ package struct RequestOK: Hashable, Sendable {
   package var kind: RequestKind
   /// The answered request; nil where the stream says it.
   package var requestID: UInt64?
+  /// The settings that come with it.
   package var parameters = Parameters()
+  /// The properties of the track.
   package var trackProperties = Properties()
 
+  /// Joins the parts.
   package init(
     kind: RequestKind,
     requestID: UInt64?,
@@ -82,6 +91,7 @@ package struct GoAway: Hashable, Sendable {
   /// The smallest request that was not processed; draft 18, on the control stream only.
   package var requestID: UInt64?
 
+  /// Joins the parts.
   package init(uri: String, timeoutMilliseconds: UInt64? = nil, requestID: UInt64? = nil) {
     self.uri = uri
     self.timeoutMilliseconds = timeoutMilliseconds

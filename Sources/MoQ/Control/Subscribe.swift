@@ -2,10 +2,14 @@ import Wire
 
 /// SUBSCRIBE, and TRACK_STATUS, which has the same body.
 package struct Subscribe: Hashable, Sendable {
+  /// The id that the request uses up.
   package var requestID: UInt64
+  /// The track that it is about.
   package var track: FullTrackName
+  /// The settings that come with it.
   package var parameters: Parameters
 
+  /// Joins the parts.
   package init(requestID: UInt64, track: FullTrackName, parameters: Parameters = .init()) {
     self.requestID = requestID
     self.track = track
@@ -19,9 +23,12 @@ package struct SubscribeOK: Hashable, Sendable {
   package var requestID: UInt64?
   /// What data streams and datagrams call the track.
   package var trackAlias: UInt64
+  /// The settings that come with it.
   package var parameters = Parameters()
+  /// The properties of the track.
   package var trackProperties = Properties()
 
+  /// Joins the parts.
   package init(
     requestID: UInt64?,
     trackAlias: UInt64,
@@ -44,6 +51,7 @@ package struct RequestUpdate: Hashable, Sendable {
   /// In draft 14 all of filter (start and end group), priority and forward are present.
   package var parameters: Parameters
 
+  /// Joins the parts.
   package init(requestID: UInt64, existingRequestID: UInt64?, parameters: Parameters) {
     self.requestID = requestID
     self.existingRequestID = existingRequestID
@@ -59,8 +67,10 @@ package struct PublishDone: Hashable, Sendable {
   package var status: UInt64
   /// How many data streams were opened for the subscription; huge when unknown.
   package var streamCount: UInt64
+  /// A text for people.
   package var reason: String
 
+  /// Joins the parts.
   package init(requestID: UInt64?, status: UInt64, streamCount: UInt64, reason: String) {
     self.requestID = requestID
     self.status = status

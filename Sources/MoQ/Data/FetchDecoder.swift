@@ -7,7 +7,9 @@ package enum FetchItem: Hashable, Sendable {
   case gap(through: Location, FetchGap)
 }
 
-/// Why a range of a FETCH response has no objects. MOQT §"Fetch Header".
+/// Why a range of a FETCH response has no objects.
+///
+/// MOQT §"Fetch Header".
 package enum FetchGap: UInt64, Sendable {
   case doesNotExist = 0x8c
   case unknown = 0x10c

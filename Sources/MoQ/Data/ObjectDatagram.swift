@@ -1,15 +1,21 @@
 package import Wire
 
-/// One object in one datagram. MOQT §"Object Datagram".
+/// One object in one datagram.
+///
+/// MOQT §"Object Datagram".
 package struct ObjectDatagram: Hashable, Sendable {
+  /// What data streams and datagrams call the track.
   package var trackAlias: UInt64
-  /// The object; its subgroup is nil. The priority counts only when it is not inherited.
+  /// The object; its subgroup is nil.
+  ///
+  /// The priority counts only when it is not inherited.
   package var object: Object
   /// The priority is the track's and not written (16 and later).
   package var inheritsPriority: Bool
   /// No object of the group follows this one.
   package var endsGroup: Bool
 
+  /// Joins the parts.
   package init(
     trackAlias: UInt64,
     object: Object,

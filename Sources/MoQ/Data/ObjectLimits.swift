@@ -7,6 +7,7 @@ package struct ObjectLimits: Hashable, Sendable {
   /// The most bytes of properties.
   package var propertyBytes: Int
 
+  /// Joins the parts.
   package init(payloadBytes: Int = 8 << 20, propertyBytes: Int = 64 << 10) {
     self.payloadBytes = payloadBytes
     self.propertyBytes = propertyBytes

@@ -1,6 +1,8 @@
 package import Wire
 
-/// What a unidirectional stream says first. MOQT §"Data Streams".
+/// What a unidirectional stream says first.
+///
+/// MOQT §"Data Streams".
 package enum StreamHeader: Hashable, Sendable {
   case subgroup(SubgroupHeader)
   /// Objects of a FETCH, or the fill of a subscription (20 and later).
@@ -24,10 +26,15 @@ package enum SubgroupIdentity: Hashable, Sendable {
   case explicit(UInt64)
 }
 
-/// SUBGROUP_HEADER. MOQT §"Subgroup Header".
+/// SUBGROUP_HEADER.
+///
+/// MOQT §"Subgroup Header".
 package struct SubgroupHeader: Hashable, Sendable {
+  /// What data streams and datagrams call the track.
   package var trackAlias: UInt64
+  /// The group's id.
   package var group: UInt64
+  /// How the subgroup is named.
   package var subgroup: SubgroupIdentity
   /// Nil inherits the track's priority (16 and later).
   package var priority: UInt8?
@@ -38,6 +45,7 @@ package struct SubgroupHeader: Hashable, Sendable {
   /// The first object here is the first of the subgroup (18 and later).
   package var startsSubgroup: Bool
 
+  /// Joins the parts.
   package init(
     trackAlias: UInt64,
     group: UInt64,

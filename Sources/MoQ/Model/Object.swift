@@ -12,7 +12,9 @@ package enum ObjectStatus: UInt64, Sendable {
   case endOfTrack = 4
 }
 
-/// One object as it was published, whatever carried it. MOQT §"Objects".
+/// One object as it was published, whatever carried it.
+///
+/// MOQT §"Objects".
 package struct Object: Hashable, Sendable {
   /// The group id.
   package var group: UInt64

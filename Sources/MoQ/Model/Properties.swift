@@ -8,12 +8,19 @@ package struct Properties: Hashable, Sendable {
   /// formats that once used its number for something else.
   package private(set) var immutable: KeyValuePairs
 
-  /// Property types that this module reads itself. MOQT §"Properties".
+  /// Property types that this module reads itself.
+  ///
+  /// MOQT §"Properties".
   package enum Kind {
+    /// A container of properties that relays may not change.
     package static let immutable: UInt64 = 0x0b
+    /// The priority of objects that say none.
     package static let defaultPublisherPriority: UInt64 = 0x0e
+    /// Which groups the publisher sends first.
     package static let defaultGroupOrder: UInt64 = 0x22
+    /// How many groups before this one never exist.
     package static let priorGroupIDGap: UInt64 = 0x3c
+    /// How many objects before this one never exist.
     package static let priorObjectIDGap: UInt64 = 0x3e
     /// Track properties that a receiver must understand or refuse the track.
     package static let mandatory: ClosedRange<UInt64> = 0x4000...0x7fff
@@ -25,6 +32,7 @@ package struct Properties: Hashable, Sendable {
     self.immutable = immutable
   }
 
+  /// Whether there is nothing.
   package var isEmpty: Bool { pairs.isEmpty }
 
   /// The integer of an even type, mutable ones first; nil when absent.

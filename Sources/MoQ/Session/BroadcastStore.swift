@@ -20,6 +20,7 @@ package final class BroadcastStore {
   /// Counts up whenever a track appears or goes.
   private(set) var version = 0
 
+  /// Starts without tracks.
   package init(limits: BroadcastLimits = BroadcastLimits()) { self.limits = limits }
 
   /// Adds a track, or replaces the one of that name.
@@ -61,7 +62,9 @@ package final class BroadcastStore {
 
 /// One group as far as it is published: objects with ascending ids, all of subgroup 0.
 package struct BroadcastGroup: Sendable {
+  /// The group's id.
   package let id: UInt64
+  /// The objects, ids ascending from 0.
   package fileprivate(set) var objects: [Object] = []
   /// No object follows.
   package fileprivate(set) var isComplete = false
@@ -72,9 +75,13 @@ package struct BroadcastGroup: Sendable {
 
 /// One track's newest groups, appended to by its producer and read by any number of sessions.
 package final class BroadcastTrack {
+  /// The track's name everywhere.
   package let name: FullTrackName
+  /// The publisher's priority, smaller is sooner.
   package let priority: UInt8
+  /// Whether objects may have properties.
   package let hasProperties: Bool
+  /// The properties of the track.
   package let trackProperties: Properties
   /// The groups that are kept, oldest first.
   package private(set) var groups: [BroadcastGroup] = []

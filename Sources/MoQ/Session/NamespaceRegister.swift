@@ -65,17 +65,12 @@ struct NamespaceRegister {
 
   /// What is withdrawn by the end of a request's stream; nil when it is no such request.
   ///
-  /// Until draft 18 an orderly end of an announcement's stream withdraws it, later it only says
-  /// that no message follows.
-  mutating func requestEnded(
-    _ requestID: UInt64,
-    isReset: Bool,
-    draft: Draft
-  ) -> [TrackNamespace]? {
+  /// An orderly end of an announcement's stream only says that no message follows it.
+  mutating func requestEnded(_ requestID: UInt64, isReset: Bool) -> [TrackNamespace]? {
     if prefixes.removeValue(forKey: requestID) != nil {
       return found.removeValue(forKey: requestID).map(Array.init) ?? []
     }
-    guard published[requestID] != nil, isReset || draft <= .draft18 else { return nil }
+    guard isReset, published[requestID] != nil else { return nil }
     return published.removeValue(forKey: requestID).map { [$0] }
   }
 }

@@ -11,6 +11,8 @@ struct OutgoingSubscription {
   var start: Location
   /// The last location to send.
   var end: Location
+  /// How long after the next group began the rest of a group may take.
+  var lateness: Interval
   /// Whether objects are wanted now.
   var forward: Bool
   /// False until a PUBLISH of ours is accepted.

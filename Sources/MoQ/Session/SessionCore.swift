@@ -1,7 +1,9 @@
 import Wire
 
 /// What both kinds of session share: SETUP, request ids and credit, and which stream carries which
-/// message. Above it requests are told apart by their id alone, whatever the draft.
+/// message.
+///
+/// Above it requests are told apart by their id alone, whatever the draft.
 final class SessionCore {
   enum Event {
     case ready
@@ -26,14 +28,14 @@ final class SessionCore {
   }
 
   /// What a peer's unidirectional stream is.
-  private enum Incoming {
+  enum Incoming {
     case unclassified(StreamInput)
     case data
     case control
     case discarded
   }
 
-  private struct RequestStream {
+  struct RequestStream {
     var requestID: UInt64?
     var decoder: ControlDecoder
     var receivedGoAway = false
@@ -47,33 +49,35 @@ final class SessionCore {
   let role: SessionRole
   let limits: SessionLimits
   let transport: any Transport
-  private let options: SessionOptions
-  private let profile: WireProfile
+  let options: SessionOptions
+  let profile: WireProfile
 
-  private(set) var error: SessionError?
-  private(set) var isReady = false
-  private var setupDeadline: Instant?
-  private var events = EventQueue<Event>()
+  var error: SessionError?
+  var isReady = false
+  var setupDeadline: Instant?
+  var events = EventQueue<Event>()
 
-  private var controlStream: UInt64?
-  private var controlOutbox: [Bytes] = []
-  private var peerControlStream: UInt64?
-  private var controlDecoder: ControlDecoder
-  private var receivedSetup = false
-  private var receivedGoAway = false
+  var controlStream: UInt64?
+  var controlOutbox: [Bytes] = []
+  var peerControlStream: UInt64?
+  var controlDecoder: ControlDecoder
+  var receivedSetup = false
+  var receivedGoAway = false
 
-  private var nextRequestID: UInt64
-  private var queue: [(requestID: UInt64, message: ControlMessage)] = []
-  private var peerMaximumRequestID: UInt64 = 0
-  private var reportedBlockedAt: UInt64?
-  private var ourMaximumRequestID: UInt64
-  private var nextPeerRequestID: UInt64
-  private var seenPeerRequests = IntervalSet()
+  var nextRequestID: UInt64
+  var queue: [(requestID: UInt64, message: ControlMessage)] = []
+  var peerMaximumRequestID: UInt64 = 0
+  /// The peer has not said how many requests it takes.
+  var assumesRequestCredit = false
+  var reportedBlockedAt: UInt64?
+  var ourMaximumRequestID: UInt64
+  var nextPeerRequestID: UInt64
+  var seenPeerRequests = IntervalSet()
 
-  private var incoming: [UInt64: Incoming] = [:]
-  private(set) var dataStreamCount = 0
-  private var requestStreams: [UInt64: RequestStream] = [:]
-  private var streamOfRequest: [UInt64: UInt64] = [:]
+  var incoming: [UInt64: Incoming] = [:]
+  var dataStreamCount = 0
+  var requestStreams: [UInt64: RequestStream] = [:]
+  var streamOfRequest: [UInt64: UInt64] = [:]
 
   init(
     draft: Draft,
@@ -97,7 +101,7 @@ final class SessionCore {
     ourMaximumRequestID = limits.requestCredit
   }
 
-  private var hasRequestStreams: Bool { profile.topology == .streamPerRequest }
+  var hasRequestStreams: Bool { profile.topology == .streamPerRequest }
 
   // MARK: Starting and ending
 
@@ -135,7 +139,7 @@ final class SessionCore {
 
   func poll() -> Event? { error == nil ? events.popFirst() : nil }
 
-  private func ourSetup() -> Setup {
+  func ourSetup() -> Setup {
     var setup = Setup(
       sender: hasRequestStreams ? .either : role == .client ? .client : .server
     )
@@ -160,7 +164,7 @@ final class SessionCore {
     return setup
   }
 
-  private func openControlStream() {
+  func openControlStream() {
     guard controlStream == nil, !controlOutbox.isEmpty else { return }
     guard let stream = transport.openStream(bidirectional: !hasRequestStreams) else { return }
     controlStream = stream
@@ -169,7 +173,7 @@ final class SessionCore {
     controlOutbox = []
   }
 
-  private func sendOnControlStream(_ message: ControlMessage) {
+  func sendOnControlStream(_ message: ControlMessage) {
     let bytes = message.encode(for: draft)
     if let controlStream {
       transport.send(bytes, on: controlStream, isFinal: false)
@@ -202,7 +206,7 @@ final class SessionCore {
     return true
   }
 
-  private func sendQueuedRequests() {
+  func sendQueuedRequests() {
     var sent = 0
     defer { queue.removeFirst(sent) }
     while sent < queue.count {
@@ -228,13 +232,13 @@ final class SessionCore {
     }
   }
 
-  private func reportBlocked() {
+  func reportBlocked() {
     guard reportedBlockedAt != peerMaximumRequestID else { return }
     reportedBlockedAt = peerMaximumRequestID
     sendOnControlStream(.requestsBlocked(maximum: peerMaximumRequestID))
   }
 
-  private func usesOwnStream(_ message: ControlMessage) -> Bool {
+  func usesOwnStream(_ message: ControlMessage) -> Bool {
     switch profile.topology {
     case .singleStream: return false
     case .singleStreamAndNamespaces:
@@ -244,7 +248,7 @@ final class SessionCore {
     }
   }
 
-  private func newDecoder() -> ControlDecoder {
+  func newDecoder() -> ControlDecoder {
     ControlDecoder(draft: draft, maximumBodyBytes: limits.controlMessageBytes)
   }
 
@@ -277,13 +281,13 @@ final class SessionCore {
     endOurHalf(of: stream)
   }
 
-  private func endOurHalf(of stream: UInt64) {
+  func endOurHalf(of stream: UInt64) {
     requestStreams[stream]?.isEnded = true
     removeIfOver(stream)
   }
 
   /// Forgets a request's stream when both halves are over.
-  private func removeIfOver(_ stream: UInt64) {
+  func removeIfOver(_ stream: UInt64) {
     guard let request = requestStreams[stream], request.isFinished, request.isEnded else {
       return
     }
@@ -322,383 +326,5 @@ final class SessionCore {
     sendOnControlStream(
       .goAway(GoAway(uri: uri, timeoutMilliseconds: timeout, requestID: requestID))
     )
-  }
-
-  // MARK: Input
-
-  func handle(_ event: TransportEvent, now: Instant) {
-    guard error == nil else { return }
-    do throws(CodingError) {
-      switch event {
-      case .streamData(let stream, let bytes, let isFinal):
-        if isUnidirectional(stream) {
-          try receiveUnidirectional(stream, bytes, isFinal: isFinal)
-        } else {
-          try receiveBidirectional(stream, bytes, isFinal: isFinal)
-        }
-      case .streamReset(let stream, let code): try receiveReset(stream, code: code)
-      case .stopSending(let stream, let code): try receiveStopSending(stream, code: code)
-      case .datagram(let bytes): events.append(.datagram(bytes))
-      case .streamCredit:
-        openControlStream()
-        sendQueuedRequests()
-        events.append(.credit)
-      }
-    } catch { close(error) }
-  }
-
-  private func isUnidirectional(_ stream: UInt64) -> Bool { stream & 2 != 0 }
-  private func isPeers(_ stream: UInt64) -> Bool { (stream & 1 == 0) == (role == .server) }
-
-  private func receiveUnidirectional(
-    _ stream: UInt64,
-    _ bytes: Bytes,
-    isFinal: Bool
-  ) throws(CodingError) {
-    switch incoming[stream] {
-    case .data?:
-      if !bytes.isEmpty { events.append(.streamBytes(stream, bytes)) }
-    case .control?:
-      transport.consumed(bytes.count, on: stream)
-      guard !isFinal else { throw .protocolViolation("control stream finished") }
-      try receiveControl(bytes)
-      return
-    case .discarded?: transport.consumed(bytes.count, on: stream)
-    case .unclassified(var input)?:
-      transport.consumed(bytes.count, on: stream)
-      input.append(bytes)
-      try classify(stream, input, isFinal: isFinal)
-    case nil:
-      transport.consumed(bytes.count, on: stream)
-      guard isPeers(stream) else { return }
-      var input = StreamInput()
-      input.append(bytes)
-      try classify(stream, input, isFinal: isFinal)
-    }
-    guard isFinal else { return }
-    if case .data? = incoming[stream] {
-      dataStreamCount -= 1
-      events.append(.streamFinished(stream))
-    }
-    incoming[stream] = nil
-  }
-
-  /// Reads the beginning of a unidirectional stream when enough of it is here.
-  private func classify(
-    _ stream: UInt64,
-    _ input: StreamInput,
-    isFinal: Bool
-  ) throws(CodingError) {
-    var input = input
-    let header = try input.parse(draft: draft) { (reader) throws(CodingError) in
-      try StreamHeader.decode(&reader)
-    }
-    switch header {
-    case nil:
-      guard !isFinal || input.isEmpty else {
-        throw .protocolViolation("stream finished inside its header")
-      }
-      incoming[stream] = .unclassified(input)
-    case .control?:
-      guard peerControlStream == nil else {
-        throw .protocolViolation("second control stream")
-      }
-      guard !isFinal else { throw .protocolViolation("control stream finished") }
-      peerControlStream = stream
-      incoming[stream] = .control
-      try receiveControl(input.takeUnread())
-    case .padding?: incoming[stream] = .discarded
-    case .subgroup?, .fetch?:
-      guard dataStreamCount < limits.dataStreams else {
-        incoming[stream] = .discarded
-        refuse(stream, .excessiveLoad)
-        return
-      }
-      dataStreamCount += 1
-      incoming[stream] = .data
-      if let header { events.append(.streamOpened(stream, header, input)) }
-    }
-  }
-
-  /// Stops a data stream; what still comes of it is dropped.
-  func refuse(_ stream: UInt64, _ meaning: StreamResetMeaning = .cancelled) {
-    if case .data? = incoming[stream] {
-      dataStreamCount -= 1
-      incoming[stream] = .discarded
-    }
-    transport.stopSending(stream, code: meaning.code(in: draft))
-  }
-
-  private func receiveBidirectional(
-    _ stream: UInt64,
-    _ bytes: Bytes,
-    isFinal: Bool
-  ) throws(CodingError) {
-    transport.consumed(bytes.count, on: stream)
-    if case .discarded? = incoming[stream] {
-      if isFinal { incoming[stream] = nil }
-      return
-    }
-    if !hasRequestStreams {
-      if peerControlStream == nil, isPeers(stream) {
-        peerControlStream = stream
-        controlStream = stream
-      }
-      if stream == peerControlStream {
-        guard !isFinal else { throw .protocolViolation("control stream finished") }
-        return try receiveControl(bytes)
-      }
-    }
-    if requestStreams[stream] == nil {
-      guard isPeers(stream) else { return }
-      guard profile.topology != .singleStream else {
-        throw .protocolViolation("second bidirectional stream")
-      }
-      guard requestStreams.count < limits.incomingRequests else {
-        incoming[stream] = .discarded
-        let code = StreamResetMeaning.excessiveLoad.code(in: draft)
-        transport.stopSending(stream, code: code)
-        transport.reset(stream, code: code)
-        return
-      }
-      requestStreams[stream] = RequestStream(requestID: nil, decoder: newDecoder())
-    }
-    requestStreams[stream]?.decoder.receive(bytes)
-    while let message = try requestStreams[stream]?.decoder.next() {
-      try receiveRequestMessage(message, on: stream)
-    }
-    guard isFinal, let request = requestStreams[stream] else { return }
-    guard request.decoder.isBetweenMessages else {
-      throw .protocolViolation("request stream finished inside a message")
-    }
-    if let requestID = request.requestID {
-      requestStreams[stream]?.isFinished = true
-      events.append(.requestFinished(requestID))
-      removeIfOver(stream)
-    } else {
-      requestStreams[stream] = nil
-    }
-  }
-
-  private func receiveReset(_ stream: UInt64, code: UInt64) throws(CodingError) {
-    if stream == peerControlStream { throw .protocolViolation("control stream reset") }
-    if let request = requestStreams.removeValue(forKey: stream) {
-      if let requestID = request.requestID {
-        streamOfRequest[requestID] = nil
-        transport.reset(stream, code: StreamResetMeaning.cancelled.code(in: draft))
-        events.append(.requestReset(requestID, code: code))
-      }
-      return
-    }
-    if case .data? = incoming.removeValue(forKey: stream) {
-      dataStreamCount -= 1
-      events.append(.streamReset(stream, code: code))
-    }
-  }
-
-  private func receiveStopSending(_ stream: UInt64, code: UInt64) throws(CodingError) {
-    if stream == controlStream { throw .protocolViolation("control stream refused") }
-    if !isPeers(stream), let request = requestStreams[stream] {
-      // Some stacks say so whenever they drop a stream's reading half, so it cancels nothing.
-      transport.reset(stream, code: StreamResetMeaning.cancelled.code(in: draft))
-      endOurHalf(of: stream)
-      if let requestID = request.requestID { events.append(.requestStopped(requestID)) }
-    } else if let request = requestStreams[stream] {
-      // This is how a peer cancels its request.
-      transport.reset(stream, code: StreamResetMeaning.cancelled.code(in: draft))
-      requestStreams[stream] = nil
-      if !request.isFinished { incoming[stream] = .discarded }
-      if let requestID = request.requestID {
-        streamOfRequest[requestID] = nil
-        transport.stopSending(stream, code: StreamResetMeaning.cancelled.code(in: draft))
-        events.append(.requestReset(requestID, code: code))
-      }
-    } else if isUnidirectional(stream), !isPeers(stream) {
-      events.append(.stopSending(stream, code: code))
-    }
-  }
-
-  private func receiveControl(_ bytes: Bytes) throws(CodingError) {
-    controlDecoder.receive(bytes)
-    while error == nil, let message = try controlDecoder.next() {
-      try receiveControlMessage(message)
-    }
-  }
-
-  private func receiveControlMessage(_ message: ControlMessage) throws(CodingError) {
-    if case .setup(let setup) = message { return try receiveSetup(setup) }
-    guard receivedSetup else { throw .protocolViolation("message before SETUP") }
-    switch message {
-    case .goAway(let goAway):
-      guard !receivedGoAway else { throw .protocolViolation("second GOAWAY") }
-      receivedGoAway = true
-      guard role == .client || goAway.uri.isEmpty else {
-        throw .protocolViolation("GOAWAY with a URI from a client")
-      }
-      events.append(.goAway(goAway, requestID: nil))
-    case _ where hasRequestStreams:
-      throw .protocolViolation("request message on the control stream")
-    case .maximumRequestID(let maximum):
-      guard maximum > peerMaximumRequestID else {
-        throw .protocolViolation("MAX_REQUEST_ID \(maximum) after \(peerMaximumRequestID)")
-      }
-      peerMaximumRequestID = maximum
-      sendQueuedRequests()
-    case .requestsBlocked: break
-    default:
-      if let requestID = message.openedRequestID { try admit(requestID) }
-      events.append(.message(message, requestID: message.mentionedRequestID))
-    }
-  }
-
-  private func receiveSetup(_ setup: Setup) throws(CodingError) {
-    guard !receivedSetup else { throw .protocolViolation("second SETUP") }
-    if !hasRequestStreams, (setup.sender == .client) != (role == .server) {
-      throw .protocolViolation("SETUP of the wrong side")
-    }
-    if profile.versionsInSetup {
-      guard setup.versions.contains(draft.versionCode) else {
-        throw .violation(
-          .versionNegotiationFailed,
-          "versions \(setup.versions.map { String($0, radix: 16) }), not draft \(draft.rawValue)"
-        )
-      }
-    }
-    if role == .client {
-      guard setup.options.bytes(Setup.Option.path) == nil else {
-        throw .violation(.invalidPath, "PATH from a server")
-      }
-      guard setup.options.bytes(Setup.Option.authority) == nil else {
-        throw .violation(.invalidAuthority, "AUTHORITY from a server")
-      }
-    }
-    receivedSetup = true
-    setupDeadline = nil
-    peerMaximumRequestID = setup.options.integer(Setup.Option.maximumRequestID) ?? 0
-    if role == .server, !hasRequestStreams { sendOnControlStream(.setup(ourSetup())) }
-    isReady = true
-    events.append(.ready)
-    sendQueuedRequests()
-  }
-
-  /// Checks the id of a request that the peer opens. MOQT §"Request ID".
-  private func admit(_ requestID: UInt64) throws(CodingError) {
-    guard requestID % 2 == (role == .client ? 1 : 0) else {
-      throw .violation(.invalidRequestID, "request id \(requestID) has the wrong parity")
-    }
-    if hasRequestStreams {
-      guard seenPeerRequests.insert(requestID / 2) else {
-        throw .violation(.invalidRequestID, "request id \(requestID) twice")
-      }
-      guard seenPeerRequests.runs.count <= limits.incomingRequests else {
-        throw .violation(.invalidRequestID, "request ids with too many gaps")
-      }
-      nextPeerRequestID = max(nextPeerRequestID, requestID &+ 2)
-      return
-    }
-    guard requestID == nextPeerRequestID else {
-      throw .violation(
-        .invalidRequestID,
-        "request id \(requestID), expected \(nextPeerRequestID)"
-      )
-    }
-    guard requestID < ourMaximumRequestID else {
-      throw .violation(
-        .tooManyRequests,
-        "request id \(requestID), allowed below \(ourMaximumRequestID)"
-      )
-    }
-    nextPeerRequestID += 2
-    if ourMaximumRequestID - requestID <= limits.requestCredit / 2 {
-      ourMaximumRequestID += limits.requestCredit
-      sendOnControlStream(.maximumRequestID(ourMaximumRequestID))
-    }
-  }
-
-  private func receiveRequestMessage(
-    _ message: ControlMessage,
-    on stream: UInt64
-  ) throws(CodingError) {
-    if let requestID = requestStreams[stream]?.requestID {
-      switch message {
-      case .goAway(let goAway):
-        guard requestStreams[stream]?.receivedGoAway == false else {
-          throw .protocolViolation("second GOAWAY on a request stream")
-        }
-        requestStreams[stream]?.receivedGoAway = true
-        events.append(.goAway(goAway, requestID: requestID))
-      case .requestUpdate(let update):
-        guard isPeers(stream) else {
-          throw .protocolViolation("REQUEST_UPDATE from the side that answers")
-        }
-        try admit(update.requestID)
-        events.append(.message(message, requestID: requestID))
-      default:
-        guard message.opensRequestStream == false else {
-          throw .protocolViolation("second request on a request stream")
-        }
-        events.append(.message(message, requestID: requestID))
-      }
-      return
-    }
-    guard message.opensRequestStream, let requestID = message.openedRequestID,
-      usesOwnStream(message)
-    else { throw .protocolViolation("request stream begins with another message") }
-    if !hasRequestStreams, !receivedSetup { throw .protocolViolation("request before SETUP") }
-    try admit(requestID)
-    requestStreams[stream]?.requestID = requestID
-    streamOfRequest[requestID] = stream
-    events.append(.message(message, requestID: requestID))
-  }
-}
-
-extension StreamInput {
-  /// Takes over whatever is not read.
-  mutating func takeUnread() -> Bytes {
-    let rest = (try? parse(draft: .draft14) { (reader) throws(CodingError) in reader.rest() })
-    return (rest ?? nil) ?? Bytes()
-  }
-}
-
-extension ControlMessage {
-  /// Whether a request stream may begin with this message.
-  var opensRequestStream: Bool {
-    switch self {
-    case .subscribe, .fetch, .trackStatus, .publish, .publishNamespace, .subscribeNamespace,
-      .subscribeTracks:
-      true
-    default: false
-    }
-  }
-
-  /// The request id that this message uses up; nil for replies and the rest.
-  var openedRequestID: UInt64? {
-    switch self {
-    case .subscribe(let message), .trackStatus(let message): message.requestID
-    case .fetch(let message): message.requestID
-    case .publish(let message): message.requestID
-    case .publishNamespace(let message): message.requestID
-    case .subscribeNamespace(let message), .subscribeTracks(let message): message.requestID
-    case .requestUpdate(let message): message.requestID
-    default: nil
-    }
-  }
-
-  /// The request that a message on the shared stream opens or belongs to.
-  var mentionedRequestID: UInt64? {
-    switch self {
-    case .subscribeOK(let message), .trackStatusOK(let message): message.requestID
-    case .requestError(let message): message.requestID
-    case .requestOK(let message): message.requestID
-    case .requestUpdate(let message): message.existingRequestID
-    case .unsubscribe(let id), .fetchCancel(let id): id
-    case .publishDone(let message): message.requestID
-    case .fetchOK(let message): message.requestID
-    case .publishOK(let message): message.requestID
-    case .publishNamespaceDone(.request(let id)): id
-    case .publishNamespaceCancel(let message):
-      if case .request(let id) = message.reference { id } else { nil }
-    default: openedRequestID
-    }
   }
 }

@@ -19,13 +19,16 @@ package enum SubscriptionStart: Sendable {
 package struct SubscribeOptions: Sendable {
   /// Smaller is sooner.
   package var priority: UInt8
+  /// Where to begin.
   package var start: SubscriptionStart
   /// After how many milliseconds the publisher should give up on an object; nil is never.
   package var deliveryTimeoutMilliseconds: UInt64?
   /// How many milliseconds to wait for a publisher to appear; ignored before draft 18.
   package var rendezvousMilliseconds: UInt64?
+  /// An authorization token.
   package var token: Token?
 
+  /// Joins the parts.
   package init(
     priority: UInt8 = 128,
     start: SubscriptionStart = .nextGroup,
@@ -43,14 +46,18 @@ package struct SubscribeOptions: Sendable {
 
 /// Why a request was refused.
 package struct RequestFailure: Hashable, Sendable {
+  /// What the code means.
   package var meaning: RequestErrorMeaning
   /// The code as sent; nil when the request failed without one.
   package var code: UInt64?
+  /// A text for people.
   package var reason: String
   /// How long to wait before trying again; nil when the peer does not want that or cannot say.
   package var retryAfter: Interval?
+  /// Where to ask instead.
   package var redirect: RequestError.Redirect?
 
+  /// Joins the parts.
   package init(
     meaning: RequestErrorMeaning,
     code: UInt64? = nil,
@@ -79,13 +86,16 @@ package struct RequestFailure: Hashable, Sendable {
 
 /// How a subscription ended from the publisher's side.
 package struct SubscriptionEnd: Hashable, Sendable {
+  /// What the code means.
   package var status: PublishDoneStatus
   /// The status as sent; nil when the request's stream ended without PUBLISH_DONE.
   package var code: UInt64?
+  /// A text for people.
   package var reason: String
   /// How many data streams the publisher opened; nil when it did not say.
   package var streamCount: UInt64?
 
+  /// Joins the parts.
   package init(
     status: PublishDoneStatus,
     code: UInt64?,

@@ -64,7 +64,8 @@ extension RenditionSnapshot {
     switch position {
     case .segment(let number):
       if last.number == number { return last.isComplete ? position : nil }
-      return position
+      // An outage may have cleared the window, and the segment with it.
+      return segments.contains { $0.number == number } ? position : edge
     case .part(let number, let index):
       guard let segment = segments.last(where: { $0.number <= number }) else { return edge }
       guard segment.number == number else { return edge }

@@ -7,6 +7,11 @@ package struct Epoch: Hashable, Sendable {
   package let name: String
   /// UTC of decode time 0 as served.
   package let zero: UTCTime
+
+  package init(name: String, zero: UTCTime) {
+    self.name = name
+    self.zero = zero
+  }
 }
 
 /// The CMAF header of a rendition, named by its content.
@@ -14,6 +19,11 @@ package struct InitSegment: Hashable, Sendable {
   package let bytes: Bytes
   /// The first 16 hexadecimal digits of the SHA-256 of `bytes`.
   package let name: String
+
+  package init(bytes: Bytes, name: String) {
+    self.bytes = bytes
+    self.name = name
+  }
 }
 
 /// A run of whole chunks: the unit that low-latency players fetch. Times in ticks as served.

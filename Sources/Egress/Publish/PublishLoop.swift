@@ -1,0 +1,283 @@
+internal import LinuxIO
+internal import Logging
+internal import MoQ
+internal import QUIC
+internal import Wire
+
+/// Runs a looping broadcast: as an origin that subscribers dial, or as a client of a relay.
+final class PublishLoop {
+  /// Where subscribers come from.
+  enum Role {
+    case origin(ServerEndpoint)
+    case relay(UpstreamURL, ClientCredentials)
+  }
+
+  private struct Peer {
+    let transport: QUICTransport
+    let session: PublisherSession
+  }
+
+  private let broadcast: LoopingBroadcast
+  private let drafts: [Draft]
+  private let role: Role
+  private let logger: Logger
+  private let mailbox: Mailbox<IngestMessage>
+  private let loop: EventLoop
+  private let mailboxToken: EventToken
+  private var socket: UDPSocket?
+  private var socketToken: EventToken?
+  private var peers: [UInt64: Peer] = [:]
+  private var relayConnection: Connection?
+  private var reconnectAt: Instant?
+  private var backoff = Backoff(first: .milliseconds(250), most: .seconds(8))
+  private var random = SystemRandomNumberGenerator()
+  private var batch = DatagramBatch()
+  private var now: Instant
+  private var isStopping = false
+
+  /// The bound address of an origin.
+  let address: SocketAddress?
+
+  /// Takes a socket that is bound already for an origin, nil for a relay's client.
+  init(
+    broadcast: LoopingBroadcast,
+    drafts: [Draft],
+    role: Role,
+    socket: UDPSocket?,
+    mailbox: Mailbox<IngestMessage>,
+    logger: Logger
+  ) throws {
+    self.broadcast = broadcast
+    self.drafts = drafts
+    self.role = role
+    self.logger = logger
+    self.mailbox = mailbox
+    loop = try EventLoop()
+    mailboxToken = try loop.add(mailbox.descriptor)
+    now = Clock.now
+    self.socket = socket
+    address = try socket?.localAddress()
+    if let socket { socketToken = try loop.add(socket.descriptor) }
+  }
+
+  func run() {
+    broadcast.advance(to: Clock.utc, now: now)
+    if case .relay = role { connect() }
+    while !isStopping {
+      do {
+        try loop.wait(until: deadline) { token, _ in
+          now = Clock.now
+          handle(token)
+        }
+      } catch {
+        logger.critical("event loop failed: \(error)")
+        return
+      }
+      now = Clock.now
+      tick()
+    }
+    broadcast.end()
+    for peer in peers.values {
+      peer.transport.now = now
+      peer.session.pump(now: now)
+      peer.session.close()
+    }
+    flush()
+  }
+
+  private var deadline: Instant? {
+    var due = broadcast.nextDue.map { due in
+      now + .microseconds(max(0, due.microseconds - Clock.utc.microseconds))
+    }
+    func consider(_ candidate: Instant?) {
+      guard let candidate else { return }
+      due = due.map { min($0, candidate) } ?? candidate
+    }
+    for peer in peers.values { consider(peer.session.deadline) }
+    if case .origin(let endpoint) = role { consider(endpoint.deadline) }
+    consider(relayConnection?.deadline)
+    consider(reconnectAt)
+    return due
+  }
+
+  private func handle(_ token: EventToken) {
+    if token == mailboxToken {
+      for message in mailbox.drain() {
+        switch message {
+        case .stop: isStopping = true
+        }
+      }
+    } else if token == socketToken {
+      receive()
+      settle()
+    }
+  }
+
+  private func tick() {
+    if let at = reconnectAt, at <= now { connect() }
+    switch role {
+    case .origin(let endpoint):
+      if let due = endpoint.deadline, due <= now { endpoint.handleTimeout(now: now) }
+    case .relay:
+      if let connection = relayConnection, let due = connection.deadline, due <= now {
+        connection.handleTimeout(now: now)
+      }
+    }
+    for peer in peers.values {
+      peer.transport.now = now
+      if let due = peer.session.deadline, due <= now { peer.session.handleTimeout(now: now) }
+    }
+    let utc = Clock.utc
+    if let due = broadcast.nextDue, due <= utc {
+      broadcast.advance(to: utc, now: now)
+      for peer in peers.values { peer.session.pump(now: now) }
+    }
+    settle()
+  }
+
+  private func receive() {
+    guard let socket else { return }
+    do {
+      let received = try socket.receive { bytes, source, ecn in
+        switch role {
+        case .origin(let endpoint):
+          endpoint.receive(bytes, from: source, ecn: ecn, now: now)
+        case .relay: relayConnection?.receive(bytes, from: source, ecn: ecn, now: now)
+        }
+      }
+      if received.wasRefused { relayConnection?.noteRefused(now: now) }
+    } catch {
+      logger.error("\(error)")
+    }
+  }
+
+  private func settle() {
+    switch role {
+    case .origin(let endpoint):
+      while let (key, connection, event) = endpoint.poll() { handle(event, of: connection, key) }
+    case .relay:
+      while let connection = relayConnection, let event = connection.poll() {
+        handle(event, of: connection, 0)
+      }
+    }
+    for (key, peer) in peers { takeEvents(of: peer, key) }
+    flush()
+  }
+
+  private func handle(_ event: QUICEvent, of connection: Connection, _ key: UInt64) {
+    switch event {
+    case .connected(let alpn):
+      guard let draft = Draft(alpn: alpn) else { return }
+      let transport = QUICTransport(connection, now: now)
+      var options = SessionOptions(implementation: Service.implementation)
+      var side = SessionRole.server
+      if case .relay(let url, _) = role {
+        options.path = url.path
+        options.authority = url.authority
+        side = .client
+      }
+      let session = PublisherSession(
+        draft: draft,
+        transport: transport,
+        role: side,
+        store: broadcast.store,
+        options: options
+      )
+      peers[key] = Peer(transport: transport, session: session)
+      session.start(now: now)
+    case .closed(let error):
+      peers[key] = nil
+      switch role {
+      case .origin: logger.debug("subscriber gone: \(error)")
+      case .relay: lose("\(error)")
+      }
+    default:
+      guard let peer = peers[key], let event = TransportEvent(event) else { return }
+      peer.transport.now = now
+      peer.session.handle(event, now: now)
+    }
+  }
+
+  private func takeEvents(of peer: Peer, _ key: UInt64) {
+    while let event = peer.session.poll() {
+      switch event {
+      case .ready(let draft):
+        backoff.succeeded()
+        logger.info("session", metadata: ["draft": "\(draft.rawValue)"])
+        if case .relay = role { peer.session.announce(broadcast.namespace) }
+      case .subscribed(let track): logger.debug("subscribed: \(track)")
+      case .unsubscribed(let track): logger.debug("unsubscribed: \(track)")
+      case .unknownTrack(let track): logger.info("asked for unknown track \(track)")
+      case .namespaceAccepted(let namespace):
+        logger.info("the relay takes \(namespace.joined())")
+      case .namespaceRefused(let namespace, let failure):
+        logger.error(
+          "the relay refuses \(namespace.joined()): \(failure.meaning) \(failure.reason)"
+        )
+      case .publishRefused(let track, let failure):
+        logger.error("the relay refuses \(track): \(failure.meaning) \(failure.reason)")
+      case .groupDropped(let track, let group):
+        logger.warning("group \(group) of \(track) was given up: the peer is too slow")
+      case .goAway(let uri): logger.warning("the relay goes away \(uri)")
+      case .closed(let error):
+        logger.info("session ended: \(error.reason) (code \(error.code.rawValue))")
+        peers[key] = nil
+      }
+    }
+  }
+
+  private func flush() {
+    guard let socket else { return }
+    var hasMore = true
+    while hasMore {
+      switch role {
+      case .origin(let endpoint): hasMore = endpoint.writeDatagrams(into: &batch, now: now)
+      case .relay: hasMore = relayConnection?.writeDatagrams(into: &batch, now: now) ?? false
+      }
+      guard !batch.isEmpty else { return }
+      // What a full socket does not take is lost, and sent again like any loss.
+      _ = try? socket.send(batch)
+      batch.removeAll()
+    }
+  }
+
+  // MARK: Towards a relay
+
+  private func connect() {
+    reconnectAt = nil
+    guard case .relay(let url, let credentials) = role else { return }
+    do {
+      let addresses = try Resolver.addresses(of: url.host, port: url.port)
+      let any = SocketAddress(
+        address: Bytes([UInt8](repeating: 0, count: addresses[0].isIPv6 ? 16 : 4)),
+        port: 0
+      )
+      let socket = try UDPSocket(local: any, remote: addresses[0])
+      relayConnection = try Connection.connect(
+        configuration: QUICConfiguration(),
+        credentials: credentials,
+        alpn: drafts.map(\.alpn),
+        serverName: url.host,
+        local: try socket.localAddress(),
+        remote: addresses[0],
+        now: now
+      )
+      socketToken = try loop.add(socket.descriptor)
+      self.socket = socket
+      flush()
+    } catch {
+      lose("\(error)")
+    }
+  }
+
+  private func lose(_ reason: String) {
+    if let socket, let socketToken { loop.remove(socket.descriptor, socketToken) }
+    socket = nil
+    socketToken = nil
+    relayConnection = nil
+    peers = [:]
+    let pause = backoff.next(using: &random)
+    reconnectAt = now + pause
+    logger.error("relay: \(reason)", metadata: ["retry-seconds": "\(pause.seconds)"])
+  }
+}

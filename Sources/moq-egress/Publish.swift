@@ -1,0 +1,117 @@
+import ArgumentParser
+import Egress
+import Foundation
+import LinuxIO
+import Wire
+
+/// Publishes files as a live broadcast.
+struct Publish: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Publish fragmented MP4 files as a live, looping CMSF broadcast.",
+    discussion: "As an origin that subscribers dial (--listen), or into a relay (--relay)."
+  )
+
+  @Argument(help: "Fragmented MP4 files of equal length, one or more tracks each.")
+  var files: [String]
+  @Option(help: "Where subscribers dial: ADDRESS:PORT (UDP).")
+  var listen: String?
+  @Option(help: "The relay to publish into: moqt://HOST:PORT/PATH.")
+  var relay: String?
+  @Option(help: "The broadcast's track namespace; / separates its fields.")
+  var namespace: String
+  @Option(help: "Separates the fields of the namespace instead of /.")
+  var namespaceSeparator = "/"
+  @Option(help: "Speak this MoQT draft only: 14, 16 or 18.")
+  var draft: Int = 0
+  @Option(help: "PEM file of the origin's certificate; otherwise one is made.")
+  var cert: String?
+  @Option(help: "PEM file of the origin's key.")
+  var key: String?
+  @Option(help: "PEM file of authorities that vouch for the relay.")
+  var ca: String?
+  @Option(help: "SHA-256 of the relay's certificate, in hexadecimal.")
+  var fingerprint: String?
+  @Flag(help: "Accept any certificate of the relay.")
+  var insecure = false
+  @Option(help: "error, warning, info, debug or trace.")
+  var logLevel = "info"
+
+  func run() throws {
+    try reporting {
+      guard (listen == nil) != (relay == nil) else {
+        throw Failure(.usage, "publish needs either --listen or --relay")
+      }
+      guard [0, 14, 16, 18].contains(draft) else {
+        throw Failure(.usage, "--draft is 14, 16 or 18")
+      }
+      var configuration = Configuration()
+      let flags: [(String, String?)] = [
+        ("upstream.ca-file", ca), ("upstream.fingerprint", fingerprint),
+        ("upstream.insecure", insecure ? "true" : nil), ("log-level", logLevel),
+      ]
+      do {
+        try ConfigurationFile.apply(
+          flags: flags.compactMap { path, value in value.map { (path, $0) } },
+          to: &configuration
+        )
+      } catch let error as ConfigurationError {
+        throw Failure(.usage, error.description)
+      }
+      let signals = try Signals()
+      let publication = try start(configuration)
+      if let address = publication.address, let fingerprint = publication.fingerprint {
+        StandardOutput().write(
+          "publishing at moqt://\(address)/ fingerprint \(hex(fingerprint.slice))\n"
+        )
+      }
+      waitForStop(signals)
+      publication.stop()
+    }
+  }
+
+  private func start(_ configuration: Configuration) throws -> Publication {
+    var options = Publication.Options()
+    options.namespace = namespace
+    options.namespaceSeparator = namespaceSeparator
+    options.draft = draft
+    options.files = try files.map { (name: $0, content: try readMedia($0)) }
+    let logger = makeLogger(configuration)
+    do {
+      if let relay {
+        return try Publication(options, relay: relay, trust: configuration.trust, logger: logger)
+      }
+      guard let address = listen.flatMap({ SocketAddress($0) }) else {
+        throw Failure(.usage, "--listen '\(listen ?? "")' is not ADDRESS:PORT")
+      }
+      let certificate: Publication.Certificate
+      switch (cert, key) {
+      case (nil, nil): certificate = .selfSigned
+      case (let cert?, let key?): certificate = .files(certificate: cert, key: key)
+      default: throw Failure(.usage, "--cert and --key go together")
+      }
+      return try Publication(
+        options,
+        listen: address,
+        certificate: certificate,
+        logger: logger
+      )
+    } catch let error as PublishError {
+      throw Failure(.data, error.description)
+    } catch let error as ConfigurationError {
+      throw Failure(.usage, error.description)
+    } catch let failure as Failure {
+      throw failure
+    } catch {
+      throw Failure(.osError, "\(error)")
+    }
+  }
+}
+
+/// Reads a media file of at most a gibibyte.
+func readMedia(_ path: String) throws -> Bytes {
+  guard let data = FileManager.default.contents(atPath: path) else {
+    throw Failure(.noInput, "\(path) can't be read")
+  }
+  guard data.count <= 1 << 30 else { throw Failure(.data, "\(path) is larger than 1 GiB") }
+  return Bytes([UInt8](data))
+}
