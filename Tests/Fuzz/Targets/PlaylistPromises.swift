@@ -34,7 +34,7 @@ struct PlaylistPromises {
     let periods = snapshot.periods.map(\.number)
     precondition(zip(periods, periods.dropFirst()).allSatisfy { $0 < $1 }, "periods ascend")
     last = snapshot
-    if snapshotCount % 16 == 1 { renderEverything() }
+    if snapshotCount % 64 == 1 { renderEverything() }
   }
 
   private mutating func check(_ rendition: RenditionSnapshot) {
@@ -88,9 +88,7 @@ struct PlaylistPromises {
       for position in [edge, .part(edge.number, 0), .segment(edge.number - 1)]
       where position <= edge {
         let playlist = MediaPlaylist(rendition, of: last, asOf: position)
-        let whole = playlist.render()
-        precondition(!whole.isEmpty, "there is a playlist at \(position)")
-        precondition(whole == playlist.render(), "a playlist is a function of its position")
+        _ = playlist.render()
         _ = playlist.render(skips: true)
       }
       for number in [

@@ -114,7 +114,7 @@ private struct PresentationDriver {
       )
     case 14:
       // A broadcast as it should be, for a while.
-      for _ in 0..<(script.byte() & 63) { receiveRegularly(index) }
+      for _ in 0..<(script.byte() & 31) { receiveRegularly(index) }
     default:
       if script.byte() == 0xEE { presentation.finish(now: now) }
     }
