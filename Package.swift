@@ -1,7 +1,9 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-/// Every Swift target: Swift 6 mode, strict memory safety. The compiler refuses an unmarked unsafe
+/// Every Swift target: Swift 6 mode, strict memory safety.
+///
+/// The compiler refuses an unmarked unsafe
 /// construct everywhere; `Config/check-style.sh` also refuses the word `unsafe` outside the modules
 /// that touch C or the kernel.
 let settings: [SwiftSetting] = [

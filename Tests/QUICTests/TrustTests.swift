@@ -1,4 +1,4 @@
-import Glibc
+import FoundationEssentials
 import QUIC
 import Testing
 import Wire
@@ -23,17 +23,10 @@ import Wire
   /// Runs `body` with the path of a file that holds the text.
   private func withFile<Result>(_ text: String, _ body: (String) throws -> Result) throws -> Result
   {
-    var template = Array("/tmp/moq-egress-trust-XXXXXX".utf8CString)
-    let descriptor = unsafe mkstemp(&template)
-    let path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    defer {
-      close(descriptor)
-      unsafe unlink(path)
-    }
-    let bytes = Array(text.utf8)
-    let count = unsafe write(descriptor, bytes, bytes.count)
-    try #require(count == bytes.count)
-    return try body(path)
+    let file = FileManager.default.temporaryDirectory.appending(path: "trust-\(UUID()).pem")
+    try Data(text.utf8).write(to: file)
+    defer { try? FileManager.default.removeItem(at: file) }
+    return try body(file.path)
   }
 
   @Test func `insecure believes anybody`() throws {

@@ -93,7 +93,12 @@ package struct Timeline: Sendable {
       let before = MediaTime(
         ticks: start.ticks - groupLength.rounded(toScale: start.timescale),
         timescale: start.timescale)
-      isFirstProven = grid.slot(at: before) < number
+      if number < 1 {
+        // A track with a clock of its own can put media time 0 before 2020.
+        drift = 1 - number
+        number = 1
+      }
+      isFirstProven = grid.slot(at: before) + drift < number
       append(number, start, isDiscontinuity: false, isGap: false, clears: false)
       return
     }

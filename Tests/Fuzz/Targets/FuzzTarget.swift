@@ -1,6 +1,8 @@
 package import Wire
 
-/// A function that takes any bytes and traps where a promise is broken. The raw value names it on the
+/// A function that takes any bytes and traps where a promise is broken.
+///
+/// The raw value names it on the
 /// command line and its folder under `Fixtures/Corpus`.
 package enum FuzzTarget: String, CaseIterable, Sendable {
   case boxes = "Boxes"

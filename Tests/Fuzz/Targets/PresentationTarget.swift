@@ -3,7 +3,9 @@ import Manifests
 import Packaging
 import Wire
 
-/// Drives a presentation by script: objects of any ids, times and durations in any order, ends of
+/// Drives a presentation by script.
+///
+/// Objects of any ids, times and durations come in any order, with ends of
 /// groups, restarts, new tracks and headers, time passing. Every state that it publishes is rendered
 /// and held to what playlists promise.
 func fuzzPresentation(_ bytes: Bytes) {
@@ -18,7 +20,9 @@ func fuzzPresentation(_ bytes: Bytes) {
 }
 
 private struct PresentationDriver {
-  private static let timescales: [UInt32] = [90_000, 48_000, 1, 1000, 1_000_000, 1 << 30, 44_100, 3]
+  private static let timescales: [UInt32] = [
+    90_000, 48_000, 1, 1000, 1_000_000, 1 << 30, 44_100, 3,
+  ]
 
   private struct Track {
     let timescale: UInt32
@@ -55,14 +59,21 @@ private struct PresentationDriver {
     let timescale = timescales[Int(selector & 7)]
     let kind: MediaKind = selector & 0x40 == 0 ? .video : .audio
     let info = RenditionInfo(
-      name: "track\(index)", kind: kind, timescale: timescale, codec: "avc1.64001f")
+      name: "track\(index)",
+      kind: kind,
+      timescale: timescale,
+      codec: "avc1.64001f"
+    )
     let promised =
       selector & 0x80 == 0
       ? nil : MediaTime(ticks: Int64(script.byte()) * 1000 + 1, timescale: 1000)
     return (
       Track(timescale: timescale),
       TrackDescription(
-        info: info, header: Bytes(utf8: "header \(index)"), groupLength: promised)
+        info: info,
+        header: Bytes(utf8: "header \(index)"),
+        groupLength: promised
+      )
     )
   }
 
@@ -73,8 +84,12 @@ private struct PresentationDriver {
     case 0...7: receive(index, &script)
     case 8:
       presentation.endGroup(
-        tracks[index].group, at: script.byte() == 0 ? tracks[index].object : script.number(),
-        on: index, utc: utc, now: now)
+        tracks[index].group,
+        at: script.byte() == 0 ? tracks[index].object : script.number(),
+        on: index,
+        utc: utc,
+        now: now
+      )
     case 9: presentation.restart()
     case 10, 11:
       let step = Interval.milliseconds(Int64(script.byte()) * 40)
@@ -88,13 +103,18 @@ private struct PresentationDriver {
       tracks.append(track)
     case 13:
       let info = RenditionInfo(
-        name: "track\(index)", kind: .video, timescale: tracks[index].timescale, codec: "avc1.64001f")
+        name: "track\(index)",
+        kind: .video,
+        timescale: tracks[index].timescale,
+        codec: "avc1.64001f"
+      )
       presentation.replaceHeader(
         of: index,
-        with: TrackDescription(info: info, header: Bytes(utf8: "header \(script.byte() & 3)")))
+        with: TrackDescription(info: info, header: Bytes(utf8: "header \(script.byte() & 3)"))
+      )
     case 14:
       // A broadcast as it should be, for a while.
-      for _ in 0..<(script.byte() & 63) { receiveRegularly(index) }
+      for _ in 0..<(script.byte() & 31) { receiveRegularly(index) }
     default:
       if script.byte() == 0xEE { presentation.finish(now: now) }
     }
@@ -154,7 +174,11 @@ private struct PresentationDriver {
       default: 1
       }
     deliver(
-      index, duration: duration, isIndependent: flags & 0x20 != 0, chunks: flags & 0x40 == 0 ? 1 : 3)
+      index,
+      duration: duration,
+      isIndependent: flags & 0x20 != 0,
+      chunks: flags & 0x40 == 0 ? 1 : 3
+    )
   }
 
   /// A time on the machine's clock, or that many seconds after 0.
@@ -169,14 +193,20 @@ private struct PresentationDriver {
       count += 1
       list.append(
         MediaChunk(
-          start: tracks[index].time, duration: duration, isIndependent: isIndependent && number == 0,
+          start: tracks[index].time,
+          duration: duration,
+          isIndependent: isIndependent && number == 0,
           bytes: Bytes(utf8: "chunk \(count)"),
-          producerTime: count % 97 == 0 ? UTCTime(microseconds: tracks[index].time) : nil))
+          producerTime: count % 97 == 0 ? UTCTime(microseconds: tracks[index].time) : nil
+        )
+      )
       tracks[index].time &+= duration
     }
     let object = MediaObject(
       position: ObjectPosition(group: tracks[index].group, object: tracks[index].object),
-      chunks: list, arrival: now)
+      chunks: list,
+      arrival: now
+    )
     presentation.receive(object, on: index, utc: utc, now: now)
   }
 

@@ -56,7 +56,9 @@ private struct SessionDriver {
       let stream = stream(&script)
       let isFinal = script.byte() & 1 == 1
       session.handle(
-        .streamData(stream, script.take(Int(script.byte())), isFinal: isFinal), now: now)
+        .streamData(stream, script.take(Int(script.byte())), isFinal: isFinal),
+        now: now
+      )
     case 1: session.handle(.datagram(script.take(Int(script.byte()))), now: now)
     case 2: session.handle(.streamReset(stream(&script), code: script.number()), now: now)
     case 3: session.handle(.stopSending(stream(&script), code: script.number()), now: now)
@@ -82,12 +84,17 @@ private struct SessionDriver {
     case 11: sendObject(&script)
     case 12:
       let object = Object(
-        group: script.number() >> 2, id: script.number() >> 2, subgroup: nil,
-        payload: script.take(Int(script.byte())))
+        group: script.number() >> 2,
+        id: script.number() >> 2,
+        subgroup: nil,
+        payload: script.take(Int(script.byte()))
+      )
       session.handle(
         .datagram(
-          ObjectDatagram(trackAlias: UInt64(script.byte() & 3), object: object).encode(for: draft)),
-        now: now)
+          ObjectDatagram(trackAlias: UInt64(script.byte() & 3), object: object).encode(for: draft)
+        ),
+        now: now
+      )
     case 13:
       now = now + .milliseconds(Int64(script.byte()) * 50)
       session.handleTimeout(now: now)
@@ -118,7 +125,9 @@ private struct SessionDriver {
     if !hasRequestStreams { options.append(2, script.number() >> 2) }
     let setup = Setup(
       sender: hasRequestStreams ? .either : .server,
-      versions: draft == .draft14 ? [draft.versionCode] : [], options: options)
+      versions: draft == .draft14 ? [draft.versionCode] : [],
+      options: options
+    )
     send(.setup(setup), on: controlStream)
   }
 
@@ -163,8 +172,11 @@ private struct SessionDriver {
     let flags = script.byte()
     let identities: [SubgroupIdentity] = [.zero, .firstObject, .explicit(UInt64(flags >> 4))]
     let header = SubgroupHeader(
-      trackAlias: UInt64(flags & 3), group: script.number() >> 2,
-      subgroup: identities[Int(script.byte()) % 3], endsGroup: flags & 4 != 0)
+      trackAlias: UInt64(flags & 3),
+      group: script.number() >> 2,
+      subgroup: identities[Int(script.byte()) % 3],
+      endsGroup: flags & 4 != 0
+    )
     let encoder = SubgroupEncoder(header: header, draft: draft)
     let stream = newStream()
     encoders.append((stream, encoder, nil))
@@ -188,7 +200,9 @@ private struct SessionDriver {
     // Sometimes a piece of it only.
     let sent = flags & 2 != 0 ? bytes.prefix(Int(script.byte())) : bytes
     session.handle(
-      .streamData(encoders[index].stream, sent, isFinal: flags & 1 == 1), now: now)
+      .streamData(encoders[index].stream, sent, isFinal: flags & 1 == 1),
+      now: now
+    )
     if flags & 1 == 1 { encoders.remove(at: index) }
   }
 
@@ -201,7 +215,9 @@ private struct SessionDriver {
       pieces += encoder.encode(.object(object)).array
     }
     session.handle(
-      .streamData(newStream(), Bytes(pieces), isFinal: script.byte() & 1 == 1), now: now)
+      .streamData(newStream(), Bytes(pieces), isFinal: script.byte() & 1 == 1),
+      now: now
+    )
   }
 
   private mutating func collect() {
@@ -213,7 +229,9 @@ private struct SessionDriver {
         // What is remembered is bounded, so only the last few locations are held to it.
         if delivered[id, default: []].count < 4 {
           precondition(
-            delivered[id, default: []].insert(object.location).inserted, "no object comes twice")
+            delivered[id, default: []].insert(object.location).inserted,
+            "no object comes twice"
+          )
         }
       case .subscriptionFailed(let id, _), .subscriptionEnded(let id, _): live.remove(id)
       case .closed: isClosed = true

@@ -23,7 +23,9 @@ func fuzzCatalog(_ bytes: Bytes) {
     return precondition(catalog.tracks.isEmpty, "what is written can be read: \(encoded.text)")
   }
   precondition(
-    again.tracks.map(\.name) == catalog.tracks.map(\.name), "what is written names the same tracks")
+    again.tracks.map(\.name) == catalog.tracks.map(\.name),
+    "what is written names the same tracks"
+  )
 }
 
 /// Reads a configuration file; what was accepted is written as a file that reads back to the same.
@@ -37,7 +39,10 @@ func fuzzConfiguration(_ bytes: Bytes) {
   var again = Configuration()
   do {
     try ConfigurationFile.apply(
-      ConfigurationFile.render(configuration), name: "rendered", to: &again)
+      ConfigurationFile.render(configuration),
+      name: "rendered",
+      to: &again
+    )
   } catch {
     preconditionFailure("what is written can be read: \(error)")
   }

@@ -1,0 +1,121 @@
+#!/usr/bin/env bash
+# Everything that must hold before a change lands: format, style, build, tests, real peers, fuzzing,
+# sanitizers. --quick leaves out the last three. All steps run even when one fails; the last line counts
+# the tests of every step, a step without tests as one.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+is_quick=false
+case ${1:-} in
+  '') ;;
+  --quick) is_quick=true ;;
+  *)
+    echo "usage: $0 [--quick]" >&2
+    exit 64
+    ;;
+esac
+
+passed=0 failed=0
+failures=()
+results=.build/test-results
+mkdir -p "$results"
+
+# Runs a step that counts as one test.
+step() { # NAME COMMAND...
+  local name=$1 started=$SECONDS
+  shift
+  echo "==> $name"
+  if "$@"; then
+    passed=$((passed + 1))
+  else
+    failed=$((failed + 1))
+    failures+=("$name")
+  fi
+  echo "    $name took $((SECONDS - started)) s"
+}
+
+# Runs `swift test` and counts what its report says. One report is of XCTest, which has no tests here.
+swift_tests() { # NAME ARGUMENTS...
+  local name=$1 started=$SECONDS report counts status=0
+  shift
+  report=$results/${name// /-}
+  rm -f "$report"*.xml
+  echo "==> $name"
+  swift test "$@" --xunit-output "$report.xml" || status=$?
+  counts=$(cat "$report"*.xml 2>/dev/null | awk '
+    match($0, /<testsuite [^>]*>/) {
+      tests = $0; sub(/.* tests="/, "", tests); total += tests + 0
+      broken = $0; sub(/.* failures="/, "", broken); bad += broken + 0
+      errors = $0; sub(/.* errors="/, "", errors); bad += errors + 0
+    }
+    END { print total + 0, bad + 0 }')
+  local total=${counts% *} bad=${counts#* }
+  # A run that broke off, or that found nothing to run, has failed whatever it counted.
+  if [ "$status" -ne 0 ] && [ "$bad" -eq 0 ] || [ "$total" -eq 0 ]; then bad=$((bad + 1)) total=$((total + 1)); fi
+  passed=$((passed + total - bad))
+  failed=$((failed + bad))
+  [ "$bad" -eq 0 ] || failures+=("$name")
+  echo "    $name took $((SECONDS - started)) s"
+}
+
+# Real peers count their own cases.
+peers() {
+  local started=$SECONDS log=$results/peers.log status=0 counts
+  echo "==> real peers"
+  Tests/Peers/run.sh --seconds 10 --keep | tee "$log" || status=$?
+  counts=$(sed -nE 's/^peers: ([0-9]+) passed, ([0-9]+) failed$/\1 \2/p' "$log" | tail -1)
+  if [ -n "$counts" ]; then
+    passed=$((passed + ${counts% *}))
+    failed=$((failed + ${counts#* }))
+  elif [ "$status" -ne 0 ]; then
+    failed=$((failed + 1))
+  fi
+  [ "$status" -eq 0 ] || failures+=("real peers")
+  echo "    real peers took $((SECONDS - started)) s"
+}
+
+# A few seconds of each target: enough to find what a change broke outright.
+fuzz() {
+  local program=.build-fuzz/debug/Fuzz corpus=.build-fuzz/corpus target status=0
+  FUZZ=1 swift build --sanitize fuzzer --product Fuzz --scratch-path .build-fuzz || return 1
+  python3 Tests/Fuzz/seeds.py "$corpus" || return 1
+  for target in "$corpus"/*/; do
+    target=$(basename "$target")
+    if ! TARGET=$target SWIFT_BACKTRACE=enable=no "$program" -max_total_time=2 -timeout=10 \
+      -rss_limit_mb=1024 -verbosity=0 -artifact_prefix=".build-fuzz/crash-$target-" \
+      "$corpus/$target" >"$results/fuzz-$target.log" 2>&1; then
+      echo "fuzz: $target broke; the input is .build-fuzz/crash-$target-*"
+      tail -20 "$results/fuzz-$target.log"
+      status=1
+    fi
+  done
+  return $status
+}
+
+Config/install-dependencies.sh --test || exit
+# The DASH schema is not ours to distribute; where a copy is at hand, manifests are validated by it.
+schema=../shared/dash-schema/DASH-MPD.xsd
+if [ -z "${MOQ_EGRESS_DASH_SCHEMA:-}" ] && [ -f "$schema" ]; then
+  MOQ_EGRESS_DASH_SCHEMA=$(realpath "$schema")
+  export MOQ_EGRESS_DASH_SCHEMA
+fi
+
+step "format" swift format lint --strict -r Sources Tests Package.swift
+step "style" Config/check-style.sh
+step "build" swift build --build-tests
+if [ "$failed" -gt 0 ] && [ ! -x .build/debug/moq-egress ]; then
+  echo "nothing can be tested"
+else
+  swift_tests "tests" --skip-build
+  if ! $is_quick; then
+    peers
+    step "fuzzing" fuzz
+    swift_tests "address sanitizer" --sanitize address --scratch-path .build-asan --filter QUICTests
+    swift_tests "thread sanitizer" --sanitize thread --scratch-path .build-tsan \
+      --filter 'LinuxIOTests|IntegrationTests'
+  fi
+fi
+
+[ ${#failures[@]} -eq 0 ] || printf 'failed: %s\n' "${failures[@]}"
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
