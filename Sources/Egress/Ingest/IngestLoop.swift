@@ -199,7 +199,10 @@ final class IngestLoop {
       case .failed(let reason): failure = reason
       case .session(.ready(let draft)):
         logger.log(
-          level: lastComplaint.isEmpty ? .info : .debug, "session with \(url.authority)", metadata: ["draft": "\(draft.rawValue)"])
+          level: lastComplaint.isEmpty ? .info : .debug,
+          "session with \(url.authority)",
+          metadata: ["draft": "\(draft.rawValue)"]
+        )
         if let session = link?.session { ingest.begin(session, draft: draft, now: now) }
       case .session(let event): ingest.handle(event, utc: utc, now: now)
       }
