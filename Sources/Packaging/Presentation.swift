@@ -40,10 +40,14 @@ package final class Presentation {
   private var runOfGeneration: [Int: Int] = [:]
   private var leadEnd: Int64?
   private var primingDeadline: Instant?
+  /// The deadline has passed once: silent tracks are not waited for.
+  private var isPrimingLate = false
   private var startNumber: Int64?
   private var periods: [PresentationSnapshot.PeriodStart] = []
   /// The first segment that belongs to a new period, whatever it is.
   private var periodBreak: Int64?
+  /// The periods so far go with the next one.
+  private var arePeriodsOutdated = false
   private var isEnded = false
   private var outputs: [Output] = []
 
@@ -149,7 +153,9 @@ package final class Presentation {
   package func handleTimeout(utc: UTCTime, now: Instant) {
     guard !isEnded else { return }
     for index in tracks.indices { pump(index, utc: utc, now: now) }
-    if constants == nil, let primingDeadline, now >= primingDeadline { begin(now: now, utc: utc) }
+    if constants == nil, let primingDeadline, now >= primingDeadline {
+      endPriming(now: now, utc: utc)
+    }
     advance(now: now)
   }
 
@@ -199,15 +205,27 @@ package final class Presentation {
   // MARK: Priming
 
   /// Waits for one whole group of the lead and something of every other track: constants of the
-  /// presentation follow from them.
+  /// presentation follow from them. Silent tracks are waited for only so long.
   private func beginIfReady(now: Instant, utc: UTCTime) {
     if primingDeadline == nil, tracks.contains(where: { !$0.primed.isEmpty }) {
       primingDeadline = now + policy.primingPatience
     }
-    guard tracks[lead].firstGroupLength != nil, tracks.allSatisfy({ !$0.primed.isEmpty }) else {
-      return
-    }
+    guard tracks[lead].firstGroupLength != nil,
+      isPrimingLate || tracks.allSatisfy({ !$0.primed.isEmpty })
+    else { return }
+    if isPrimingLate { primingDeadline = now }
     begin(now: now, utc: utc)
+  }
+
+  /// Acts on the deadline: silent tracks are not waited for any longer. The lead's first group is, five
+  /// times as long, because the length of segments can't be changed later.
+  private func endPriming(now: Instant, utc: UTCTime) {
+    if tracks[lead].firstPrimedChunk != nil, isPrimingLate || tracks[lead].firstGroupLength != nil {
+      begin(now: now, utc: utc)
+    } else {
+      isPrimingLate = true
+      primingDeadline = now + policy.primingPatience * 4
+    }
   }
 
   private func begin(now: Instant, utc: UTCTime?) {
@@ -447,6 +465,8 @@ package final class Presentation {
       guard let boundary = runs[update.run].timeline.boundary(segment.number) else { return }
       let clock = runs[update.run].clock
       let scale = boundary.start.timescale
+      if arePeriodsOutdated { periods = [] }
+      arePeriodsOutdated = false
       periods.append(
         PresentationSnapshot.PeriodStart(
           number: segment.number, epoch: clock.epoch,
@@ -458,7 +478,8 @@ package final class Presentation {
     case .gap(let segment):
       periodBreak = max(periodBreak ?? .min, segment.number + 1)
     case .clear:
-      periods = []
+      arePeriodsOutdated = true
+      periodBreak = max(periodBreak ?? .min, update.number)
     }
   }
 

@@ -130,15 +130,47 @@ package struct MediaPresentation {
             && (segment.isComplete || index == snapshot.periods.count - 1 && !segment.parts.isEmpty)
         }
       }
-      guard segments.contains(where: { !$0.isEmpty }) else { continue }
+      guard isListable(start, end: end, segments, gaps) else { continue }
       // A static presentation is played from its beginning, which must be media.
       let isTrimmed = snapshot.isEnded && periods.isEmpty
       periods.append(
         Period(
           start: isTrimmed ? trimmed(start, to: segments) : start, segments: segments,
-          predecessor: index > 0 ? snapshot.periods[index - 1] : nil))
+          predecessor: predecessor(ofPeriodAt: index, gaps)))
     }
     return periods
+  }
+
+  /// Whether a Period shows the same renditions as long as it is listed: not before all have something
+  /// in it, unless one takes longer than a segment, and no longer than all have.
+  private func isListable(
+    _ start: PresentationSnapshot.PeriodStart, end: Int64, _ segments: [[Segment]],
+    _ gaps: Set<Int64>
+  ) -> Bool {
+    guard segments.contains(where: { !$0.isEmpty }) else { return false }
+    if end == .max {
+      return snapshot.periods.count == 1 || segments.joined().contains(where: \.isComplete)
+        || !segments.contains(where: \.isEmpty)
+    }
+    return zip(snapshot.renditions, segments).allSatisfy { rendition, listed in
+      !listed.isEmpty || !has(rendition, mediaIn: start.number..<end, gaps)
+    }
+  }
+
+  private func has(
+    _ rendition: RenditionSnapshot, mediaIn numbers: Range<Int64>, _ gaps: Set<Int64>
+  ) -> Bool {
+    rendition.segments.contains { numbers.contains($0.number) && !gaps.contains($0.number) }
+  }
+
+  /// The Period before one, passing over those that lost all their media.
+  private func predecessor(
+    ofPeriodAt index: Int, _ gaps: Set<Int64>
+  ) -> PresentationSnapshot.PeriodStart? {
+    snapshot.periods.indices.prefix(index).last { earlier in
+      let numbers = snapshot.periods[earlier].number..<snapshot.periods[earlier + 1].number
+      return snapshot.renditions.contains { has($0, mediaIn: numbers, gaps) }
+    }.map { snapshot.periods[$0] }
   }
 
   /// The start of a Period that has lost its first segments.
@@ -371,12 +403,16 @@ package struct MediaPresentation {
     let nominal = length.rounded(toScale: segment.timescale)
     guard rendition.info.kind == .audio, rendition.chunkDuration > 0 else { return nominal }
     // Audio ends with the frame that straddles the lead's boundary, if its middle lies before it.
+    // The lead may not have come to that segment yet.
     guard
-      let sibling = lead.segments.last(where: { $0.number == segment.number }),
-      sibling.timescale == length.timescale
+      let sibling = lead.segments.last(where: { $0.number <= segment.number }),
+      sibling.timescale == length.timescale, sibling.epoch == segment.epoch,
+      segment.number - sibling.number <= 1
     else { return nominal }
-    let boundary = MediaTime(ticks: sibling.start + length.ticks, timescale: length.timescale)
-      .rounded(toScale: segment.timescale)
+    let ahead = segment.number - sibling.number + 1
+    let boundary = MediaTime(
+      ticks: sibling.start + length.ticks * ahead, timescale: length.timescale
+    ).rounded(toScale: segment.timescale)
     let frame = rendition.chunkDuration
     let rest = boundary - segment.start - frame / 2
     return max(frame, (rest + frame - 1) / frame * frame)

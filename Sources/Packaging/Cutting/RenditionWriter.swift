@@ -54,6 +54,8 @@ struct RenditionWriter {
 
   private var open: Open?
   private var lastNumber: Int64?
+  /// Where the last segment or gap ended, as served.
+  private var lastEnd: (run: Int, end: Int64)?
   /// The number of a segment whose beginning was missed.
   private var discardedNumber: Int64?
 
@@ -104,7 +106,7 @@ struct RenditionWriter {
     let boundary: Timeline.Boundary
     switch run.timeline.segment(at: middle) {
     case .unknown: return nil
-    case .before: return true
+    case .outside: return true
     case .segment(let found): boundary = found
     }
     if let open {
@@ -145,7 +147,13 @@ struct RenditionWriter {
         pushGap(missed, initSegment, index, run, until: boundary)
       }
     }
-    let start = run.clock.served(chunk.start, timescale: timescale)
+    var start = run.clock.served(chunk.start, timescale: timescale)
+    // Media that is missing at the start of a segment is a gap like any other.
+    if !boundary.isDiscontinuity, let lastEnd, lastEnd.run == index,
+      start - lastEnd.end >= max(chunk.duration, 1)
+    {
+      start = lastEnd.end
+    }
     open = Open(
       builder: SegmentBuilder(
         head(boundary, start, initSegment, run.clock), partTarget: partTarget),
@@ -159,11 +167,14 @@ struct RenditionWriter {
     until boundary: Timeline.Boundary
   ) {
     let end = run.timeline.end(of: missed.number) ?? boundary.start
-    let start = run.clock.served(missed.start.rounded(toScale: timescale), timescale: timescale)
+    var start = run.clock.served(missed.start.rounded(toScale: timescale), timescale: timescale)
+    // Audio ends near a boundary, not on it.
+    if !missed.isDiscontinuity, let lastEnd, lastEnd.run == index { start = lastEnd.end }
     let servedEnd = run.clock.served(end.rounded(toScale: timescale), timescale: timescale)
     var segment = head(missed, start, initSegment, run.clock)
     segment.isGap = true
     segment.duration = max(0, servedEnd - start)
+    lastEnd = (index, max(start, servedEnd))
     push(.gap(segment), index, end, missed.number)
   }
 
@@ -226,6 +237,7 @@ struct RenditionWriter {
     push(open.builder.finish(at: target), of: open)
     self.open = nil
     let segment = open.builder.segment
+    lastEnd = (open.run, open.builder.end)
     push(
       .closed(
         segment, duration: open.builder.end - segment.start, isGap: open.builder.hasHole),

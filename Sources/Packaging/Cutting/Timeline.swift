@@ -22,8 +22,8 @@ package struct Timeline: Sendable {
     case segment(Boundary)
     /// The lead rendition has not come that far.
     case unknown
-    /// Before the first boundary.
-    case before
+    /// Before the first boundary, or after the end of a timeline that is over: in no segment.
+    case outside
   }
 
   private var grid: SlotGrid
@@ -34,6 +34,8 @@ package struct Timeline: Sendable {
   package private(set) var coverage: MediaTime?
   /// The end of the lead's segment, when it is known that nothing of it follows.
   private var closedAt: MediaTime?
+  /// Nothing follows in this timeline: media continues in another, or nowhere.
+  private var isFinished = false
   private let gapLimit: Int
   private let groupLength: MediaTime
   /// The newest segment before this timeline; nil for the first timeline of a bridge.
@@ -143,12 +145,12 @@ package struct Timeline: Sendable {
   /// The segment that holds a time in a rendition.
   package func segment(at time: MediaTime) -> Answer {
     guard let first = boundaries.first else { return .unknown }
-    guard time >= first.start else { return .before }
+    guard time >= first.start else { return .outside }
     guard let last, time >= last.start else {
       let index = boundaries.lastIndex { $0.start <= time } ?? 0
       return .segment(boundaries[index])
     }
-    if let closedAt, time >= closedAt { return .unknown }
+    if let closedAt, time >= closedAt { return isFinished ? .outside : .unknown }
     if let coverage, time < coverage { return .segment(last) }
     // No segment can start before the next slot does.
     return grid.slot(at: time) + drift <= last.number ? .segment(last) : .unknown
@@ -163,7 +165,10 @@ package struct Timeline: Sendable {
   }
 
   /// Takes the knowledge that this timeline is over: media continues in another.
-  package mutating func finish() { closedAt = coverage }
+  package mutating func finish() {
+    closedAt = coverage
+    isFinished = true
+  }
 
   /// Whether a segment that a rendition joins at a time surely starts there: what comes a step before
   /// lies in an earlier segment.

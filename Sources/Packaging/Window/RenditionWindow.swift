@@ -9,6 +9,8 @@ struct RenditionWindow {
   private var totalBits: Int128 = 0
   private var totalMilliseconds: Int128 = 0
   private var bytes = 0
+  /// What is held goes with the next media, so that playlists are never empty.
+  private var isOutdated = false
 
   var averageBitrate: Int {
     totalMilliseconds > 0 ? Int(clamping: totalBits * 1000 / totalMilliseconds) : 0
@@ -17,6 +19,11 @@ struct RenditionWindow {
   var heldBytes: Int { bytes }
 
   mutating func apply(_ change: RenditionWriter.Change) {
+    if isOutdated {
+      segments = []
+      bytes = 0
+      isOutdated = false
+    }
     switch change {
     case .part(let head, let part):
       bytes += part.byteCount
@@ -35,8 +42,7 @@ struct RenditionWindow {
     case .gap(let segment):
       segments.append(segment)
     case .clear:
-      segments = []
-      bytes = 0
+      isOutdated = true
     }
   }
 
