@@ -14,6 +14,8 @@ package struct RecordedBroadcast: Sendable {
     package var endsGroup: Bool
     /// When the publisher sends it, in microseconds after its clock's zero.
     package var sentAt: Int64
+    /// How many bytes the payload has at least.
+    package var byteCount = 0
   }
 
   package var tracks: [TrackDescription]
@@ -92,7 +94,10 @@ package struct RecordedBroadcast: Sendable {
 
   /// The object's bytes: a function of its track and position alone.
   package static func payload(_ entry: Entry) -> Bytes {
-    Bytes(utf8: "<\(entry.track) \(entry.position.group) \(entry.position.object) \(entry.start)>")
+    let text =
+      "<\(entry.track) \(entry.position.group) \(entry.position.object) \(entry.start)>"
+    let padding = max(0, entry.byteCount - text.utf8.count)
+    return Bytes(Array(text.utf8) + [UInt8](repeating: UInt8(ascii: "."), count: padding))
   }
 
   package func object(_ entry: Entry, arrival: Instant) -> MediaObject {

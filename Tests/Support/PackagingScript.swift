@@ -84,7 +84,8 @@ extension RecordedBroadcast {
                 group: group, object: UInt64(frame / track.framesPerObject)),
               start: start, duration: duration, isIndependent: track.kind == .audio || frame == 0,
               endsGroup: frame + count == track.framesPerGroup,
-              sentAt: finish.rounded(toScale: 1_000_000) + sendDelay))
+              sentAt: finish.rounded(toScale: 1_000_000) + sendDelay,
+              byteCount: track.objectBytes))
           frame += count
           start += duration
         }

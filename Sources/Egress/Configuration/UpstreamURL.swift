@@ -43,7 +43,10 @@ package struct UpstreamURL: Equatable, Sendable {
     if portText.isEmpty {
       port = 443
     } else {
-      guard portText.hasPrefix(":"), let value = UInt16(portText.dropFirst()), value > 0 else {
+      // A number type's parser would take a sign.
+      guard portText.hasPrefix(":"), portText.dropFirst().utf8.allSatisfy({ (48...57).contains($0) }),
+        let value = UInt16(portText.dropFirst()), value > 0
+      else {
         throw ConfigurationError("upstream '\(text)' has a malformed port '\(portText.dropFirst())'")
       }
       port = value
