@@ -78,9 +78,11 @@ import Wire
   @Test func `an unknown key is refused with its line and the nearest valid one`() {
     #expect(
       message { _ = try configured("server:\n  listn: 1.2.3.4:5\n") }
-        == "f.yml:2: unknown key server.listn; did you mean server.listen?")
+        == "f.yml:2: unknown key server.listn; did you mean server.listen?"
+    )
     #expect(
-      message { _ = try configured("bananas: 1\n") } == "f.yml:1: unknown key bananas")
+      message { _ = try configured("bananas: 1\n") } == "f.yml:1: unknown key bananas"
+    )
     #expect(ConfigurationKey.nearest(to: "packaging.part-targt") == "packaging.part-target")
     #expect(ConfigurationKey.nearest(to: "loglevel") == "log-level")
     #expect(ConfigurationKey.nearest(to: "completely-different-thing") == nil)
@@ -89,21 +91,27 @@ import Wire
   @Test func `wrong shapes are refused with their line`() {
     #expect(
       message { _ = try configured("server: 5\n") }
-        == "f.yml:1: server is a section, not a value")
+        == "f.yml:1: server is a section, not a value"
+    )
     #expect(
       message { _ = try configured("log-level: [a]\n") }
-        == "f.yml:1: log-level must be a single value")
+        == "f.yml:1: log-level must be a single value"
+    )
     #expect(message { _ = try configured("- a\n") }.hasSuffix("must be a mapping of keys"))
     #expect(message { _ = try configured("a: [\n") }.hasPrefix("f.yml: not YAML"))
     #expect(message { _ = try configured("") } == "no error")
     #expect(message { _ = try configured("server:\n") } == "no error")
   }
 
-  @Test func `a flag wins over the environment, that over the file, the file over defaults`() throws {
+  @Test func `a flag wins over the environment, that over the file, the file over defaults`() throws
+  {
     var configuration = try configured("server:\n  threads: 1\n  fields: 9\n  pipelined: 3\n")
     try ConfigurationFile.apply(
-      environment: ["MOQ_EGRESS_SERVER_THREADS": "2", "MOQ_EGRESS_SERVER_FIELDS": "10", "HOME": "/"],
-      to: &configuration)
+      environment: [
+        "MOQ_EGRESS_SERVER_THREADS": "2", "MOQ_EGRESS_SERVER_FIELDS": "10", "HOME": "/",
+      ],
+      to: &configuration
+    )
     try ConfigurationFile.apply(flags: [("server.threads", "3")], to: &configuration)
     #expect(configuration.server.threads == 3)
     #expect(configuration.server.fields == 10)
@@ -116,14 +124,20 @@ import Wire
     #expect(
       message {
         try ConfigurationFile.apply(
-          environment: ["MOQ_EGRESS_SERVER_PORT": "2"], to: &configuration)
-      } == "environment: no key is called MOQ_EGRESS_SERVER_PORT")
+          environment: ["MOQ_EGRESS_SERVER_PORT": "2"],
+          to: &configuration
+        )
+      } == "environment: no key is called MOQ_EGRESS_SERVER_PORT"
+    )
     #expect(
       message {
         try ConfigurationFile.apply(
-          environment: ["MOQ_EGRESS_SERVER_FIELDS": "x"], to: &configuration)
+          environment: ["MOQ_EGRESS_SERVER_FIELDS": "x"],
+          to: &configuration
+        )
       }
-        == "environment: MOQ_EGRESS_SERVER_FIELDS: 'x' is not a whole number from 8 to 256")
+        == "environment: MOQ_EGRESS_SERVER_FIELDS: 'x' is not a whole number from 8 to 256"
+    )
   }
 
   @Test(arguments: [
@@ -144,7 +158,11 @@ import Wire
     ("packaging.gap-limit", "0", "100", "-1", "101"),
   ])
   func `a value may be at its limits and not past them`(
-    _ path: String, _ least: String, _ most: String, _ below: String, _ above: String
+    _ path: String,
+    _ least: String,
+    _ most: String,
+    _ below: String,
+    _ above: String
   ) throws {
     let key = try #require(ConfigurationKey.named(path))
     for value in [least, most] {
@@ -175,7 +193,8 @@ import Wire
     #expect((six.host, six.port, six.authority) == ("::1", 9, "[::1]:9"))
     for wrong in [
       "", "relay", "relay:443", "https://relay/", "moqt://", "moqt://:1", "moqt://r:", "moqt://r:0",
-      "moqt://r:65536", "moqt://r:-1", "moqt://r:+1", "moqt://[::1", "moqt://[zz]:1", "moqt://[::1]x",
+      "moqt://r:65536", "moqt://r:-1", "moqt://r:+1", "moqt://[::1", "moqt://[zz]:1",
+      "moqt://[::1]x",
     ] {
       #expect(throws: ConfigurationError.self, "\(wrong)") { _ = try UpstreamURL(wrong) }
     }
@@ -188,7 +207,8 @@ import Wire
     #expect(configuration.trust == .certificateAuthorities(file: "ca.pem"))
     configuration.upstream.fingerprint = "00:" + String(repeating: "11", count: 31)
     #expect(
-      configuration.trust == .fingerprint(Bytes([0] + [UInt8](repeating: 0x11, count: 31))))
+      configuration.trust == .fingerprint(Bytes([0] + [UInt8](repeating: 0x11, count: 31)))
+    )
     configuration.upstream.insecure = true
     #expect(configuration.trust == .nothing)
   }

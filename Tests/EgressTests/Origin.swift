@@ -75,7 +75,10 @@ struct Origin {
 
   /// Sends a request below the broadcast's path.
   func request(
-    _ tail: String, method: String = "GET", _ fields: [String] = [], version: String = "1.1"
+    _ tail: String,
+    method: String = "GET",
+    _ fields: [String] = [],
+    version: String = "1.1"
   ) -> Reply {
     let (connection, id, head) = parse(tail, method, fields, version)
     guard let route = Route(head.target.segments) else { return Reply(Bytes()) }
@@ -83,13 +86,18 @@ struct Origin {
   }
 
   /// Asks again for what was parked; nil while it has to wait on.
-  func again(_ want: Want, in rendition: String = "v", _ tail: String, _ fields: [String] = []) -> Reply? {
+  func again(_ want: Want, in rendition: String = "v", _ tail: String, _ fields: [String] = [])
+    -> Reply?
+  {
     let (connection, id, head) = parse(tail, "GET", fields, "1.1")
     return responder.answer(parked: want, in: rendition, head).map { reply($0, connection, id) }
   }
 
   private func parse(
-    _ tail: String, _ method: String, _ fields: [String], _ version: String
+    _ tail: String,
+    _ method: String,
+    _ fields: [String],
+    _ version: String
   ) -> (ServerConnection, RequestID, RequestHead) {
     let now = Instant(nanoseconds: 0)
     var connection = ServerConnection(ServerConfiguration(), now: now)

@@ -23,13 +23,16 @@ import Wire
   @Test func `HLS-061 a reload waits for exactly the part or segment that it names`() {
     #expect(
       origin.request("v/media.m3u8?_HLS_msn=\(origin.newest)&_HLS_part=2").want
-        == .reload(.part(origin.newest, 2), skips: false))
+        == .reload(.part(origin.newest, 2), skips: false)
+    )
     #expect(
       origin.request("v/media.m3u8?_HLS_msn=\(origin.newest)").want
-        == .reload(.segment(origin.newest), skips: false))
+        == .reload(.segment(origin.newest), skips: false)
+    )
     #expect(
       origin.request("v/media.m3u8?_HLS_msn=\(origin.newest + 1)&_HLS_part=0&_HLS_skip=YES").want
-        == .reload(.part(origin.newest + 1, 0), skips: true))
+        == .reload(.part(origin.newest + 1, 0), skips: true)
+    )
   }
 
   @Test func `HLS-061 HLS-078 the held answer is that of the part, the same however late`() throws {
@@ -98,9 +101,11 @@ import Wire
   func `HLS-068 malformed numbers are refused`(_ value: String) {
     #expect(origin.request("v/media.m3u8?_HLS_msn=\(value)").status == 400)
     #expect(
-      origin.request("v/media.m3u8?_HLS_msn=\(origin.newest)&_HLS_part=\(value)").status == 400)
+      origin.request("v/media.m3u8?_HLS_msn=\(origin.newest)&_HLS_part=\(value)").status == 400
+    )
     #expect(
-      origin.request("v/media.m3u8?_HLS_msn=1&_HLS_msn=\(value)").status == 400)
+      origin.request("v/media.m3u8?_HLS_msn=1&_HLS_msn=\(value)").status == 400
+    )
   }
 
   @Test func `HLS-069 a request without directives gets the whole playlist at once`() throws {
@@ -123,7 +128,8 @@ import Wire
     #expect(origin.request("v/media.m3u8?_hls_msn=\(origin.newest + 9)").body == current)
     #expect(
       origin.request("v/media.m3u8", ["CMCD-Session: sid=\"x\"", "CMCD-Request: bl=1"]).body
-        == current)
+        == current
+    )
   }
 
   @Test func `HLS-071 a reload held too long is refused with 503 that is not stored`() {
@@ -150,7 +156,8 @@ import Wire
     }
     // What was held when the end came is released.
     #expect(
-      ended.again(.reload(.segment(ended.newest + 1), skips: true), "v/media.m3u8")?.body == whole)
+      ended.again(.reload(.segment(ended.newest + 1), skips: true), "v/media.m3u8")?.body == whole
+    )
   }
 
   @Test func `HLS-073 a delta is given where it is asked for, with and without blocking`() throws {
@@ -167,7 +174,8 @@ import Wire
     }
     for value in ["no", "yes", ""] {
       #expect(
-        try StrictPlaylist(origin.request("v/media.m3u8?_HLS_skip=\(value)").body).skipped == 0)
+        try StrictPlaylist(origin.request("v/media.m3u8?_HLS_skip=\(value)").body).skipped == 0
+      )
     }
   }
 
@@ -224,7 +232,8 @@ import Wire
       }
     }
     #expect(
-      origin.request("v/media.m3u8?_HLS_msn=\(origin.newest)", method: "HEAD").want != nil)
+      origin.request("v/media.m3u8?_HLS_msn=\(origin.newest)", method: "HEAD").want != nil
+    )
   }
 
   @Test func `HTTP-014 HTTP-015 every playlist has a short explicit lifetime`() {
@@ -283,7 +292,8 @@ import Wire
       #expect(reply.body == whole[expected])
       #expect(
         reply.fields["content-range"]
-          == "bytes \(expected.lowerBound)-\(expected.upperBound - 1)/\(length)")
+          == "bytes \(expected.lowerBound)-\(expected.upperBound - 1)/\(length)"
+      )
       #expect(reply.fields["content-length"] == String(expected.count))
       #expect(reply.maxAge ?? 0 >= 60, "a 206 without it is not stored by Varnish")
     }
@@ -345,7 +355,8 @@ import Wire
     #expect(reply.fields["content-length"] == String(reply.body.count))
     // Twelve frames of 64 bytes or so: the whole part.
     let part = try #require(
-      bridge.last?.renditions[0].segments.flatMap(\.parts).first { $0.start == open.end })
+      bridge.last?.renditions[0].segments.flatMap(\.parts).first { $0.start == open.end }
+    )
     #expect(reply.body == Bytes(part.pieces.flatMap(\.array)))
     let ranged = later.lazy.compactMap {
       Origin($0).again(want, "v/" + hint, ["Range: bytes=2-5"])
@@ -354,7 +365,8 @@ import Wire
     #expect(ranged?.body == reply.body[2..<6])
   }
 
-  @Test func `HLS-058 the hint and the reload that lists it are released by the same state`() throws {
+  @Test func `HLS-058 the hint and the reload that lists it are released by the same state`() throws
+  {
     let reload = Want.reload(.part(open.number, open.parts.count), skips: false)
     let part = Want.part(epoch: origin.epoch, start: open.end)
     let broadcast = RecordedBroadcast.scripted([.video("v"), .audio("a")], seconds: 24)
@@ -442,7 +454,8 @@ import Wire
     #expect(next.want == .segment(epoch: origin.epoch, start: open.start + length))
     for ahead in [2, 3, 100] {
       let reply = origin.request(
-        "v/\(origin.epoch)/segment/\(open.start + Int64(ahead) * length).m4s")
+        "v/\(origin.epoch)/segment/\(open.start + Int64(ahead) * length).m4s"
+      )
       #expect(reply.status == 404, "\(ahead)")
       #expect((1...2).contains(reply.maxAge ?? 0))
     }
@@ -452,7 +465,9 @@ import Wire
   @Test func `HLS-030 a segment with a hole is not served, and one being sent is broken off`() {
     let broadcast = RecordedBroadcast.scripted([.video("v"), .audio("a")], seconds: 16)
     // Some audio of the segment from 8 s on is lost.
-    let kept = broadcast.entries.filter { !($0.track == 1 && (9_000_000..<9_300_000).contains($0.sentAt)) }
+    let kept = broadcast.entries.filter {
+      !($0.track == 1 && (9_000_000..<9_300_000).contains($0.sentAt))
+    }
     var bridge = SimulatedBridge(broadcast)
     bridge.run(broadcast, kept)
     let holed = bridge.snapshots[bridge.snapshots.count - 1].renditions[1].segments
@@ -483,7 +498,8 @@ import Wire
     let part = holed.parts[0]
     #expect(
       Origin(bridge.snapshots[bridge.snapshots.count - 1])
-        .request("a/" + MediaPath.part(holed.epoch, start: part.start)).status == 200)
+        .request("a/" + MediaPath.part(holed.epoch, start: part.start)).status == 200
+    )
   }
 
   @Test func `HTTP-018 media that has left is 404 for at most a target duration`() {
@@ -497,13 +513,15 @@ import Wire
     for rendition in ended.snapshot.renditions {
       for segment in rendition.segments {
         let reply = ended.request(
-          "\(rendition.info.name)/" + MediaPath.segment(segment.epoch, start: segment.start))
+          "\(rendition.info.name)/" + MediaPath.segment(segment.epoch, start: segment.start)
+        )
         #expect(reply.status == 200)
         #expect(reply.fields["content-length"] == String(segment.byteCount))
       }
       let end = rendition.segments.last?.end ?? 0
       #expect(
-        ended.request("\(rendition.info.name)/\(ended.epoch)/part/\(end).m4s").status == 404)
+        ended.request("\(rendition.info.name)/\(ended.epoch)/part/\(end).m4s").status == 404
+      )
     }
   }
 }

@@ -9,7 +9,8 @@ import Wire
     Route(
       path.split(separator: "/", omittingEmptySubsequences: false).dropFirst().map {
         Bytes(utf8: String($0))
-      })
+      }
+    )
   }
 
   private let live = BroadcastPath(fields: [Bytes(utf8: "a"), Bytes(utf8: "b")])
@@ -24,13 +25,16 @@ import Wire
     #expect(route("/a/b/manifest.mpd") == .manifest(broadcast: live))
     #expect(route("/a/b/v/media.m3u8") == .mediaPlaylist(broadcast: live, rendition: "v"))
     #expect(
-      route("/a/b/v/0123.mp4") == .initSegment(broadcast: live, rendition: "v", name: "0123"))
+      route("/a/b/v/0123.mp4") == .initSegment(broadcast: live, rendition: "v", name: "0123")
+    )
     #expect(
       route("/a/b/v/17/segment/90000.m4s")
-        == .segment(broadcast: live, rendition: "v", epoch: "17", start: 90_000))
+        == .segment(broadcast: live, rendition: "v", epoch: "17", start: 90_000)
+    )
     #expect(
       route("/a/b/v/17-3/part/-5.m4s")
-        == .part(broadcast: live, rendition: "v", epoch: "17-3", start: -5))
+        == .part(broadcast: live, rendition: "v", epoch: "17-3", start: -5)
+    )
   }
 
   @Test(arguments: [
@@ -47,6 +51,7 @@ import Wire
     let field = Bytes([0xFF, 0x2F, 0x00])
     #expect(
       Route([field, Bytes(utf8: "index.m3u8")])
-        == .multivariant(broadcast: BroadcastPath(fields: [field])))
+        == .multivariant(broadcast: BroadcastPath(fields: [field]))
+    )
   }
 }

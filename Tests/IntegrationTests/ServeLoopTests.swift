@@ -10,11 +10,13 @@ import Wire
 
 /// HTTP as seen on the socket.
 @Suite struct ConnectionTests {
-  @Test func `HTTP-001 HTTP-002 pipelined requests are answered in order on one connection`() throws {
+  @Test func `HTTP-001 HTTP-002 pipelined requests are answered in order on one connection`() throws
+  {
     let server = try TestServer()
     let client = try server.client()
     client.send(
-      ["/healthz", "/nothing", "/time"].map { "GET \($0) HTTP/1.1\r\nHost: h\r\n\r\n" }.joined())
+      ["/healthz", "/nothing", "/time"].map { "GET \($0) HTTP/1.1\r\nHost: h\r\n\r\n" }.joined()
+    )
     #expect(try (0..<3).map { _ in try client.reply().status } == [200, 404, 200])
     #expect(try client.get("/healthz").text == "ok\n")
     #expect(try client.get("/healthz", "Connection: close\r\n").fields["connection"] == "close")
@@ -87,7 +89,8 @@ import Wire
       #expect(reply.fields["access-control-max-age"] == "86400")
     }
     client.send(
-      "OPTIONS /x HTTP/1.1\r\nHost: h\r\nAccess-Control-Request-Headers: range,x-own\r\n\r\n")
+      "OPTIONS /x HTTP/1.1\r\nHost: h\r\nAccess-Control-Request-Headers: range,x-own\r\n\r\n"
+    )
     #expect(try client.reply().fields["access-control-allow-headers"] == "range,x-own")
   }
 
@@ -120,7 +123,10 @@ import Wire
     #expect(try client.endsHere())
   }
 
-  @Test func `HTTP-012 a head, target or count of fields at its limit passes and one more does not`() throws {
+  @Test
+  func `HTTP-012 a head, target or count of fields at its limit passes and one more does not`()
+    throws
+  {
     let server = try TestServer {
       $0.server.headBytes = 600
       $0.server.targetBytes = 300
@@ -150,7 +156,9 @@ import Wire
     #expect(try status(fields(9)) == 431)
   }
 
-  @Test func `HTTP-013 a head that does not end in time gets 408, others are served meanwhile`() throws {
+  @Test func `HTTP-013 a head that does not end in time gets 408, others are served meanwhile`()
+    throws
+  {
     let server = try TestServer { $0.server.headTimeout = .seconds(1) }
     let slow = try server.client()
     slow.send("GET / HTTP/1.1\r\nHos")
@@ -169,7 +177,9 @@ import Wire
     #expect([400, 404].contains(try server.client().get(path).status))
   }
 
-  @Test func `DASH-008 the clock's URL is absolute, with Host and without, and tells the time`() throws {
+  @Test func `DASH-008 the clock's URL is absolute, with Host and without, and tells the time`()
+    throws
+  {
     let server = try TestServer()
     try server.serve(Live.states[Live.index(parts: 2)])
     let client = try server.client()
@@ -201,17 +211,23 @@ import Wire
 @Suite struct WaitingTests {
   private let state = Live.states[Live.index(parts: 2)]
   private let next = Live.states[Live.index(parts: 3)]
-  private var video: Segment { state.renditions[0].segments[state.renditions[0].segments.count - 1] }
+  private var video: Segment {
+    state.renditions[0].segments[state.renditions[0].segments.count - 1]
+  }
 
-  @Test func `HLS-056 HLS-058 HLS-061 HLS-062 a reload and its hint are released by one part`() throws {
+  @Test func `HLS-056 HLS-058 HLS-061 HLS-062 a reload and its hint are released by one part`()
+    throws
+  {
     let server = try TestServer()
     try server.serve(state)
     let reload = try server.client()
     let hint = try server.client()
     reload.send(
-      "GET /live/v/media.m3u8?_HLS_msn=\(video.number)&_HLS_part=2 HTTP/1.1\r\nHost: h\r\n\r\n")
+      "GET /live/v/media.m3u8?_HLS_msn=\(video.number)&_HLS_part=2 HTTP/1.1\r\nHost: h\r\n\r\n"
+    )
     hint.send(
-      "GET /live/v/\(video.epoch.name)/part/\(video.end).m4s HTTP/1.1\r\nHost: h\r\n\r\n")
+      "GET /live/v/\(video.epoch.name)/part/\(video.end).m4s HTTP/1.1\r\nHost: h\r\n\r\n"
+    )
     try server.waitForParked(2)
     server.post(next)
     let playlist = try StrictPlaylist(Bytes(try reload.reply().body))
@@ -231,7 +247,8 @@ import Wire
     let clients = try (0..<20).map { _ in try server.client() }
     for client in clients {
       client.send(
-        "GET /live/v/media.m3u8?_HLS_msn=\(video.number)&_HLS_part=2 HTTP/1.1\r\nHost: h\r\n\r\n")
+        "GET /live/v/media.m3u8?_HLS_msn=\(video.number)&_HLS_part=2 HTTP/1.1\r\nHost: h\r\n\r\n"
+      )
     }
     try server.waitForParked(20)
     for client in clients.prefix(5) { client.abandon() }
@@ -248,7 +265,8 @@ import Wire
     let client = try server.client()
     client.send(
       "GET /live/v/media.m3u8?_HLS_msn=\(video.number)&_HLS_part=2 HTTP/1.1\r\nHost: h\r\n\r\n"
-        + "GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n")
+        + "GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n"
+    )
     try server.waitForParked(1)
     #expect(client.buffer.isEmpty)
     server.post(next)
@@ -262,7 +280,12 @@ import Wire
     constants.targetDuration = 1
     try server.serve(
       PresentationSnapshot(
-        constants: constants, renditions: state.renditions, periods: state.periods, isEnded: false))
+        constants: constants,
+        renditions: state.renditions,
+        periods: state.periods,
+        isEnded: false
+      )
+    )
     let client = try server.client()
     let start = Clock.now
     let reply = try client.get("/live/v/media.m3u8?_HLS_msn=\(video.number)&_HLS_part=2")
@@ -282,22 +305,30 @@ import Wire
     try server.serve(state)
     let client = try server.client()
     client.send(
-      "GET /live/v/media.m3u8?_HLS_msn=\(video.number + 1) HTTP/1.1\r\nHost: h\r\n\r\n")
+      "GET /live/v/media.m3u8?_HLS_msn=\(video.number + 1) HTTP/1.1\r\nHost: h\r\n\r\n"
+    )
     try server.waitForParked(1)
     server.post(
       PresentationSnapshot(
-        constants: state.constants, renditions: state.renditions, periods: state.periods,
-        isEnded: true))
+        constants: state.constants,
+        renditions: state.renditions,
+        periods: state.periods,
+        isEnded: true
+      )
+    )
     let reply = try client.reply()
     #expect(try StrictPlaylist(Bytes(reply.body)).hasEnded)
   }
 
-  @Test func `DASH-015 DASH-028 HTTP-020 a growing segment comes in chunks, one for each part`() throws {
+  @Test func `DASH-015 DASH-028 HTTP-020 a growing segment comes in chunks, one for each part`()
+    throws
+  {
     let server = try TestServer()
     try server.serve(state)
     let client = try server.client()
     client.send(
-      "GET /live/v/\(video.epoch.name)/segment/\(video.start).m4s HTTP/1.1\r\nHost: h\r\n\r\n")
+      "GET /live/v/\(video.epoch.name)/segment/\(video.start).m4s HTTP/1.1\r\nHost: h\r\n\r\n"
+    )
     let head = try client.head()
     #expect(head.status == 200)
     #expect(head.fields["transfer-encoding"] == "chunked")
@@ -327,21 +358,29 @@ import Wire
     try server.serve(state)
     let client = try server.client()
     client.send(
-      "GET /live/v/\(video.epoch.name)/segment/\(video.start).m4s HTTP/1.1\r\nHost: h\r\n\r\n")
+      "GET /live/v/\(video.epoch.name)/segment/\(video.start).m4s HTTP/1.1\r\nHost: h\r\n\r\n"
+    )
     _ = try client.head()
     #expect(try !client.chunk().isEmpty)
     // The publisher lost the rest: a gap part closes the segment.
     var holed = video
     holed.parts.append(
-      Part(start: video.end, duration: 100, isIndependent: false, isGap: true, pieces: []))
+      Part(start: video.end, duration: 100, isIndependent: false, isGap: true, pieces: [])
+    )
     server.post(
       PresentationSnapshot(
         constants: state.constants,
         renditions: [
           RenditionSnapshot(
-            info: state.renditions[0].info, segments: state.renditions[0].segments.dropLast() + [holed]),
+            info: state.renditions[0].info,
+            segments: state.renditions[0].segments.dropLast() + [holed]
+          ),
           state.renditions[1],
-        ], periods: state.periods, isEnded: false))
+        ],
+        periods: state.periods,
+        isEnded: false
+      )
+    )
     #expect(try client.endsHere())
   }
 
@@ -360,20 +399,24 @@ import Wire
     #expect(client.buffer == whole.pieces.flatMap(\.array))
   }
 
-  @Test func `HLS-056 a segment asked for before it begins is held, then sent as it grows`() throws {
+  @Test func `HLS-056 a segment asked for before it begins is held, then sent as it grows`() throws
+  {
     let server = try TestServer()
     try server.serve(state)
     let client = try server.client()
     client.send(
-      "GET /live/v/\(video.epoch.name)/segment/1980000.m4s HTTP/1.1\r\nHost: h\r\n\r\n")
+      "GET /live/v/\(video.epoch.name)/segment/1980000.m4s HTTP/1.1\r\nHost: h\r\n\r\n"
+    )
     try server.waitForParked(1)
     let begun = try #require(
-      Live.states.first { $0.renditions[0].segment(video.epoch.name, 1_980_000) != nil })
+      Live.states.first { $0.renditions[0].segment(video.epoch.name, 1_980_000) != nil }
+    )
     server.post(begun)
     #expect(try client.head().fields["transfer-encoding"] == "chunked")
     #expect(
       try client.chunk()
-        == begun.renditions[0].segment(video.epoch.name, 1_980_000)?.pieces.flatMap(\.array))
+        == begun.renditions[0].segment(video.epoch.name, 1_980_000)?.pieces.flatMap(\.array)
+    )
   }
 
   @Test func `stopping answers what waits, and ends`() throws {
@@ -381,7 +424,8 @@ import Wire
     try server.serve(state)
     let client = try server.client()
     client.send(
-      "GET /live/v/media.m3u8?_HLS_msn=\(video.number)&_HLS_part=2 HTTP/1.1\r\nHost: h\r\n\r\n")
+      "GET /live/v/media.m3u8?_HLS_msn=\(video.number)&_HLS_part=2 HTTP/1.1\r\nHost: h\r\n\r\n"
+    )
     try server.waitForParked(1)
     server.stop()
     #expect(try client.reply().status == 503)
@@ -458,12 +502,14 @@ import Wire
     let client = try server.client()
     client.send(
       "GET /live/v/" + MediaPath.segment(segment.epoch, start: segment.start)
-        + " HTTP/1.1\r\nHost: h\r\n\r\n")
+        + " HTTP/1.1\r\nHost: h\r\n\r\n"
+    )
     try server.until("the client is given up") { server.metrics.clientsTooSlow.value == 1 }
     // One that reads gets everything.
     let reader = try server.client()
     #expect(
       try reader.get("/live/v/" + MediaPath.segment(segment.epoch, start: segment.start))
-        .body.count == segment.byteCount)
+        .body.count == segment.byteCount
+    )
   }
 }

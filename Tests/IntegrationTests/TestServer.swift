@@ -30,8 +30,12 @@ final class TestServer {
       let listener = try TCPListener(settings.server.listen, isShared: false)
       bound.address.withLock { $0 = listener.address }
       let loop = try ServeLoop(
-        configuration: settings, listener: listener, mailbox: mailbox, metrics: metrics,
-        logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        configuration: settings,
+        listener: listener,
+        mailbox: mailbox,
+        metrics: metrics,
+        logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+      )
       return { loop.run() }
     }
     address = bound.address.withLock { $0 }
@@ -187,7 +191,8 @@ final class TestClient {
       if line.isEmpty { return reply }
       let parts = line.split(separator: ":", maxSplits: 1)
       reply.fields[parts[0].lowercased()] = String(
-        (parts.count > 1 ? parts[1] : "").drop { $0 == " " })
+        (parts.count > 1 ? parts[1] : "").drop { $0 == " " }
+      )
     }
   }
 

@@ -18,7 +18,8 @@ package struct UpstreamURL: Equatable, Sendable {
     let scheme = text[..<separator.lowerBound].lowercased()
     guard scheme == "moqt" else {
       throw ConfigurationError(
-        "upstream '\(text)' has the scheme '\(scheme)'; moqt:// (raw QUIC) is supported")
+        "upstream '\(text)' has the scheme '\(scheme)'; moqt:// (raw QUIC) is supported"
+      )
     }
     var rest = text[separator.upperBound...]
     if let fragment = rest.firstIndex(of: "#") { rest = rest[..<fragment] }
@@ -44,10 +45,13 @@ package struct UpstreamURL: Equatable, Sendable {
       port = 443
     } else {
       // A number type's parser would take a sign.
-      guard portText.hasPrefix(":"), portText.dropFirst().utf8.allSatisfy({ (48...57).contains($0) }),
+      guard portText.hasPrefix(":"),
+        portText.dropFirst().utf8.allSatisfy({ (48...57).contains($0) }),
         let value = UInt16(portText.dropFirst()), value > 0
       else {
-        throw ConfigurationError("upstream '\(text)' has a malformed port '\(portText.dropFirst())'")
+        throw ConfigurationError(
+          "upstream '\(text)' has a malformed port '\(portText.dropFirst())'"
+        )
       }
       port = value
     }

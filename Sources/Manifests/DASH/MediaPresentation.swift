@@ -48,10 +48,11 @@ package struct MediaPresentation {
     // GStreamer looks for the root element's end in the first 512 bytes: nothing more than needed here.
     xml.attribute("xmlns", "urn:mpeg:dash:schema:mpd:2011")
     xml.attribute("profiles", profiles)
-    let longest = periods.flatMap { $0.segments.joined() }.map { segment in
-      MediaTime(ticks: segment.end - segment.start, timescale: segment.timescale)
-        .rounded(toScale: 1_000_000)
-    }.max() ?? segmentMicroseconds
+    let longest =
+      periods.flatMap { $0.segments.joined() }.map { segment in
+        MediaTime(ticks: segment.end - segment.start, timescale: segment.timescale)
+          .rounded(toScale: 1_000_000)
+      }.max() ?? segmentMicroseconds
     let minimumBuffer = max(Int64(constants.partTargetMilliseconds) * 2000, 1_000_000)
     xml.attribute("minBufferTime", xsDuration(microseconds: minimumBuffer))
     if snapshot.isEnded {
@@ -63,12 +64,18 @@ package struct MediaPresentation {
       xml.attribute("publishTime", publishTime.iso8601)
       xml.attribute("minimumUpdatePeriod", xsDuration(microseconds: segmentMicroseconds))
       xml.attribute(
-        "timeShiftBufferDepth", xsDuration(microseconds: constants.window.nanoseconds / 1000))
+        "timeShiftBufferDepth",
+        xsDuration(microseconds: constants.window.nanoseconds / 1000)
+      )
       xml.attribute(
-        "suggestedPresentationDelay", xsDuration(microseconds: segmentMicroseconds * 3))
+        "suggestedPresentationDelay",
+        xsDuration(microseconds: segmentMicroseconds * 3)
+      )
     }
     xml.attribute(
-      "maxSegmentDuration", xsDuration(microseconds: max(longest, segmentMicroseconds) + 999))
+      "maxSegmentDuration",
+      xsDuration(microseconds: max(longest, segmentMicroseconds) + 999)
+    )
     if !snapshot.isEnded { writeServiceDescription(&xml) }
     let origin = snapshot.isEnded ? periods.first?.start.time.microseconds ?? 0 : 0
     for period in periods { write(period, origin: origin, to: &xml) }
@@ -109,7 +116,8 @@ package struct MediaPresentation {
       [
         ("target", String(target)), ("min", String(target * 3 / 5)),
         ("max", String(target * 4)),
-      ])
+      ]
+    )
     xml.element("PlaybackRate", [("max", "1.04"), ("min", "0.96")])
     xml.end()
   }
@@ -135,8 +143,11 @@ package struct MediaPresentation {
       let isTrimmed = snapshot.isEnded && periods.isEmpty
       periods.append(
         Period(
-          start: isTrimmed ? trimmed(start, to: segments) : start, segments: segments,
-          predecessor: predecessor(ofPeriodAt: index, gaps)))
+          start: isTrimmed ? trimmed(start, to: segments) : start,
+          segments: segments,
+          predecessor: predecessor(ofPeriodAt: index, gaps)
+        )
+      )
     }
     return periods
   }
@@ -144,7 +155,9 @@ package struct MediaPresentation {
   /// Whether a Period shows the same renditions as long as it is listed: not before all have something
   /// in it, unless one takes longer than a segment, and no longer than all have.
   private func isListable(
-    _ start: PresentationSnapshot.PeriodStart, end: Int64, _ segments: [[Segment]],
+    _ start: PresentationSnapshot.PeriodStart,
+    end: Int64,
+    _ segments: [[Segment]],
     _ gaps: Set<Int64>
   ) -> Bool {
     guard segments.contains(where: { !$0.isEmpty }) else { return false }
@@ -158,14 +171,17 @@ package struct MediaPresentation {
   }
 
   private func has(
-    _ rendition: RenditionSnapshot, mediaIn numbers: Range<Int64>, _ gaps: Set<Int64>
+    _ rendition: RenditionSnapshot,
+    mediaIn numbers: Range<Int64>,
+    _ gaps: Set<Int64>
   ) -> Bool {
     rendition.segments.contains { numbers.contains($0.number) && !gaps.contains($0.number) }
   }
 
   /// The Period before one, passing over those that lost all their media.
   private func predecessor(
-    ofPeriodAt index: Int, _ gaps: Set<Int64>
+    ofPeriodAt index: Int,
+    _ gaps: Set<Int64>
   ) -> PresentationSnapshot.PeriodStart? {
     snapshot.periods.indices.prefix(index).last { earlier in
       let numbers = snapshot.periods[earlier].number..<snapshot.periods[earlier + 1].number
@@ -175,20 +191,26 @@ package struct MediaPresentation {
 
   /// The start of a Period that has lost its first segments.
   private func trimmed(
-    _ start: PresentationSnapshot.PeriodStart, to segments: [[Segment]]
+    _ start: PresentationSnapshot.PeriodStart,
+    to segments: [[Segment]]
   ) -> PresentationSnapshot.PeriodStart {
     let firsts = segments.compactMap(\.first).map { segment in
       MediaTime(ticks: segment.start, timescale: segment.timescale)
     }
     return PresentationSnapshot.PeriodStart(
-      number: start.number, epoch: start.epoch, start: firsts.min() ?? start.start)
+      number: start.number,
+      epoch: start.epoch,
+      start: firsts.min() ?? start.start
+    )
   }
 
   private func write(_ period: Period, origin: Int64, to xml: inout XMLWriter) {
     xml.start("Period")
     xml.attribute("id", id(of: period.start))
     xml.attribute(
-      "start", xsDuration(microseconds: period.start.time.microseconds - origin))
+      "start",
+      xsDuration(microseconds: period.start.time.microseconds - origin)
+    )
     var setNumber = 0
     for kind in [MediaKind.video, .audio] {
       for members in adaptationSets(of: kind) {
@@ -226,7 +248,10 @@ package struct MediaPresentation {
   }
 
   private func writeSet(
-    _ members: [Int], setNumber: Int, _ period: Period, _ xml: inout XMLWriter
+    _ members: [Int],
+    setNumber: Int,
+    _ period: Period,
+    _ xml: inout XMLWriter
   ) {
     let infos = members.map { snapshot.renditions[$0].info }
     let info = infos[0]
@@ -258,9 +283,11 @@ package struct MediaPresentation {
             "dT",
             String(
               MediaTime(ticks: Int64(snapshot.constants.partTargetMilliseconds), timescale: 1000)
-                .rounded(toScale: info.timescale))
+                .rounded(toScale: info.timescale)
+            )
           ),
-        ])
+        ]
+      )
     }
     xml.element(
       "Role",
@@ -270,7 +297,8 @@ package struct MediaPresentation {
           "value",
           setNumber == 0 || info.kind == .audio && isFirstAudio(members) ? "main" : "alternate"
         ),
-      ])
+      ]
+    )
     for index in members { writeRepresentation(index, period, &xml) }
     xml.end()
   }
@@ -296,7 +324,8 @@ package struct MediaPresentation {
           isContinuous
             ? "urn:mpeg:dash:period-continuity:2015" : "urn:mpeg:dash:period-connectivity:2015"
         ), ("value", id(of: before)),
-      ])
+      ]
+    )
   }
 
   private func isFirstAudio(_ members: [Int]) -> Bool {
@@ -320,7 +349,12 @@ package struct MediaPresentation {
         max(
           1,
           MultivariantPlaylist.rate(
-            declared: info.declaredBitrate, measured: rendition.peakBitrate))))
+            declared: info.declaredBitrate,
+            measured: rendition.peakBitrate
+          )
+        )
+      )
+    )
     xml.attribute("codecs", info.codec)
     if info.kind == .video {
       xml.attribute("width", String(info.width))
@@ -328,7 +362,8 @@ package struct MediaPresentation {
       if let rate = info.frameRate {
         xml.attribute(
           "frameRate",
-          rate.denominator == 1 ? "\(rate.numerator)" : "\(rate.numerator)/\(rate.denominator)")
+          rate.denominator == 1 ? "\(rate.numerator)" : "\(rate.numerator)/\(rate.denominator)"
+        )
       }
     } else if info.sampleRate > 0 {
       xml.attribute("audioSamplingRate", String(info.sampleRate))
@@ -337,21 +372,27 @@ package struct MediaPresentation {
         [
           ("schemeIdUri", "urn:mpeg:dash:23003:3:audio_channel_configuration:2011"),
           ("value", String(info.channels)),
-        ])
+        ]
+      )
     }
     writeTemplate(rendition, segments, period, &xml)
     xml.end()
   }
 
   private func writeTemplate(
-    _ rendition: RenditionSnapshot, _ segments: [Segment], _ period: Period, _ xml: inout XMLWriter
+    _ rendition: RenditionSnapshot,
+    _ segments: [Segment],
+    _ period: Period,
+    _ xml: inout XMLWriter
   ) {
     let info = rendition.info
     let base = MediaPath.encoded(info.name) + "/"
     xml.start("SegmentTemplate")
     xml.attribute("timescale", String(info.timescale))
     xml.attribute(
-      "presentationTimeOffset", String(offset(of: period, timescale: info.timescale)))
+      "presentationTimeOffset",
+      String(offset(of: period, timescale: info.timescale))
+    )
     if !snapshot.isEnded, earlyMilliseconds > 0 {
       var text = TextWriter(reserving: 8)
       text.write(milliseconds: Int(earlyMilliseconds))
@@ -371,7 +412,9 @@ package struct MediaPresentation {
 
   /// Runs of equal durations, ISO/IEC 23009-1 §5.3.9.6; each run names its start.
   private func writeTimeline(
-    _ rendition: RenditionSnapshot, _ segments: [Segment], _ xml: inout XMLWriter
+    _ rendition: RenditionSnapshot,
+    _ segments: [Segment],
+    _ xml: inout XMLWriter
   ) {
     var runs: [(start: Int64, duration: Int64, count: Int)] = []
     for segment in segments {
@@ -411,7 +454,8 @@ package struct MediaPresentation {
     else { return nominal }
     let ahead = segment.number - sibling.number + 1
     let boundary = MediaTime(
-      ticks: sibling.start + length.ticks * ahead, timescale: length.timescale
+      ticks: sibling.start + length.ticks * ahead,
+      timescale: length.timescale
     ).rounded(toScale: segment.timescale)
     let frame = rendition.chunkDuration
     let rest = boundary - segment.start - frame / 2

@@ -15,7 +15,8 @@ package struct MediaPlaylist {
 
   /// Takes a rendition of the snapshot and a position that it has reached.
   package init(
-    _ rendition: RenditionSnapshot, of snapshot: PresentationSnapshot,
+    _ rendition: RenditionSnapshot,
+    of snapshot: PresentationSnapshot,
     asOf position: PlaylistPosition
   ) {
     self.snapshot = snapshot
@@ -99,7 +100,11 @@ package struct MediaPlaylist {
     }.reversed()
   }
 
-  private func writeSegments(_ segments: [Segment], skipping skipped: Int, to text: inout TextWriter) {
+  private func writeSegments(
+    _ segments: [Segment],
+    skipping skipped: Int,
+    to text: inout TextWriter
+  ) {
     let partsReach = Int64(lowLatency.targetDuration) * 3_000_000
     let distances = distances(segments)
     var lastInit = skipped > 0 ? segments[skipped - 1].initSegment : nil

@@ -94,7 +94,10 @@ struct RenditionWriter {
   /// Handles one chunk: true when it was used or dropped, false when it must be looked at again, nil
   /// when it has to wait.
   private mutating func place(
-    _ queued: Queued, _ index: Int, _ run: Run, groupStep: Int64?
+    _ queued: Queued,
+    _ index: Int,
+    _ run: Run,
+    groupStep: Int64?
   ) -> Bool? {
     let chunk = queued.chunk
     let middle = MediaTime(ticks: chunk.start + chunk.duration / 2, timescale: timescale)
@@ -137,7 +140,10 @@ struct RenditionWriter {
   private func cannotStart(_ chunk: MediaChunk) -> Bool { kind == .video && !chunk.isIndependent }
 
   private mutating func begin(
-    _ boundary: Timeline.Boundary, _ chunk: MediaChunk, _ initSegment: InitSegment, _ index: Int,
+    _ boundary: Timeline.Boundary,
+    _ chunk: MediaChunk,
+    _ initSegment: InitSegment,
+    _ index: Int,
     _ run: Run
   ) {
     if let lastNumber {
@@ -156,14 +162,21 @@ struct RenditionWriter {
     }
     open = Open(
       builder: SegmentBuilder(
-        head(boundary, start, initSegment, run.clock), partTarget: partTarget),
-      run: index, clock: run.clock)
+        head(boundary, start, initSegment, run.clock),
+        partTarget: partTarget
+      ),
+      run: index,
+      clock: run.clock
+    )
     lastNumber = boundary.number
     discardedNumber = nil
   }
 
   private mutating func pushGap(
-    _ missed: Timeline.Boundary, _ initSegment: InitSegment, _ index: Int, _ run: Run,
+    _ missed: Timeline.Boundary,
+    _ initSegment: InitSegment,
+    _ index: Int,
+    _ run: Run,
     until boundary: Timeline.Boundary
   ) {
     let end = run.timeline.end(of: missed.number) ?? boundary.start
@@ -179,12 +192,20 @@ struct RenditionWriter {
   }
 
   private func head(
-    _ boundary: Timeline.Boundary, _ start: Int64, _ initSegment: InitSegment, _ clock: RunClock
+    _ boundary: Timeline.Boundary,
+    _ start: Int64,
+    _ initSegment: InitSegment,
+    _ clock: RunClock
   ) -> Segment {
     Segment(
-      number: boundary.number, epoch: clock.epoch, initSegment: initSegment, timescale: timescale,
-      start: start, isDiscontinuity: boundary.isDiscontinuity,
-      discontinuitySequence: boundary.discontinuitySequence)
+      number: boundary.number,
+      epoch: clock.epoch,
+      initSegment: initSegment,
+      timescale: timescale,
+      start: start,
+      isDiscontinuity: boundary.isDiscontinuity,
+      discontinuitySequence: boundary.discontinuitySequence
+    )
   }
 
   private mutating func append(_ chunk: MediaChunk) {
@@ -240,8 +261,14 @@ struct RenditionWriter {
     lastEnd = (open.run, open.builder.end)
     push(
       .closed(
-        segment, duration: open.builder.end - segment.start, isGap: open.builder.hasHole),
-      open.run, unshifted(open.builder.end, open), segment.number)
+        segment,
+        duration: open.builder.end - segment.start,
+        isGap: open.builder.hasHole
+      ),
+      open.run,
+      unshifted(open.builder.end, open),
+      segment.number
+    )
   }
 
   private mutating func push(_ parts: [Part], of open: Open) {

@@ -55,7 +55,10 @@ package struct Timeline: Sendable {
   ///   - previousNumber: the newest segment before this timeline, nil when the bridge has just joined.
   ///   - discontinuitySequence: the count for the first segment.
   package init(
-    grid: SlotGrid, groupLength: MediaTime, gapLimit: Int, previousNumber: Int64?,
+    grid: SlotGrid,
+    groupLength: MediaTime,
+    gapLimit: Int,
+    previousNumber: Int64?,
     discontinuitySequence: Int
   ) {
     self.grid = grid
@@ -82,7 +85,11 @@ package struct Timeline: Sendable {
   ///   - isDiscontinuity: whether the publisher's time jumped before it.
   ///   - isLoss: whether objects before it are missing.
   package mutating func advance(
-    start: MediaTime, end: MediaTime, isIndependent: Bool, isDiscontinuity: Bool, isLoss: Bool
+    start: MediaTime,
+    end: MediaTime,
+    isIndependent: Bool,
+    isDiscontinuity: Bool,
+    isLoss: Bool
   ) {
     if isIndependent { begin(start, isDiscontinuity: isDiscontinuity, isLoss: isLoss) }
     coverage = end
@@ -94,7 +101,8 @@ package struct Timeline: Sendable {
     guard let previous = boundaries.last?.number ?? previousNumber else {
       let before = MediaTime(
         ticks: start.ticks - groupLength.rounded(toScale: start.timescale),
-        timescale: start.timescale)
+        timescale: start.timescale
+      )
       isFirstProven = grid.slot(at: before) < number
       append(number, start, isDiscontinuity: false, isGap: false, clears: false)
       return
@@ -129,8 +137,12 @@ package struct Timeline: Sendable {
         from.map { $0 + (start.ticks - $0) / Int64(missing) * Int64(index) }
         ?? start.ticks - step * Int64(missing - index)
       append(
-        previous + 1 + Int64(index), MediaTime(ticks: ticks, timescale: start.timescale),
-        isDiscontinuity: isBreak && index == 0, isGap: true, clears: false)
+        previous + 1 + Int64(index),
+        MediaTime(ticks: ticks, timescale: start.timescale),
+        isDiscontinuity: isBreak && index == 0,
+        isGap: true,
+        clears: false
+      )
     }
     append(number, start, isDiscontinuity: false, isGap: false, clears: false)
   }
@@ -191,13 +203,23 @@ package struct Timeline: Sendable {
   }
 
   private mutating func append(
-    _ number: Int64, _ start: MediaTime, isDiscontinuity: Bool, isGap: Bool, clears: Bool
+    _ number: Int64,
+    _ start: MediaTime,
+    isDiscontinuity: Bool,
+    isGap: Bool,
+    clears: Bool
   ) {
     if boundaries.count == Self.historyLimit { boundaries.removeFirst() }
     if isDiscontinuity, !boundaries.isEmpty { discontinuitySequence += 1 }
     boundaries.append(
       Boundary(
-        number: number, start: start, isDiscontinuity: isDiscontinuity,
-        discontinuitySequence: discontinuitySequence, isGap: isGap, clearsWindow: clears))
+        number: number,
+        start: start,
+        isDiscontinuity: isDiscontinuity,
+        discontinuitySequence: discontinuitySequence,
+        isGap: isGap,
+        clearsWindow: clears
+      )
+    )
   }
 }

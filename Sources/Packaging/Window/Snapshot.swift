@@ -14,7 +14,10 @@ package struct RenditionSnapshot: Sendable {
   package let chunkDuration: Int64
 
   package init(
-    info: RenditionInfo, segments: [Segment], peakBitrate: Int = 0, averageBitrate: Int = 0,
+    info: RenditionInfo,
+    segments: [Segment],
+    peakBitrate: Int = 0,
+    averageBitrate: Int = 0,
     chunkDuration: Int64 = 0
   ) {
     self.info = info
@@ -48,7 +51,10 @@ package struct PresentationSnapshot: Sendable {
     package var publishDelayMilliseconds: Int
 
     package init(
-      targetDuration: Int, partTargetMilliseconds: Int, segmentLength: MediaTime, window: Interval,
+      targetDuration: Int,
+      partTargetMilliseconds: Int,
+      segmentLength: MediaTime,
+      window: Interval,
       publishDelayMilliseconds: Int
     ) {
       self.targetDuration = targetDuration
@@ -86,7 +92,10 @@ package struct PresentationSnapshot: Sendable {
   package let isEnded: Bool
 
   package init(
-    constants: Constants, renditions: [RenditionSnapshot], periods: [PeriodStart], isEnded: Bool
+    constants: Constants,
+    renditions: [RenditionSnapshot],
+    periods: [PeriodStart],
+    isEnded: Bool
   ) {
     self.constants = constants
     self.renditions = renditions
