@@ -312,8 +312,11 @@ extension StrictPlaylist {
       guard list[name] == .enumerated("YES") else { throw PlaylistFault("part \(text)") }
     }
     return Part(
-      uri: uri, duration: try seconds(list["DURATION"], text),
-      isIndependent: list["INDEPENDENT"] != nil, isGap: list["GAP"] != nil)
+      uri: uri,
+      duration: try seconds(list["DURATION"], text),
+      isIndependent: list["INDEPENDENT"] != nil,
+      isGap: list["GAP"] != nil
+    )
   }
 
   /// A decimal attribute in hundred-thousandths of a second; an integer will do.

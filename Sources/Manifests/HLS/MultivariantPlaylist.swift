@@ -67,7 +67,9 @@ package enum MultivariantPlaylist {
   }
 
   private static func writeVariant(
-    _ rendition: RenditionSnapshot, audio: AudioGroup?, to text: inout TextWriter
+    _ rendition: RenditionSnapshot,
+    audio: AudioGroup?,
+    to text: inout TextWriter
   ) {
     let info = rendition.info
     var peak = rate(declared: info.declaredBitrate, measured: rendition.peakBitrate)
@@ -110,6 +112,7 @@ package enum MultivariantPlaylist {
   private static func quotable(_ text: String) -> String {
     String(
       decoding: text.utf8.filter { $0 >= 0x20 && $0 != UInt8(ascii: "\"") && $0 != 0x7F },
-      as: UTF8.self)
+      as: UTF8.self
+    )
   }
 }

@@ -7,16 +7,23 @@ struct RenditionWindow {
   private(set) var segments: [Segment] = []
   private(set) var peakBitrate = 0
   private var totalBits: Int128 = 0
-  private var totalMilliseconds: Int128 = 0
+  private var totalMicroseconds: Int128 = 0
   private var bytes = 0
+  /// What is held goes with the next media, so that playlists are never empty.
+  private var isOutdated = false
 
   var averageBitrate: Int {
-    totalMilliseconds > 0 ? Int(clamping: totalBits * 1000 / totalMilliseconds) : 0
+    totalMicroseconds > 0 ? Int(clamping: totalBits * 1_000_000 / totalMicroseconds) : 0
   }
 
   var heldBytes: Int { bytes }
 
   mutating func apply(_ change: RenditionWriter.Change) {
+    if isOutdated {
+      segments = []
+      bytes = 0
+      isOutdated = false
+    }
     switch change {
     case .part(let head, let part):
       bytes += part.byteCount
@@ -35,8 +42,7 @@ struct RenditionWindow {
     case .gap(let segment):
       segments.append(segment)
     case .clear:
-      segments = []
-      bytes = 0
+      isOutdated = true
     }
   }
 
@@ -64,6 +70,8 @@ struct RenditionWindow {
     let rate = bits * Int128(segment.timescale) / Int128(duration)
     peakBitrate = max(peakBitrate, Int(clamping: rate))
     totalBits += bits
-    totalMilliseconds += Int128(duration) * 1000 / Int128(max(segment.timescale, 1))
+    // Rounded up, so that the mean never passes the peak.
+    let scale = Int128(max(segment.timescale, 1))
+    totalMicroseconds += (Int128(duration) * 1_000_000 + scale - 1) / scale
   }
 }

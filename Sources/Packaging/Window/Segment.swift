@@ -38,7 +38,11 @@ package struct Part: Equatable, Sendable {
   package let byteCount: Int
 
   package init(
-    start: Int64, duration: Int64, isIndependent: Bool, isGap: Bool, pieces: [Bytes]
+    start: Int64,
+    duration: Int64,
+    isIndependent: Bool,
+    isGap: Bool,
+    pieces: [Bytes]
   ) {
     self.start = start
     self.duration = duration
@@ -70,8 +74,15 @@ package struct Segment: Equatable, Sendable {
   package var isGap: Bool
 
   package init(
-    number: Int64, epoch: Epoch, initSegment: InitSegment, timescale: UInt32, start: Int64,
-    isDiscontinuity: Bool, discontinuitySequence: Int, parts: [Part] = [], duration: Int64? = nil,
+    number: Int64,
+    epoch: Epoch,
+    initSegment: InitSegment,
+    timescale: UInt32,
+    start: Int64,
+    isDiscontinuity: Bool,
+    discontinuitySequence: Int,
+    parts: [Part] = [],
+    duration: Int64? = nil,
     isGap: Bool = false
   ) {
     self.number = number
