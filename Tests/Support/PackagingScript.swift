@@ -1,3 +1,4 @@
+internal import CMAF
 package import Packaging
 package import Wire
 
