@@ -13,7 +13,9 @@ package struct TrackDescription: Equatable, Sendable {
   package init(info: RenditionInfo, header: Bytes, groupLength: MediaTime? = nil) {
     self.info = info
     initSegment = InitSegment(
-      bytes: header, name: String(hex(SHA256.digest(header).slice).prefix(16)))
+      bytes: header,
+      name: String(hex(SHA256.digest(header).slice).prefix(16))
+    )
     self.groupLength = groupLength
   }
 }

@@ -79,6 +79,7 @@ extension RecordedBroadcast {
   ///   - startSeconds: the first decode time.
   ///   - firstGroup: the id of the first group.
   ///   - sendDelay: what is added to the times of sending, in microseconds.
+  /// - Returns: the broadcast, its entries in the order of sending.
   package static func scripted(
     _ tracks: [ScriptedTrack],
     seconds: Int64,
