@@ -77,8 +77,10 @@ package final class Presentation {
 
   // MARK: Input
 
-  /// Takes an object of a track, in any order. `utc` is this machine's clock at its arrival; it is used
-  /// only where the publisher tells no time. Objects with implausible times are counted and dropped.
+  /// Takes an object of a track, in any order.
+  ///
+  /// `utc` is this machine's clock at its arrival; it is used only where the publisher tells no
+  /// time. Objects with implausible times are counted and dropped.
   package func receive(_ object: MediaObject, on track: Int, utc: UTCTime, now: Instant) {
     guard !isEnded else { return }
     let timescale = tracks[track].description.info.timescale
@@ -102,8 +104,9 @@ package final class Presentation {
     pump(track, utc: utc, now: now)
   }
 
-  /// Forgets object ids, because what follows comes from a new session or a restarted publisher. What
-  /// was published stays; whether media goes on seamlessly is decided by what arrives.
+  /// Forgets object ids, because what follows comes from a new session or a restarted publisher.
+  ///
+  /// What was published stays; whether media goes on seamlessly is decided by what arrives.
   package func restart() {
     let generation = (tracks.map(\.generation).max() ?? 0) + 1
     for index in tracks.indices {
@@ -222,7 +225,9 @@ package final class Presentation {
   // MARK: Priming
 
   /// Waits for one whole group of the lead and something of every other track: constants of the
-  /// presentation follow from them. Silent tracks are waited for only so long.
+  /// presentation follow from them.
+  ///
+  /// Silent tracks are waited for only so long.
   private func beginIfReady(now: Instant, utc: UTCTime) {
     if primingDeadline == nil, tracks.contains(where: { !$0.primed.isEmpty }) {
       primingDeadline = now + policy.primingPatience
@@ -234,8 +239,10 @@ package final class Presentation {
     begin(now: now, utc: utc)
   }
 
-  /// Acts on the deadline: silent tracks are not waited for any longer. The lead's first group is, five
-  /// times as long, because the length of segments can't be changed later.
+  /// Acts on the deadline: silent tracks are not waited for any longer.
+  ///
+  /// The lead's first group is, five times as long, because the length of segments can't be changed
+  /// later.
   private func endPriming(now: Instant, utc: UTCTime) {
     if tracks[lead].firstPrimedChunk != nil, isPrimingLate || tracks[lead].firstGroupLength != nil {
       begin(now: now, utc: utc)

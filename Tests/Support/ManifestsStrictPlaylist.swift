@@ -16,8 +16,9 @@ package enum AttributeValue: Equatable, Sendable {
   case resolution(Int, Int)
 }
 
-/// Reads a playlist the way the strictest player would: every rule that it breaks is an error. It
-/// shares nothing with the renderer.
+/// Reads a playlist the way the strictest player would: every rule that it breaks is an error.
+///
+/// It shares nothing with the renderer.
 package struct StrictPlaylist: Sendable {
   /// One tag or URI line.
   package struct Line: Sendable {

@@ -33,6 +33,7 @@ package struct RecordedBroadcast: Sendable {
   ///   - firstGroup: the id of the first group.
   ///   - startTicks: the first decode time in 90 kHz ticks.
   ///   - zero: UTC of media time 0.
+  /// - Returns: the broadcast, its entries in the order of sending.
   package static func ladder(
     videos: Int = 2,
     groups: Int,

@@ -79,6 +79,7 @@ extension RecordedBroadcast {
   ///   - startSeconds: the first decode time.
   ///   - firstGroup: the id of the first group.
   ///   - sendDelay: what is added to the times of sending, in microseconds.
+  /// - Returns: the broadcast, its entries in the order of sending.
   package static func scripted(
     _ tracks: [ScriptedTrack],
     seconds: Int64,
@@ -133,6 +134,9 @@ extension RecordedBroadcast {
 package struct SimulatedBridge {
   package let presentation: Presentation
   package private(set) var snapshots: [PresentationSnapshot] = []
+  /// When each snapshot was published, in microseconds after the broadcast's zero.
+  package private(set) var times: [Int64] = []
+  private var clock: Int64 = 0
   package private(set) var notices: [Presentation.Notice] = []
   private let zero: UTCTime
 
@@ -155,6 +159,7 @@ package struct SimulatedBridge {
       while let deadline = presentation.deadline, deadline < now {
         wait(until: deadline)
       }
+      clock = at
       presentation.receive(
         broadcast.object(entry, arrival: now),
         on: entry.track,
@@ -176,6 +181,7 @@ package struct SimulatedBridge {
 
   /// Lets the presentation's own deadlines pass.
   package mutating func wait(until instant: Instant) {
+    clock = instant.nanoseconds / 1000
     presentation.handleTimeout(
       utc: UTCTime(microseconds: zero.microseconds + instant.nanoseconds / 1000),
       now: instant
@@ -192,7 +198,9 @@ package struct SimulatedBridge {
   private mutating func drain() {
     while let output = presentation.poll() {
       switch output {
-      case .published(let snapshot): snapshots.append(snapshot)
+      case .published(let snapshot):
+        snapshots.append(snapshot)
+        times.append(clock)
       case .notice(let notice): notices.append(notice)
       }
     }

@@ -12,6 +12,7 @@ package enum ConfigurationFile {
   ///   - text: the file's content.
   ///   - name: what errors call the file.
   ///   - configuration: what is changed.
+  /// - Throws: what is wrong, with the file's name and line.
   package static func apply(
     _ text: String,
     name: String,

@@ -29,7 +29,9 @@ enum Answer {
   case park(rendition: String, Want)
 }
 
-/// Decides over requests for a broadcast: answer now, wait, or refuse. Pure.
+/// Decides over requests for a broadcast: answer now, wait, or refuse.
+///
+/// Pure.
 struct Responder {
   let view: BroadcastView
   /// Absolute, for manifests.

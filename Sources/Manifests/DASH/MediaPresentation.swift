@@ -3,7 +3,9 @@ package import Packaging
 package import Wire
 internal import XML
 
-/// Renders the MPD of a broadcast, for normal and low latency alike. ISO/IEC 23009-1 §5.
+/// Renders the MPD of a broadcast, for normal and low latency alike.
+///
+/// ISO/IEC 23009-1 §5.
 ///
 /// Availability counts from media time 0 of the first epoch, so that the first Period starts at 0 with no
 /// offset: GStreamer adds a Period's start once too often to what it seeks in a timeline. Times name
@@ -28,8 +30,9 @@ package struct MediaPresentation {
   /// One run of segments: a Period.
   private struct Period {
     let start: PresentationSnapshot.PeriodStart
-    /// Segments by rendition, in the snapshot's order; gaps left out. Empty for a rendition that has
-    /// nothing here, which is then left out.
+    /// Segments by rendition, in the snapshot's order; gaps left out.
+    ///
+    /// Empty for a rendition that has nothing here, which is then left out.
     let segments: [[Segment]]
     /// The Period before it, when that is known; nil at the first.
     let predecessor: PresentationSnapshot.PeriodStart?
@@ -128,7 +131,9 @@ package struct MediaPresentation {
     xml.end()
   }
 
-  /// The listed segments by Period. What a Period of another rendition lacks, it lacks too.
+  /// The listed segments by Period.
+  ///
+  /// What a Period of another rendition lacks, it lacks too.
   private func periods() -> [Period] {
     let edge = snapshot.renditions.compactMap { $0.segments.last?.endTime.microseconds }.max() ?? 0
     // ffmpeg 5.1 begins 60 s before the end and goes astray when that is the first segment listed: some
@@ -312,8 +317,10 @@ package struct MediaPresentation {
     xml.end()
   }
 
-  /// Tells that a player need not begin anew: the same init segments as in the Period before, and on
-  /// the same clock the same timeline too. ISO/IEC 23009-1 §5.3.2.4.
+  /// Tells that a player need not begin anew: the same init segments as in the Period before, and
+  /// on the same clock the same timeline too.
+  ///
+  /// ISO/IEC 23009-1 §5.3.2.4.
   private func writeContinuity(_ members: [Int], _ period: Period, _ xml: inout XMLWriter) {
     guard let before = period.predecessor else { return }
     let isCompatible = members.allSatisfy { index in

@@ -2,8 +2,10 @@ internal import CMAF
 package import Packaging
 package import Wire
 
-/// Renders a rendition's media playlist as of a position: the same bytes on every bridge that has the
-/// listed segments. rfc8216bis §"Media Playlist".
+/// Renders a rendition's media playlist as of a position: the same bytes on every bridge that has
+/// the listed segments.
+///
+/// rfc8216bis §"Media Playlist".
 package struct MediaPlaylist {
   /// Fewest whole segments that a playlist keeps, whatever the window: players start three back.
   private static let fewestSegments = 6

@@ -1,7 +1,9 @@
 package import Packaging
 package import Wire
 
-/// Renders the multivariant playlist. rfc8216bis §"Multivariant Playlist".
+/// Renders the multivariant playlist.
+///
+/// rfc8216bis §"Multivariant Playlist".
 ///
 /// Rates are the catalog's where it declares them, raised to what was measured, and rounded up to two
 /// digits, so that two bridges name the same.
@@ -108,7 +110,9 @@ package enum MultivariantPlaylist {
     return (value + step - 1) / step * step
   }
 
-  /// A quoted-string may hold neither quotes nor line breaks. rfc8216bis §"Attribute Lists".
+  /// A quoted-string may hold neither quotes nor line breaks.
+  ///
+  /// rfc8216bis §"Attribute Lists".
   private static func quotable(_ text: String) -> String {
     String(
       decoding: text.utf8.filter { $0 >= 0x20 && $0 != UInt8(ascii: "\"") && $0 != 0x7F },

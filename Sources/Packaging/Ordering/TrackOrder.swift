@@ -87,7 +87,9 @@ package struct TrackOrder {
     while groupEnds.count > 64, let oldest = groupEnds.keys.min() { groupEnds[oldest] = nil }
   }
 
-  /// Forgets ids, so that the next object is the first of a new run. What waits is dropped.
+  /// Forgets ids, so that the next object is the first of a new run.
+  ///
+  /// What waits is dropped.
   package mutating func restart() {
     waiting = []
     waitingBytes = 0
@@ -110,7 +112,8 @@ package struct TrackOrder {
 
   /// The next object in order, or the end of a group; nil when one has to be waited for.
   package mutating func poll(now: Instant) -> Output? {
-    if let last, announcedEnd != last.group, let end = groupEnds[last.group], last.object + 1 >= end {
+    if let last, announcedEnd != last.group, let end = groupEnds[last.group], last.object + 1 >= end
+    {
       announcedEnd = last.group
       groupEnds = groupEnds.filter { $0.key > last.group }
       return .groupEnded(last.group)

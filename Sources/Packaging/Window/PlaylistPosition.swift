@@ -24,7 +24,9 @@ extension PlaylistPosition: Comparable {
   }
 }
 
-/// What a blocking reload gets. rfc8216bis §"Blocking Playlist Reload".
+/// What a blocking reload gets.
+///
+/// rfc8216bis §"Blocking Playlist Reload".
 package enum Availability: Equatable, Sendable {
   /// Listed already: the current playlist is the answer.
   case ready

@@ -46,8 +46,10 @@ struct RenditionWindow {
     }
   }
 
-  /// Drops the oldest segments: those that ended `retention` before the edge, and more while the byte
-  /// limit is exceeded. A complete segment and the growing one are always kept.
+  /// Drops the oldest segments: those that ended `retention` before the edge, and more while the
+  /// byte limit is exceeded.
+  ///
+  /// A complete segment and the growing one are always kept.
   mutating func prune(retention: Interval, byteLimit: Int) {
     guard let last = segments.last else { return }
     let edge = last.endTime.microseconds

@@ -26,7 +26,9 @@ package struct InitSegment: Hashable, Sendable {
   }
 }
 
-/// A run of whole chunks: the unit that low-latency players fetch. Times in ticks as served.
+/// A run of whole chunks: the unit that low-latency players fetch.
+///
+/// Times in ticks as served.
 package struct Part: Equatable, Sendable {
   package let start: Int64
   package let duration: Int64
@@ -55,7 +57,9 @@ package struct Part: Equatable, Sendable {
   package var end: Int64 { start + duration }
 }
 
-/// A segment, complete or growing; immutable, so that loops share it. Times in ticks as served.
+/// A segment, complete or growing; immutable, so that loops share it.
+///
+/// Times in ticks as served.
 package struct Segment: Equatable, Sendable {
   /// Media sequence number.
   package let number: Int64
@@ -66,7 +70,9 @@ package struct Segment: Equatable, Sendable {
   /// Media does not continue from the segment before.
   package let isDiscontinuity: Bool
   package let discontinuitySequence: Int
-  /// In order and contiguous. Empty for a segment that is wholly lost.
+  /// In order and contiguous.
+  ///
+  /// Empty for a segment that is wholly lost.
   package var parts: [Part]
   /// Nil while the segment grows.
   package var duration: Int64?

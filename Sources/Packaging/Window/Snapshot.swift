@@ -4,8 +4,10 @@ package import Wire
 /// Everything that readers see of one rendition at one moment; immutable.
 package struct RenditionSnapshot: Sendable {
   package let info: RenditionInfo
-  /// Oldest first, numbers ascending by one except where the window was cleared; only the last may be
-  /// growing. Starts with segments that have left the playlist but stay downloadable.
+  /// Oldest first, numbers ascending by one except where the window was cleared; only the last may
+  /// be growing.
+  ///
+  /// Starts with segments that have left the playlist but stay downloadable.
   package let segments: [Segment]
   /// The highest bit rate of a complete segment so far and the mean over all, bits per second.
   package let peakBitrate: Int
@@ -91,7 +93,9 @@ package struct PresentationSnapshot: Sendable {
   package let constants: Constants
   /// Video first, then audio; each in catalog order.
   package let renditions: [RenditionSnapshot]
-  /// Ascending; the last one is current. Never empty once a segment was published.
+  /// Ascending; the last one is current.
+  ///
+  /// Never empty once a segment was published.
   package let periods: [PeriodStart]
   /// The broadcast is over; nothing will be added.
   package let isEnded: Bool
