@@ -304,6 +304,7 @@ package final class Presentation {
 
   /// The measured length, unless the catalog promises clearly longer groups: then they vary.
   private func lengthOfGroups(_ measured: Int64, promised: MediaTime?, _ scale: UInt32) -> Int64 {
+    let measured = min(measured, MediaChunk.durationLimitSeconds * Int64(scale))
     guard let promised = promised?.rounded(toScale: scale), promised > measured + measured / 50
     else { return measured }
     return promised
@@ -407,6 +408,7 @@ package final class Presentation {
   private func advance(now: Instant) {
     guard constants != nil else { return }
     for index in tracks.indices {
+      tracks[index].rejoin(tracks[lead].generation, patience: policy.stallPatience, now: now)
       let info = tracks[index].description.info
       let step = info.kind == .video ? groupLength?.rounded(toScale: info.timescale) : nil
       tracks[index].writer?.advance(
