@@ -86,7 +86,7 @@ final class BroadcastIngest {
     early = []
     status.sessions += 1
     status.draft = draft.rawValue
-    status.phase = .waitingForCatalog
+    setPhase(.waitingForCatalog)
     lastRefusal = ""
     presentation?.restart()
     for index in tracks.indices { tracks[index].intake?.restart() }
@@ -101,9 +101,10 @@ final class BroadcastIngest {
     catalogDeadline = nil
     settleDeadline = nil
     status.lastError = reason
-    if status.phase != .ended { status.phase = .reconnecting }
+    setPhase(.reconnecting)
   }
 
+  /// An ended broadcast stays so until another begins under its name.
   func setPhase(_ phase: IngestStatus.Phase) { if status.phase != .ended { status.phase = phase } }
 
   private func askForCatalog(now: Instant) {

@@ -198,9 +198,11 @@ final class IngestLoop {
       switch event {
       case .failed(let reason): failure = reason
       case .session(.ready(let draft)):
-        backoff.succeeded()
-        lastComplaint = ""
-        logger.info("session with \(url.authority)", metadata: ["draft": "\(draft.rawValue)"])
+        logger.log(
+          level: lastComplaint.isEmpty ? .info : .debug,
+          "session with \(url.authority)",
+          metadata: ["draft": "\(draft.rawValue)"]
+        )
         if let session = link?.session { ingest.begin(session, draft: draft, now: now) }
       case .session(let event): ingest.handle(event, utc: utc, now: now)
       }
@@ -210,6 +212,9 @@ final class IngestLoop {
       case .log(let level, let text):
         logger.log(level: Logger.Level(rawValue: level.rawValue) ?? .info, "\(text)")
       case .snapshot(let snapshot):
+        // Media arrives: only now has connecting been worth it.
+        backoff.succeeded()
+        lastComplaint = ""
         for mailbox in serving { mailbox.postNewest(.snapshot(ingest.path, snapshot, Clock.utc)) }
       case .giveUp(let reason): failure = failure ?? reason
       }

@@ -121,9 +121,19 @@ final class LoopingBroadcast {
     return ends.min().map { UTCTime(microseconds: $0) }
   }
 
-  /// Ends all tracks.
-  func end() {
+  /// Ends the broadcast.
+  ///
+  /// Media tracks end, and a last catalog says that none will follow. MSF §"Broadcast end".
+  func end(now: Instant) {
     for outlet in outlets { outlet.end() }
+    guard let outlet = store[FullTrackName(namespace, "catalog")], let last = outlet.largest else {
+      return
+    }
+    var catalog = Catalog()
+    catalog.isComplete = true
+    outlet.beginGroup(last.group + 1, now: now)
+    outlet.append(catalog.encode())
+    outlet.end()
   }
 
   private func microseconds(_ ticks: Int64, _ scale: UInt32) -> Int64 {

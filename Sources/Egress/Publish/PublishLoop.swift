@@ -76,12 +76,14 @@ final class PublishLoop {
       now = Clock.now
       tick()
     }
-    broadcast.end()
+    // The ends of tracks go out before the connection does.
+    broadcast.end(now: now)
     for peer in peers.values {
       peer.transport.now = now
       peer.session.pump(now: now)
-      peer.session.close()
     }
+    flush()
+    for peer in peers.values { peer.session.close() }
     flush()
   }
 
