@@ -465,7 +465,7 @@ package final class Presentation {
     case .gap(let segment):
       periodBreak = max(periodBreak ?? .min, segment.number + 1)
     case .clear:
-      periods = []
+      periodBreak = max(periodBreak ?? .min, update.number)
     }
   }
 

@@ -29,7 +29,7 @@ import Wire
     bridge.run(broadcast, broadcast.entries)
     let edges = edges(bridge.last)
     #expect(edges.count == 2)
-    #expect(edges.allSatisfy { $0 >= 15 }, "\(edges)")
+    #expect(edges.allSatisfy { $0 >= 13 }, "\(edges)")
   }
 
   @Test func `audio goes on when only video's time goes back`() {

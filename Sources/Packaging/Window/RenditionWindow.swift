@@ -9,6 +9,8 @@ struct RenditionWindow {
   private var totalBits: Int128 = 0
   private var totalMilliseconds: Int128 = 0
   private var bytes = 0
+  /// What is listed leaves with the next media, so that a playlist is never empty.
+  private var isStale = false
 
   var averageBitrate: Int {
     totalMilliseconds > 0 ? Int(clamping: totalBits * 1000 / totalMilliseconds) : 0
@@ -17,6 +19,11 @@ struct RenditionWindow {
   var heldBytes: Int { bytes }
 
   mutating func apply(_ change: RenditionWriter.Change) {
+    if isStale {
+      segments = []
+      bytes = 0
+      isStale = false
+    }
     switch change {
     case .part(let head, let part):
       bytes += part.byteCount
@@ -34,9 +41,7 @@ struct RenditionWindow {
       if !isGap { measure(segments[segments.count - 1]) }
     case .gap(let segment):
       segments.append(segment)
-    case .clear:
-      segments = []
-      bytes = 0
+    case .clear: isStale = true
     }
   }
 
