@@ -326,15 +326,15 @@ package final class Presentation {
     let grid = SlotGrid(
       slotLength: slot, groupLength: group,
       groupStart: MediaTime(ticks: start, timescale: scale), zero: zero)
-    let last = runs.last?.timeline.last
+    let last = runs.last?.timeline.next
     if !runs.isEmpty { runs[runs.count - 1].timeline.finish() }
     runs.append(
       Run(
         clock: clock,
         timeline: Timeline(
           grid: grid, groupLength: group, gapLimit: policy.gapLimit,
-          previousNumber: last?.number,
-          discontinuitySequence: last.map { $0.discontinuitySequence + 1 } ?? 0)))
+          previousNumber: last?.previousNumber,
+          discontinuitySequence: last?.discontinuitySequence ?? 0)))
   }
 
   /// Moves the timeline on by a chunk of the lead rendition.
