@@ -29,6 +29,9 @@ struct PackagedTrack {
   /// Until when the others wait for this track; nil when they need not.
   var blockedUntil: Instant?
   var isStalled = false
+  /// Since when its restarts are not those of the lead; nil while they are.
+  var apartSince: Instant?
+  private var lastStart: Int64?
   private var lastEnd: Int64?
 
   init(_ description: TrackDescription, policy: PackagingPolicy) {
@@ -49,15 +52,34 @@ struct PackagedTrack {
     utc: UTCTime
   ) -> Event {
     var continuity = continuity ?? (chunk.start == lastEnd ? .seamless : .jump)
-    // Time that goes back by more than a chunk is a new run even where ids go on.
-    if let lastEnd, continuity != .first, chunk.start < lastEnd - chunk.duration {
+    // Time that goes back by more than a chunk is a new run even where ids go on; less than that is
+    // jitter, as long as no two chunks start together and would share a name.
+    if let lastStart, let lastEnd, continuity != .first,
+      chunk.start < lastEnd - chunk.duration || chunk.start <= lastStart
+    {
       generation += 1
       continuity = .first
     }
+    lastStart = chunk.start
     lastEnd = chunk.end
     return .chunk(
       Intake(chunk: chunk, generation: generation, continuity: continuity, utc: utc)
     )
+  }
+
+  /// Follows the lead's restarts again when they have differed for as long as a stall may last: one
+  /// track's time went back, and the other's did not.
+  mutating func rejoin(_ leadGeneration: Int, patience: Interval, now: Instant) {
+    guard generation != leadGeneration else {
+      apartSince = nil
+      return
+    }
+    let since = apartSince ?? now
+    apartSince = since
+    guard now - since >= patience else { return }
+    apartSince = nil
+    generation = leadGeneration
+    writer?.relabel(leadGeneration)
   }
 
   mutating func startWriting(partTarget: MediaTime) {

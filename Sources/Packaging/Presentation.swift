@@ -364,6 +364,7 @@ package final class Presentation {
 
   /// The measured length, unless the catalog promises clearly longer groups: then they vary.
   private func lengthOfGroups(_ measured: Int64, promised: MediaTime?, _ scale: UInt32) -> Int64 {
+    let measured = min(measured, MediaChunk.durationLimitSeconds * Int64(scale))
     guard let promised = promised?.rounded(toScale: scale), promised > measured + measured / 50
     else { return measured }
     return promised
@@ -388,7 +389,7 @@ package final class Presentation {
       groupStart: MediaTime(ticks: start, timescale: scale),
       zero: zero
     )
-    let last = runs.last?.timeline.last
+    let last = runs.last?.timeline.next
     if !runs.isEmpty { runs[runs.count - 1].timeline.finish() }
     runs.append(
       Run(
@@ -397,8 +398,8 @@ package final class Presentation {
           grid: grid,
           groupLength: group,
           gapLimit: policy.gapLimit,
-          previousNumber: last?.number,
-          discontinuitySequence: last.map { $0.discontinuitySequence + 1 } ?? 0
+          previousNumber: last?.previousNumber,
+          discontinuitySequence: last?.discontinuitySequence ?? 0
         )
       )
     )
@@ -492,6 +493,7 @@ package final class Presentation {
   private func advance(now: Instant) {
     guard constants != nil else { return }
     for index in tracks.indices {
+      tracks[index].rejoin(tracks[lead].generation, patience: policy.stallPatience, now: now)
       let info = tracks[index].description.info
       let step = info.kind == .video ? groupLength?.rounded(toScale: info.timescale) : nil
       tracks[index].writer?.advance(

@@ -28,7 +28,7 @@ struct RenditionWriter {
   struct Queued {
     var chunk: MediaChunk
     /// Counts the restarts of the track.
-    let generation: Int
+    var generation: Int
     let initSegment: InitSegment
   }
 
@@ -67,6 +67,11 @@ struct RenditionWriter {
 
   mutating func enqueue(_ chunk: Queued) { queue.append(chunk) }
 
+  /// Makes what waits belong to another restart of the track.
+  mutating func relabel(_ generation: Int) {
+    for index in queue.indices { queue[index].generation = generation }
+  }
+
   mutating func takeUpdate() -> Update { updates.removeFirst() }
 
   /// Whether what would be the next update surely shows media that ends after a time.
@@ -84,8 +89,10 @@ struct RenditionWriter {
     while taken < queue.count {
       let queued = queue[taken]
       guard let index = run(queued.generation), index < runs.count else { break }
-      guard let chunk = place(queued, index, runs[index], groupStep: groupStep) else { break }
-      if chunk { taken += 1 }
+      let placed = place(queued, index, runs[index], groupStep: groupStep)
+      // Nothing more is going to be known of a run that is over: what lies past its end is dropped.
+      guard placed != nil || index < runs.count - 1 else { break }
+      if placed ?? true { taken += 1 }
     }
     queue.removeFirst(taken)
     closeIfOver(runs)
@@ -113,6 +120,9 @@ struct RenditionWriter {
     case .segment(let found): boundary = found
     }
     if let open {
+      let served = run.clock.served(chunk.start, timescale: timescale)
+      // Media that was served already: the track's time went back and the lead's did not.
+      if open.number > boundary.number || served < open.builder.end - chunk.duration { return true }
       if open.number == boundary.number || cannotStart(chunk) {
         append(chunk)
         return true

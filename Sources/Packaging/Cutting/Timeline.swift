@@ -71,6 +71,12 @@ package struct Timeline: Sendable {
   package var last: Boundary? { boundaries.last }
   package var first: Boundary? { boundaries.first }
 
+  /// What a timeline after this one starts with; one without a boundary passes on what it got.
+  package var next: (previousNumber: Int64?, discontinuitySequence: Int) {
+    guard let last else { return (previousNumber, discontinuitySequence) }
+    return (last.number, last.discontinuitySequence + 1)
+  }
+
   /// The length of a slot.
   package var slotLength: MediaTime { grid.length }
 

@@ -112,7 +112,8 @@ package struct TrackOrder {
 
   /// The next object in order, or the end of a group; nil when one has to be waited for.
   package mutating func poll(now: Instant) -> Output? {
-    if let last, announcedEnd != last.group, let end = groupEnds[last.group], last.object + 1 >= end
+    if let last, announcedEnd != last.group, let end = groupEnds[last.group],
+      end == 0 || last.object >= end - 1
     {
       announcedEnd = last.group
       groupEnds = groupEnds.filter { $0.key > last.group }
@@ -159,7 +160,8 @@ package struct TrackOrder {
     if skipsToIndependent { return .afterLoss }
     if candidate.start == expectedStart { return .seamless }
     let position = candidate.position
-    let isNextObject = position.group == last.group && position.object == last.object + 1
+    let isNextObject =
+      position.group == last.group && position.object > 0 && position.object - 1 == last.object
     let isNextGroup =
       last.group < .max && position.group == last.group + 1 && position.object == 0
       && announcedEnd == last.group

@@ -66,7 +66,10 @@ struct PlaylistPromises {
       )
       if let known = segments[name] {
         guard known.number != segment.number || snapshotCount % 16 == 1 else { continue }
-        precondition(known == segment, "a URL names one content for ever")
+        precondition(
+          known == segment,
+          "a URL names one content for ever: \(known), then \(segment)"
+        )
       }
       segments[name] = segment
     }
