@@ -83,6 +83,10 @@ let package = Package(
         .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: settings),
+    // The benchmark's client, see Config/benchmark.sh.
+    .executableTarget(
+      name: "moq-egress-load", dependencies: ["LinuxIO", "Wire"], path: "Tests/Load",
+      swiftSettings: settings),
 
     .target(
       name: "TestSupport", dependencies: ["Wire", "CMAF", "MoQ", "Packaging"], path: "Tests/Support",
