@@ -230,9 +230,11 @@ extension RequestParser {
   }
 
   /// RFC 9110 §5.6.2.
-  static func isToken(_ bytes: Bytes) -> Bool {
+  static func isToken(_ bytes: Bytes) -> Bool { isToken(bytes.slice) }
+
+  static func isToken(_ bytes: some Collection<UInt8>) -> Bool {
     !bytes.isEmpty
-      && bytes.slice.allSatisfy { byte in
+      && bytes.allSatisfy { byte in
         switch byte {
         case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
           UInt8(ascii: "0")...UInt8(ascii: "9"):
