@@ -6,7 +6,8 @@
 # Builds the service and its load client for release, runs `moq-egress demo` on a port that the kernel
 # picks, lets CLIENTS (2000) players follow all renditions for SECONDS (120), and prints latencies,
 # errors, and what the server cost. OPTIONs go to the load client: --parts fetches each part,
-# --hints holds each hinted part, --churn breaks off and returns at random.
+# --hints holds each hinted part, --churn breaks off and returns at random. The load begins after WARMUP
+# (130) seconds, when the window of media is full, so that memory that still grows is a leak.
 #
 # Latency counts from the moment at which the publisher sent the last frame of the newest part, so it
 # contains QUIC, packaging, the wait for the other renditions' frames of the same time (at most a quarter
@@ -45,8 +46,7 @@ for _ in $(seq 300); do
   sleep 0.1
 done
 [ -n "$ready" ] || { echo "the demo is not ready after 30 s" >&2; cat "$log" >&2; exit 1; }
-# Three segments, so that the window is in the middle of its growth.
-sleep 6
+sleep "${WARMUP:-130}"
 
 echo "load average before: $(cut -d' ' -f1-3 /proc/loadavg), $(nproc) processors"
 status=0

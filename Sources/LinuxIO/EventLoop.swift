@@ -24,14 +24,14 @@ package final class EventLoop {
     var isUsed = false
   }
 
-  /// Events taken from the kernel in one wait.
-  private static let batch = 64
+  /// Events taken from the kernel in one wait; fewer mean that nothing else was ready.
+  package static let eventsPerWait = 64
 
   private let epoll: FileDescriptor
   private var slots: [Slot] = []
   private var free: [UInt32] = []
-  private var events = [UInt32](repeating: 0, count: EventLoop.batch)
-  private var tokens = [UInt64](repeating: 0, count: EventLoop.batch)
+  private var events = [UInt32](repeating: 0, count: EventLoop.eventsPerWait)
+  private var tokens = [UInt64](repeating: 0, count: EventLoop.eventsPerWait)
 
   package init() throws(SystemError) {
     let descriptor = clinux_epoll_create()
@@ -91,7 +91,7 @@ package final class EventLoop {
         retrying {
           unsafe Int(
             clinux_epoll_wait(
-              epoll.rawValue, events.baseAddress, tokens.baseAddress, CInt(Self.batch), nanoseconds
+              epoll.rawValue, events.baseAddress, tokens.baseAddress, CInt(Self.eventsPerWait), nanoseconds
             ))
         }
       }

@@ -2,7 +2,9 @@ internal import CLinux
 internal import Glibc
 package import Wire
 
-/// What another process of this machine costs, read from /proc. Linux proc(5).
+/// What another process of this machine costs, read from /proc.
+///
+/// Linux proc(5).
 package struct ProcessSample: Sendable, Equatable {
   /// User plus system time since its start, in microseconds; to a clock tick.
   package let cpuMicroseconds: Int

@@ -12,8 +12,9 @@ struct AnswerReader {
 
   var isEmpty: Bool { rest.isEmpty }
 
-  /// Takes what was read and gives the answer that it completes; nil while it is not whole. What
-  /// follows an answer, which nobody asked for, is an error.
+  /// Takes what was read and gives the answer that it completes; nil while it is not whole.
+  ///
+  /// What follows an answer, which nobody asked for, is an error.
   mutating func take(_ bytes: ArraySlice<UInt8>) throws(Complaint) -> HTTPAnswer? {
     if rest.isEmpty {
       // The usual case: an answer in one read, parsed where it lies.
@@ -55,7 +56,8 @@ struct AnswerReader {
   /// Where a lower-case pattern begins, letters of either case.
   private static func position(of pattern: [UInt8], in bytes: ArraySlice<UInt8>) -> Int? {
     guard bytes.count >= pattern.count else { return nil }
-    for start in bytes.startIndex...(bytes.endIndex - pattern.count) where bytes[start] == pattern[0] {
+    for start in bytes.startIndex...(bytes.endIndex - pattern.count)
+    where bytes[start] == pattern[0] {
       var length = 1
       while length < pattern.count, lower(bytes[start + length]) == pattern[length] { length += 1 }
       if length == pattern.count { return start }

@@ -31,7 +31,9 @@ func fetch(_ path: String, from server: SocketAddress) throws -> [UInt8] {
 
 /// Finds the renditions of a multivariant playlist, and what their ticks mean.
 func findRenditions(_ options: Options) throws -> [Rendition] {
-  let folder = String(options.path.prefix(through: options.path.lastIndex(of: "/") ?? options.path.startIndex))
+  let folder = String(
+    options.path.prefix(through: options.path.lastIndex(of: "/") ?? options.path.startIndex)
+  )
   let text = String(decoding: try fetch(options.path, from: options.server), as: UTF8.self)
   var paths: [String] = []
   for line in text.split(separator: "\n") {
@@ -51,7 +53,9 @@ func findRenditions(_ options: Options) throws -> [Rendition] {
   }
 }
 
-/// The timescale of a header's only mdhd. ISO/IEC 14496-12 §8.4.2.
+/// The timescale of a header's only mdhd.
+///
+/// ISO/IEC 14496-12 §8.4.2.
 private func timescale(_ header: [UInt8]) -> Int64? {
   guard let type = header.firstRange(of: Array("mdhd".utf8))?.upperBound, header.count > type + 24
   else { return nil }

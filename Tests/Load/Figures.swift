@@ -62,7 +62,8 @@ final class Figures {
         .map { Int32(clamping: $0.last.microseconds - $0.first.microseconds) }
     }
     text += "  spread      \(Self.row(spreads))\n"
-    text += "playlists \(playlists), media \(media), \(bytes / 1_000_000) MB, "
+    text +=
+      "playlists \(playlists), media \(media), \(bytes / 1_000_000) MB, "
       + "connections \(connections), broken off \(broken)\n"
     text += "missed parts \(missed), answers with several new parts \(bunched)\n"
     let total = errors.values.reduce(0, +)

@@ -19,7 +19,11 @@ final class Link {
 
   /// Begins to connect and registers with the loop.
   init(
-    to server: SocketAddress, player: Int, _ purpose: Purpose, _ loop: EventLoop, now: Instant
+    to server: SocketAddress,
+    player: Int,
+    _ purpose: Purpose,
+    _ loop: EventLoop,
+    now: Instant
   ) throws(SystemError) {
     self.player = player
     self.purpose = purpose
@@ -30,7 +34,9 @@ final class Link {
 
   /// The connection stands: nothing more is to be written until a request is.
   func connected(_ loop: EventLoop) throws(Complaint) {
-    if let failure = socket.connectionFailure() { throw Complaint("connect: errno \(failure.code)") }
+    if let failure = socket.connectionFailure() {
+      throw Complaint("connect: errno \(failure.code)")
+    }
     isConnecting = false
     askedAt = nil
     loop.modify(socket.descriptor, token, readable: true, writable: false)

@@ -42,8 +42,14 @@ struct ListedPlaylist {
         time = begun + duration * 10
         parts.append(
           Part(
-            uri: uri, start: start, duration: duration, segment: current, index: lastParts,
-            end: UTCTime(microseconds: begun + duration * 10)))
+            uri: uri,
+            start: start,
+            duration: duration,
+            segment: current,
+            index: lastParts,
+            end: UTCTime(microseconds: begun + duration * 10)
+          )
+        )
         lastParts += 1
       } else if line.hasPrefix("#EXTINF:") {
         guard let current = number else { throw Complaint("a segment without a number") }
@@ -67,7 +73,9 @@ struct ListedPlaylist {
   }
 
   /// Whether it has what a reload asked for: the part, or the first one of the segment after it when
-  /// its segment ended with fewer. rfc8216bis §6.2.5.2.
+  /// its segment ended with fewer.
+  ///
+  /// rfc8216bis §6.2.5.2.
   func satisfies(segment: Int64, part: Int) -> Bool {
     if isEnded || lastNumber > segment { return true }
     return lastNumber == segment && lastParts > part

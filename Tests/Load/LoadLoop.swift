@@ -26,7 +26,12 @@ final class LoadLoop {
   private var random: SeededGenerator
   private var buffer = [UInt8](repeating: 0, count: 1 << 19)
   private var now: Instant
+  /// Links that have their answer and ask again when this turn's answers are read: clients on machines
+  /// of their own would not make each other wait.
+  private var ready: [Link] = []
 
+  /// Answers that are read, at most, before their clients go on.
+  private static let readyLimit = 512
   private static let tick = Interval.milliseconds(20)
   private static let patience = Interval.seconds(10)
 
@@ -41,7 +46,8 @@ final class LoadLoop {
     seats = (0..<options.clients).map { index in
       Seat(
         player: Player(renditions[index % renditions.count], options),
-        connectAt: start + .milliseconds(Int64(index) * 1000 / Int64(options.ramp)))
+        connectAt: start + .milliseconds(Int64(index) * 1000 / Int64(options.ramp))
+      )
     }
   }
 
@@ -51,10 +57,13 @@ final class LoadLoop {
     var nextTick = start
     var second: Int64 = 0
     while now < end {
+      var events = 0
       try loop.wait(until: nextTick) { token, _ in
+        events += 1
         if let link = links[token] { serve(link) }
       }
       now = Clock.now
+      if events < EventLoop.eventsPerWait || ready.count >= Self.readyLimit { proceedAll() }
       guard now >= nextTick else { continue }
       nextTick = now + Self.tick
       for index in seats.indices { check(index) }
@@ -79,32 +88,51 @@ final class LoadLoop {
         now = Clock.now
         try link.connected(loop)
         figures.connections += 1
-        return try proceed(link)
+        ready.append(link)
+        return
       }
       guard let answer = try link.read(into: &buffer) else { return }
       let utc = Clock.utc
       now = Clock.now
       figures.bytes += answer.body.count
-      guard answer.status == 200 else { throw Complaint("status \(answer.status), \(link.purpose)") }
+      guard answer.status == 200 else {
+        throw Complaint("status \(answer.status), \(link.purpose)")
+      }
       let seat = seats[link.player]
       switch link.purpose {
       case .playlist:
         figures.playlists += 1
         try seat.player.take(answer.body, at: utc, figures)
-        if !seat.isHalfClosed { try proceed(link) }
-        if let media = seat.media, !media.isConnecting, media.askedAt == nil { try proceed(media) }
+        if !seat.isHalfClosed { ready.append(link) }
+        if let media = seat.media, !media.isConnecting, media.askedAt == nil { ready.append(media) }
       case .media:
         figures.media += 1
         guard !answer.body.isEmpty else { throw Complaint("media without bytes") }
         seat.player.tookMedia(seat.mediaURI, at: utc)
-        try proceed(link)
+        ready.append(link)
       }
     } catch {
-      // A client that has closed its side expects the server to do the same.
-      if !seats[link.player].isHalfClosed { figures.count(error) }
-      leave(link.player)
-      seats[link.player].connectAt = now + .seconds(1)
+      fail(link.player, error)
     }
+  }
+
+  private func fail(_ index: Int, _ error: Complaint) {
+    // A client that has closed its side expects the server to do the same.
+    if !seats[index].isHalfClosed { figures.count(error) }
+    leave(index)
+    seats[index].connectAt = now + .seconds(1)
+  }
+
+  private func proceedAll() {
+    for link in ready
+    where links[link.token] === link && link.askedAt == nil && !seats[link.player].isHalfClosed {
+      do throws(Complaint) {
+        try proceed(link)
+      } catch {
+        fail(link.player, error)
+      }
+    }
+    ready.removeAll(keepingCapacity: true)
   }
 
   /// Sends the next request of a link that has none.

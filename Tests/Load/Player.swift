@@ -71,7 +71,8 @@ final class Player {
     for part in fresh.parts {
       for answer in hintAnswers where answer.uri == part.uri {
         figures.hintLatencies.append(
-          Int32(clamping: answer.at.microseconds - part.end.microseconds))
+          Int32(clamping: answer.at.microseconds - part.end.microseconds)
+        )
       }
     }
     hintAnswers.removeAll { answer in fresh.parts.contains { $0.uri == answer.uri } }

@@ -1,6 +1,8 @@
 import Wire
 
-/// A rendition as all its clients see it. They get the same bytes, so each text is read once.
+/// A rendition as all its clients see it.
+///
+/// They get the same bytes, so each text is read once.
 final class Rendition {
   let name: String
   /// The folder of its media, with a slash at the end.

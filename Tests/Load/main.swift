@@ -16,7 +16,8 @@ func reportRest(_ options: Options, _ output: StandardOutput) throws {
   if let process = options.process, let sample = ProcessSample(of: process) {
     output.write(
       ", descriptors \(sample.descriptors.map { String($0) } ?? "?"), "
-        + "RSS \(sample.residentBytes / 1024) KiB")
+        + "RSS \(sample.residentBytes / 1024) KiB"
+    )
   }
   output.write("\n")
 }
@@ -34,7 +35,8 @@ do {
   let output = StandardOutput()
   output.write(
     "\(options.clients) clients on \(renditions.count) renditions of "
-      + "http://\(options.server)\(options.path) for \(options.seconds) s\n")
+      + "http://\(options.server)\(options.path) for \(options.seconds) s\n"
+  )
   try LoadLoop(options, renditions, figures).run()
   output.write(figures.report(renditions))
   try reportRest(options, output)
