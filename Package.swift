@@ -97,6 +97,13 @@ let package = Package(
       ],
       swiftSettings: settings
     ),
+    // The benchmark's client, see Config/benchmark.sh.
+    .executableTarget(
+      name: "moq-egress-load",
+      dependencies: ["LinuxIO", "Wire"],
+      path: "Tests/Load",
+      swiftSettings: settings
+    ),
 
     .target(
       name: "TestSupport",

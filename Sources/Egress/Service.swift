@@ -30,8 +30,9 @@ package final class Service {
   /// Where HTTP is served, with the port that the kernel picked.
   package let address: SocketAddress
 
-  /// Binds and starts; connections are accepted when this returns. Throws what can be known to fail:
-  /// a port in use, a bad URL, unreadable credentials.
+  /// Binds and starts; connections are accepted when this returns.
+  ///
+  /// Throws what can be known to fail: a port in use, a bad URL, unreadable credentials.
   package init(_ configuration: Configuration, logger: Logger) throws {
     self.logger = logger
     let limit = ProcessUsage.raiseDescriptorLimit()

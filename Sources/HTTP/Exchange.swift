@@ -41,8 +41,14 @@ struct Exchange {
       if !isHead { phase = .growing }
     }
     let connection = closes ? "close" : version == .http10 ? "keep-alive" : nil
-    output.append(head.bytes(framing: framing, connection: connection, date: date))
-    if !isHead, case .whole(let pieces) = body { output += pieces.filter { !$0.isEmpty } }
+    let headBytes = head.bytes(framing: framing, connection: connection, date: date)
+    if !isHead, case .whole(let pieces) = body {
+      output.reserveCapacity(1 + pieces.count)
+      output.append(headBytes)
+      for piece in pieces where !piece.isEmpty { output.append(piece) }
+    } else {
+      output.append(headBytes)
+    }
   }
 
   /// Adds content to a growing answer; what comes after its end is dropped.

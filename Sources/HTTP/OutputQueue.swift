@@ -17,7 +17,9 @@ struct OutputQueue {
   }
 
   /// The next pieces to write, at most `limit`.
-  func next(_ limit: Int) -> [Bytes] { Array(pieces[first...].prefix(limit)) }
+  func next(_ limit: Int) -> [Bytes] {
+    first == 0 && pieces.count <= limit ? pieces : Array(pieces[first...].prefix(limit))
+  }
 
   /// Drops what was written.
   mutating func drop(_ written: Int) {

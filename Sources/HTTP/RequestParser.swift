@@ -149,19 +149,22 @@ extension RequestParser {
   private mutating func readRequestLine(
     _ line: Bytes
   ) throws(RequestError) -> (method: Method, target: Target, version: Version) {
-    let parts = line.slice.split(separator: 0x20, omittingEmptySubsequences: false).map {
-      Bytes($0)
-    }
-    guard parts.count == 3 else { throw .bad("request line is not method, target and version") }
-    guard RequestParser.isToken(parts[0]) else { throw .bad("method is not a token") }
-    let method = Method(parts[0])
+    let slice = line.slice
+    guard let first = slice.firstIndex(of: 0x20),
+      let second = slice[(first + 1)...].firstIndex(of: 0x20),
+      !slice[(second + 1)...].contains(0x20)
+    else { throw .bad("request line is not method, target and version") }
+    let name = Bytes(slice[..<first])
+    let target = Bytes(slice[(first + 1)..<second])
+    guard RequestParser.isToken(name) else { throw .bad("method is not a token") }
+    let method = Method(name)
     isHead = method == .head
-    guard parts[1].count <= limits.targetBytes else {
+    guard target.count <= limits.targetBytes else {
       throw RequestError(.targetTooLong, "target is longer than \(limits.targetBytes) bytes")
     }
     // The version first: what a later version's target looks like is not ours to judge.
-    let version = try RequestParser.readVersion(parts[2])
-    return (method, try Target(parts[1], method: method), version)
+    let version = try RequestParser.readVersion(Bytes(slice[(second + 1)...]))
+    return (method, try Target(target, method: method), version)
   }
 
   private static func readVersion(_ bytes: Bytes) throws(RequestError) -> Version {
@@ -230,9 +233,11 @@ extension RequestParser {
   }
 
   /// RFC 9110 §5.6.2.
-  static func isToken(_ bytes: Bytes) -> Bool {
+  static func isToken(_ bytes: Bytes) -> Bool { isToken(bytes.slice) }
+
+  static func isToken(_ bytes: some Collection<UInt8>) -> Bool {
     !bytes.isEmpty
-      && bytes.slice.allSatisfy { byte in
+      && bytes.allSatisfy { byte in
         switch byte {
         case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
           UInt8(ascii: "0")...UInt8(ascii: "9"):

@@ -19,11 +19,15 @@ package struct ResponseHead: Sendable, Hashable {
 
   /// One field line for use as, or in, a block.
   package static func line(_ name: String, _ value: String) -> Bytes {
-    precondition(RequestParser.isToken(Bytes(utf8: name)), "field names are tokens")
+    precondition(RequestParser.isToken(name.utf8), "field names are tokens")
     var writer = ByteWriter(reserving: name.utf8.count + value.utf8.count + 4)
     writer.write(utf8: name)
     writer.write(utf8: ": ")
-    for byte in value.utf8 { writer.write(byte < 0x20 || byte == 0x7F ? 0x20 : byte) }
+    if value.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) {
+      writer.write(utf8: value)
+    } else {
+      for byte in value.utf8 { writer.write(byte < 0x20 || byte == 0x7F ? 0x20 : byte) }
+    }
     writer.write(utf8: "\r\n")
     return writer.bytes
   }

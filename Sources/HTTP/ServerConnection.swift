@@ -18,8 +18,9 @@ package struct ServerConfiguration: Sendable, Hashable {
 /// ``wrote(_:now:)``, ``handleTimeout(now:date:)``) the caller takes ``poll(now:date:)`` until nil,
 /// writes ``pollOutput(maxPieces:)``, then looks at ``wantsRead``, ``closing`` and ``deadline``.
 ///
-/// Answers may be given in any order; they leave in the order of the requests (RFC 9112 §9.3.2).
-package struct ServerConnection {
+/// Answers may be given in any order; they leave in the order of the requests (RFC 9112 §9.3.2). Not
+/// copyable: a copy of a connection means nothing, and reading a property must not make one.
+package struct ServerConnection: ~Copyable {
   /// How a connection ends, once its output is written.
   package enum Closing: Sendable, Hashable {
     /// Shut down writing, and read on for a moment, so that unread input does not reset the
@@ -79,6 +80,8 @@ package struct ServerConnection {
   ) -> (RequestID, RequestHead)? {
     let limits = configuration.limits
     guard !isInputDone, exchanges.count < limits.pipelinedRequests else { return nil }
+    // The usual case: it is asked after every answer, when nothing has come yet.
+    guard parser.bufferedCount > 0 || drain != nil || inputHasEnded else { return nil }
     // While enough requests waited, the client could not go on with this one.
     if parser.bufferedCount > 0 { requestStart = requestStart ?? now }
     do throws(RequestError) {

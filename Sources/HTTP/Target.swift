@@ -65,40 +65,42 @@ package struct Target: Sendable, Hashable {
 
   private init(path bytes: Bytes) throws(RequestError) {
     form = .path
-    let parts = bytes.slice.split(
-      separator: UInt8(ascii: "?"),
-      maxSplits: 1,
-      omittingEmptySubsequences: false
-    )
+    let query = bytes.slice.firstIndex(of: UInt8(ascii: "?"))
+    var path = bytes.slice[..<(query ?? bytes.slice.endIndex)].dropFirst()
     var segments: [Bytes] = []
-    for raw in parts[0].dropFirst().split(
-      separator: UInt8(ascii: "/"),
-      omittingEmptySubsequences: false
-    ) {
-      guard let segment = Target.decode(raw) else { throw .bad("path has a broken % escape") }
-      guard segment != [0x2E], segment != [0x2E, 0x2E] else {
-        throw .bad("path has a . or .. segment")
-      }
-      segments.append(segment)
+    segments.reserveCapacity(8)
+    while true {
+      let end = path.firstIndex(of: UInt8(ascii: "/"))
+      segments.append(try Target.segment(path[..<(end ?? path.endIndex)]))
+      guard let end else { break }
+      path = path[(end + 1)...]
     }
     self.segments = segments
+    parameters = query.map { Target.parameters(bytes.slice[($0 + 1)...]) } ?? []
+  }
+
+  private static func segment(_ raw: ArraySlice<UInt8>) throws(RequestError) -> Bytes {
+    guard let segment = decode(raw) else { throw .bad("path has a broken % escape") }
+    let isRelative =
+      (1...2).contains(segment.count) && segment.slice.allSatisfy { $0 == UInt8(ascii: ".") }
+    guard !isRelative else { throw .bad("path has a . or .. segment") }
+    return segment
+  }
+
+  private static func parameters(_ query: ArraySlice<UInt8>) -> [Parameter] {
     var parameters: [Parameter] = []
-    if parts.count > 1 {
-      for raw in parts[1].split(separator: UInt8(ascii: "&")) {
-        let pair = raw.split(
-          separator: UInt8(ascii: "="),
-          maxSplits: 1,
-          omittingEmptySubsequences: false
-        )
-        parameters.append(
-          Parameter(
-            name: Target.text(pair[0]),
-            value: pair.count > 1 ? Target.text(pair[1]) : ""
-          )
-        )
-      }
+    var rest = query
+    while !rest.isEmpty {
+      let end = rest.firstIndex(of: UInt8(ascii: "&")) ?? rest.endIndex
+      let pair = rest[..<end]
+      rest = rest[end...].dropFirst()
+      guard !pair.isEmpty else { continue }
+      let equals = pair.firstIndex(of: UInt8(ascii: "=")) ?? pair.endIndex
+      parameters.append(
+        Parameter(name: text(pair[..<equals]), value: text(pair[equals...].dropFirst()))
+      )
     }
-    self.parameters = parameters
+    return parameters
   }
 
   /// The path and query of an absolute URL; its authority replaces Host, which nothing here uses.

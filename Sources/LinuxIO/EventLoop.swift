@@ -9,29 +9,33 @@ package struct Readiness: Sendable, Equatable {
   package let isHungUp: Bool
 }
 
-/// A registration with an event loop. A closed descriptor's number may be reused by the kernel, so a
-/// token carries a generation and an event for an older one is dropped.
+/// A registration with an event loop.
+///
+/// A closed descriptor's number may be reused by the kernel, so a token carries a generation and
+/// an event for an older one is dropped.
 package struct EventToken: Hashable, Sendable {
   let slot: UInt32
   let generation: UInt32
   var packed: UInt64 { UInt64(generation) << 32 | UInt64(slot) }
 }
 
-/// Level-triggered epoll with stale events filtered out. Not Sendable: it belongs to one thread.
+/// Level-triggered epoll with stale events filtered out.
+///
+/// Not Sendable: it belongs to one thread.
 package final class EventLoop {
   private struct Slot {
     var generation: UInt32 = 0
     var isUsed = false
   }
 
-  /// Events taken from the kernel in one wait.
-  private static let batch = 64
+  /// Events taken from the kernel in one wait; fewer mean that nothing else was ready.
+  package static let eventsPerWait = 64
 
   private let epoll: FileDescriptor
   private var slots: [Slot] = []
   private var free: [UInt32] = []
-  private var events = [UInt32](repeating: 0, count: EventLoop.batch)
-  private var tokens = [UInt64](repeating: 0, count: EventLoop.batch)
+  private var events = [UInt32](repeating: 0, count: EventLoop.eventsPerWait)
+  private var tokens = [UInt64](repeating: 0, count: EventLoop.eventsPerWait)
 
   package init() throws(SystemError) {
     let descriptor = clinux_epoll_create()
@@ -52,7 +56,8 @@ package final class EventLoop {
     slots[Int(index)].isUsed = true
     let token = EventToken(slot: index, generation: slots[Int(index)].generation)
     let interest = Self.interest(readable: true, writable: writable)
-    guard clinux_epoll_control(epoll.rawValue, EPOLL_CTL_ADD, descriptor, interest, token.packed) == 0
+    guard
+      clinux_epoll_control(epoll.rawValue, EPOLL_CTL_ADD, descriptor, interest, token.packed) == 0
     else {
       slots[Int(index)].isUsed = false
       free.append(index)
@@ -63,7 +68,10 @@ package final class EventLoop {
 
   /// Changes what a registered descriptor is watched for.
   package func modify(
-    _ descriptor: CInt, _ token: EventToken, readable: Bool, writable: Bool
+    _ descriptor: CInt,
+    _ token: EventToken,
+    readable: Bool,
+    writable: Bool
   ) {
     let interest = Self.interest(readable: readable, writable: writable)
     _ = clinux_epoll_control(epoll.rawValue, EPOLL_CTL_MOD, descriptor, interest, token.packed)
@@ -82,7 +90,8 @@ package final class EventLoop {
   ///
   /// A registration that `body` removes is not reported later in the same turn.
   package func wait(
-    until deadline: Instant?, _ body: (EventToken, Readiness) -> Void
+    until deadline: Instant?,
+    _ body: (EventToken, Readiness) -> Void
   ) throws(SystemError) {
     var nanoseconds: Int64 = -1
     if let deadline { nanoseconds = max(0, (deadline - Clock.now).nanoseconds) }
@@ -91,8 +100,13 @@ package final class EventLoop {
         retrying {
           unsafe Int(
             clinux_epoll_wait(
-              epoll.rawValue, events.baseAddress, tokens.baseAddress, CInt(Self.batch), nanoseconds
-            ))
+              epoll.rawValue,
+              events.baseAddress,
+              tokens.baseAddress,
+              CInt(Self.eventsPerWait),
+              nanoseconds
+            )
+          )
         }
       }
     }
@@ -100,7 +114,8 @@ package final class EventLoop {
     for index in 0..<count {
       let token = EventToken(
         slot: UInt32(truncatingIfNeeded: tokens[index]),
-        generation: UInt32(truncatingIfNeeded: tokens[index] >> 32))
+        generation: UInt32(truncatingIfNeeded: tokens[index] >> 32)
+      )
       let slot = slots[Int(token.slot)]
       guard slot.isUsed, slot.generation == token.generation else { continue }
       let bits = events[index]
@@ -110,7 +125,10 @@ package final class EventLoop {
         Readiness(
           // A peer that closed its side is read to the end like any other.
           canRead: bits & (EPOLLIN.rawValue | EPOLLRDHUP.rawValue) != 0,
-          canWrite: bits & EPOLLOUT.rawValue != 0, isHungUp: hungUp))
+          canWrite: bits & EPOLLOUT.rawValue != 0,
+          isHungUp: hungUp
+        )
+      )
     }
   }
 

@@ -24,14 +24,17 @@ package final class LoopThread: Sendable {
     // The retain is balanced by the thread, or below when there is none.
     let context = unsafe Unmanaged.passRetained(start)
     let result = unsafe pthread_create(
-      &thread, nil,
+      &thread,
+      nil,
       { context in
         guard let context = unsafe context else { return nil }
         let start = unsafe Unmanaged<Start>.fromOpaque(context).takeRetainedValue()
         unsafe clinux_thread_name(start.name)
         start.body()
         return nil
-      }, context.toOpaque())
+      },
+      context.toOpaque()
+    )
     guard result == 0 else {
       unsafe context.release()
       throw SystemError(operation: "pthread_create \(name)", code: result)
@@ -44,7 +47,8 @@ package final class LoopThread: Sendable {
   /// What is made stays on the thread, so it need not be Sendable. Throws what `make` threw; the thread
   /// is over then.
   package convenience init(
-    name: String, making make: @escaping @Sendable () throws -> () -> Void
+    name: String,
+    making make: @escaping @Sendable () throws -> () -> Void
   ) throws {
     let outcome = try Outcome()
     let body: @Sendable () -> Void = {

@@ -19,8 +19,10 @@ package final class Mailbox<Value: Sendable>: Sendable {
 
   /// Adds a value, or lets `merge` put it into what is waiting (true: it did), so that a slow receiver
   /// finds the newest state and not a queue of old ones.
-  package func post(_ value: Value, merging merge: (inout [Value], Value) -> Bool = { _, _ in false })
-  {
+  package func post(
+    _ value: Value,
+    merging merge: (inout [Value], Value) -> Bool = { _, _ in false }
+  ) {
     let wasEmpty = values.withLock { waiting in
       let wasEmpty = waiting.isEmpty
       if !merge(&waiting, value) { waiting.append(value) }

@@ -1,7 +1,9 @@
 internal import Glibc
 package import Wire
 
-/// Looks up host names. Blocks, so only where nothing else waits.
+/// Looks up host names.
+///
+/// Blocks, so only where nothing else waits.
 package enum Resolver {
   /// Why a name has no address.
   package struct Failure: Error, Equatable, Sendable, CustomStringConvertible {

@@ -9,8 +9,9 @@ package enum Signal: Sendable {
   case hangUp
 }
 
-/// Signals as readable events. Create it on the first thread before any other is started: the block
-/// is inherited.
+/// Signals as readable events.
+///
+/// Create it on the first thread before any other is started: the block is inherited.
 package final class Signals {
   private let event: FileDescriptor
 

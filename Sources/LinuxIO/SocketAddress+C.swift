@@ -40,14 +40,18 @@ extension SocketAddress {
         unsafe pointer.withMemoryRebound(to: sockaddr_in.self, capacity: 1) { value in
           let bytes = unsafe withUnsafeBytes(of: &value.pointee.sin_addr) { unsafe Array($0) }
           return unsafe SocketAddress(
-            address: Bytes(bytes), port: UInt16(bigEndian: value.pointee.sin_port))
+            address: Bytes(bytes),
+            port: UInt16(bigEndian: value.pointee.sin_port)
+          )
         }
       case AF_INET6:
         unsafe pointer.withMemoryRebound(to: sockaddr_in6.self, capacity: 1) { value in
           let bytes = unsafe withUnsafeBytes(of: &value.pointee.sin6_addr) { unsafe Array($0) }
           return unsafe SocketAddress(
-            address: Bytes(bytes), port: UInt16(bigEndian: value.pointee.sin6_port),
-            scope: value.pointee.sin6_scope_id)
+            address: Bytes(bytes),
+            port: UInt16(bigEndian: value.pointee.sin6_port),
+            scope: value.pointee.sin6_scope_id
+          )
         }
       default: nil
       }

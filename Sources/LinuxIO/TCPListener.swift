@@ -2,8 +2,9 @@ internal import CLinux
 internal import Glibc
 package import Wire
 
-/// A listening TCP socket. Several listeners may share one address, and the kernel then spreads
-/// connections over them.
+/// A listening TCP socket.
+///
+/// Several listeners may share one address, and the kernel then spreads connections over them.
 package final class TCPListener {
   private let socket: FileDescriptor
   /// The bound address, with the port that the kernel picked when 0 was asked for.

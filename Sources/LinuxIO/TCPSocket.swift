@@ -11,7 +11,7 @@ package enum Transfer: Equatable, Sendable {
   case closed
 }
 
-/// One accepted, non-blocking TCP connection.
+/// One non-blocking TCP connection, accepted or connecting.
 package final class TCPSocket {
   private let socket: FileDescriptor
   package let peer: SocketAddress
@@ -22,7 +22,37 @@ package final class TCPSocket {
     var one: CInt = 1
     // Responses are written whole; waiting to fill a packet only adds latency.
     _ = unsafe setsockopt(
-      descriptor, CInt(IPPROTO_TCP), TCP_NODELAY, &one, socklen_t(MemoryLayout<CInt>.size))
+      descriptor,
+      CInt(IPPROTO_TCP),
+      TCP_NODELAY,
+      &one,
+      socklen_t(MemoryLayout<CInt>.size)
+    )
+  }
+
+  /// Begins to connect.
+  ///
+  /// Once the socket can be written, `connectionFailure` tells what came of it.
+  package convenience init(connectingTo address: SocketAddress) throws(SystemError) {
+    let descriptor = clinux_socket(address.isIPv6 ? AF_INET6 : AF_INET, 1)
+    guard descriptor >= 0 else { throw SystemError("socket \(address)") }
+    self.init(owning: descriptor, peer: address)
+    let result = unsafe address.withSockaddr { unsafe Glibc.connect(descriptor, $0, $1) }
+    // An interrupted connect goes on by itself.
+    guard result == 0 || Glibc.errno == EINPROGRESS || Glibc.errno == EINTR else {
+      throw SystemError("connect \(address)")
+    }
+  }
+
+  /// Why the connection that was begun did not come about; nil when it did.
+  ///
+  /// Tells it once.
+  package func connectionFailure() -> SystemError? {
+    var code: CInt = 0
+    var length = socklen_t(MemoryLayout<CInt>.size)
+    let result = unsafe getsockopt(socket.rawValue, SOL_SOCKET, SO_ERROR, &code, &length)
+    if result != 0 { return SystemError("getsockopt \(peer)") }
+    return code == 0 ? nil : SystemError(operation: "connect \(peer)", code: code)
   }
 
   package var descriptor: CInt { socket.rawValue }
@@ -54,13 +84,17 @@ package final class TCPSocket {
 
   /// Nests the pieces' scopes, so that every pointer is valid while `body` runs.
   private static func fill(
-    _ vectors: UnsafeMutableBufferPointer<iovec>, from pieces: ArraySlice<Bytes>, at index: Int,
+    _ vectors: UnsafeMutableBufferPointer<iovec>,
+    from pieces: ArraySlice<Bytes>,
+    at index: Int,
     _ body: () -> Int
   ) -> Int {
     guard index < pieces.count else { return body() }
     return unsafe pieces[pieces.startIndex + index].slice.withUnsafeBytes { bytes in
       unsafe vectors[index] = iovec(
-        iov_base: UnsafeMutableRawPointer(mutating: bytes.baseAddress), iov_len: bytes.count)
+        iov_base: UnsafeMutableRawPointer(mutating: bytes.baseAddress),
+        iov_len: bytes.count
+      )
       return unsafe fill(vectors, from: pieces, at: index + 1, body)
     }
   }

@@ -1,5 +1,6 @@
-/// A point on this machine's monotonic clock, in nanoseconds. Cores take it as a parameter and never
-/// read a clock.
+/// A point on this machine's monotonic clock, in nanoseconds.
+///
+/// Cores take it as a parameter and never read a clock.
 package struct Instant: Comparable, Hashable, Sendable {
   package var nanoseconds: Int64
 

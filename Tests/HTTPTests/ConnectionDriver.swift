@@ -3,7 +3,7 @@ import Testing
 import Wire
 
 /// A connection with a clock and a client that reads everything.
-struct Driver {
+struct Driver: ~Copyable {
   static let date = HTTPDate(UTCTime(microseconds: 784_111_777_000_000))
   static let errorFields = Bytes(
     utf8: "Access-Control-Allow-Origin: *\r\nCache-Control: max-age=1\r\n"

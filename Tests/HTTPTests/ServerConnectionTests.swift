@@ -39,7 +39,7 @@ import Wire
     driver.respond(3)
     #expect(driver.takeText().contains("\r\nConnection: close\r\n"))
     #expect(driver.connection.closing == .orderly)
-    #expect(!driver.connection.wantsRead)
+    #expect(driver.connection.wantsRead == false)
   }
 
   @Test func `HTTP-002 pipelined requests are answered in order`() {
@@ -183,15 +183,15 @@ import Wire
   @Test func `requests past the pipeline limit wait, and reading stops`() {
     var driver = Driver { $0.pipelinedRequests = 2 }
     driver.receive(get)
-    #expect(driver.connection.wantsRead)
+    #expect(driver.connection.wantsRead == true)
     driver.receive(get + get)
     #expect(driver.requests.count == 2)
-    #expect(!driver.connection.wantsRead)
+    #expect(driver.connection.wantsRead == false)
     #expect(driver.connection.deadline == nil)
     driver.respond(0)
     #expect(driver.requests.count == 3)
     driver.respond(1)
-    #expect(driver.connection.wantsRead)
+    #expect(driver.connection.wantsRead == true)
   }
 
   @Test func `a client that does not read is not read from`() {
@@ -208,7 +208,7 @@ import Wire
     }
     #expect(driver.requests.count <= 6)
     #expect(driver.connection.pendingBytes < 200_200)
-    #expect(!driver.connection.wantsRead)
+    #expect(driver.connection.wantsRead == false)
   }
 
   @Test func `the last allowed request closes the connection`() {

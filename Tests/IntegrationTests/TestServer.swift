@@ -104,53 +104,70 @@ struct WireReply {
 
 /// A raw TCP client; every wait ends after 20 seconds.
 final class TestClient {
-  private let descriptor: CInt
+  private var socket: TCPSocket?
+  private let loop: EventLoop
+  private let token: EventToken
   private(set) var buffer: [UInt8] = []
   private(set) var isClosed = false
 
   init(_ address: SocketAddress) throws {
-    descriptor = socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
-    var target = unsafe sockaddr_in()
-    unsafe target.sin_family = sa_family_t(AF_INET)
-    unsafe target.sin_port = address.port.bigEndian
-    unsafe target.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-    let result = unsafe withUnsafePointer(to: &target) { pointer in
-      unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        unsafe Glibc.connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-      }
-    }
-    guard descriptor >= 0, result == 0 else { throw TestFault("connect: errno \(errno)") }
+    let socket = try TCPSocket(connectingTo: address)
+    self.socket = socket
+    loop = try EventLoop()
+    token = try loop.add(socket.descriptor, writable: true)
+    try wait { $0.canWrite }
+    if let failure = socket.connectionFailure() { throw failure }
+    loop.modify(socket.descriptor, token, readable: true, writable: false)
   }
 
-  deinit { Glibc.close(descriptor) }
-
   func send(_ text: String) {
-    let bytes = Array(text.utf8)
-    _ = unsafe bytes.withUnsafeBytes { buffer in
-      unsafe Glibc.send(descriptor, buffer.baseAddress, buffer.count, CInt(MSG_NOSIGNAL))
+    var rest = Bytes(utf8: text)
+    while !rest.isEmpty, let socket {
+      switch socket.write([rest]) {
+      case .bytes(let count): rest = rest.suffix(from: count)
+      case .wouldBlock: break
+      case .closed: return
+      }
     }
   }
 
   /// Closes for good, as a player that gives up.
-  func abandon() { _ = Glibc.shutdown(descriptor, CInt(SHUT_RDWR)) }
+  func abandon() {
+    if let socket { loop.remove(socket.descriptor, token) }
+    socket = nil
+  }
 
-  func closeSending() { _ = Glibc.shutdown(descriptor, CInt(SHUT_WR)) }
+  func closeSending() { socket?.shutdownWriting() }
+
+  /// Waits until the socket is ready for something.
+  private func wait(_ isEnough: (Readiness) -> Bool) throws {
+    let deadline = Clock.now + .seconds(20)
+    var isReady = false
+    while !isReady {
+      guard Clock.now < deadline else { throw TestFault("nothing came in 20 s") }
+      try loop.wait(until: deadline) { _, readiness in
+        if isEnough(readiness) || readiness.isHungUp { isReady = true }
+      }
+    }
+  }
 
   /// Reads once; false at the end of the connection.
   @discardableResult
   func fill() throws -> Bool {
-    var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-    guard unsafe poll(&entry, 1, 20_000) == 1 else { throw TestFault("nothing came in 20 s") }
+    guard let socket else { return false }
     var bytes = [UInt8](repeating: 0, count: 65_536)
-    let count = unsafe bytes.withUnsafeMutableBytes { buffer in
-      unsafe recv(descriptor, buffer.baseAddress, buffer.count, 0)
+    while true {
+      switch socket.read(into: &bytes) {
+      case .bytes(let count):
+        buffer += bytes.prefix(count)
+        return true
+      case .closed:
+        isClosed = true
+        return false
+      case .wouldBlock:
+        try wait { $0.canRead }
+      }
     }
-    guard count > 0 else {
-      isClosed = true
-      return false
-    }
-    buffer += bytes.prefix(count)
-    return true
   }
 
   private func need(_ count: Int) throws {

@@ -104,7 +104,8 @@ struct Manifest: ~Copyable {
     let start = try #require(microseconds(starts.first ?? ""))
     let constants = scenario.last.constants
     #expect(
-      start == constants.zero.microseconds + Int64(constants.publishDelayMilliseconds) * 1000)
+      start == constants.zero.microseconds + Int64(constants.publishDelayMilliseconds) * 1000
+    )
   }
 
   @Test func `DASH-003 the publish time is that of the state`() throws {

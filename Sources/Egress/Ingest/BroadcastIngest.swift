@@ -3,8 +3,10 @@ internal import MoQ
 internal import Packaging
 internal import Wire
 
-/// Follows one broadcast over any number of sessions: finds its catalog, subscribes to its tracks, and
-/// hands their objects to a presentation. No IO.
+/// Follows one broadcast over any number of sessions: finds its catalog, subscribes to its
+/// tracks, and hands their objects to a presentation.
+///
+/// No IO.
 final class BroadcastIngest {
   enum Output {
     case log(Configuration.LogLevel, String)

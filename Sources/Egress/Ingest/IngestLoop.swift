@@ -10,8 +10,10 @@ enum IngestMessage: Sendable {
   case stop
 }
 
-/// The one loop that talks to the upstream: socket, QUIC, MoQ, packaging, and snapshots to the serve
-/// loops. Serving never makes it wait.
+/// The one loop that talks to the upstream: socket, QUIC, MoQ, packaging, and snapshots to the
+/// serve loops.
+///
+/// Serving never makes it wait.
 final class IngestLoop {
   private let configuration: Configuration
   private let url: UpstreamURL

@@ -3,8 +3,10 @@ internal import MoQ
 internal import QUIC
 internal import Wire
 
-/// One attempt at, and then the life of, a connection to the upstream: a socket, QUIC on it, and a MoQ
-/// session on that. The owner's loop watches `descriptor`.
+/// One attempt at, and then the life of, a connection to the upstream: a socket, QUIC on it, and
+/// a MoQ session on that.
+///
+/// The owner's loop watches `descriptor`.
 final class UpstreamLink {
   enum Event {
     case session(SubscriberEvent)

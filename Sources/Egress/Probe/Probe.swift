@@ -31,7 +31,9 @@ package final class Probe {
   private var failure: String?
   private var lastRefusal = "no answer"
 
-  /// Connects to `upstream.url`; lines for people go to `write`. Throws what can't work at all.
+  /// Connects to `upstream.url`; lines for people go to `write`.
+  ///
+  /// Throws what can't work at all.
   package init(_ configuration: Configuration, write: @escaping (String) -> Void) throws {
     self.configuration = configuration
     self.write = write

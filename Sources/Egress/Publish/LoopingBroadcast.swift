@@ -2,7 +2,9 @@ internal import CMAF
 internal import MoQ
 internal import Wire
 
-/// Fragmented MP4 files as a live CMSF broadcast: fills a store of tracks as time goes on. No IO.
+/// Fragmented MP4 files as a live CMSF broadcast: fills a store of tracks as time goes on.
+///
+/// No IO.
 final class LoopingBroadcast {
   let store = BroadcastStore()
   let namespace: TrackNamespace
@@ -53,7 +55,9 @@ final class LoopingBroadcast {
     }
   }
 
-  /// The catalog. MSF §"Catalog".
+  /// The catalog.
+  ///
+  /// MSF §"Catalog".
   func catalog(generatedAt: UTCTime) -> Catalog {
     let videos = tracks.filter(\.isVideo).count
     let described = tracks.map { track in
@@ -87,8 +91,9 @@ final class LoopingBroadcast {
     )
   }
 
-  /// Publishes what is due: chunks whose media has ended by now. The first call begins with the group
-  /// that is on.
+  /// Publishes what is due: chunks whose media has ended by now.
+  ///
+  /// The first call begins with the group that is on.
   func advance(to utc: UTCTime, now: Instant) {
     if !hasStarted {
       hasStarted = true

@@ -21,7 +21,12 @@ final class Client {
   var drainStart: Instant?
   private var drained = 0
 
-  init(socket: TCPSocket, token: EventToken, connection: ServerConnection, now: Instant) {
+  init(
+    socket: TCPSocket,
+    token: EventToken,
+    connection: consuming ServerConnection,
+    now: Instant
+  ) {
     self.socket = socket
     self.token = token
     self.connection = connection

@@ -7,17 +7,22 @@ internal import Wire
 final class Rendered: Sendable {
   private let plain: Bytes
   private let compressed: Bytes
-  private let contentType: String
+  private let contentType: Bytes
   private let plainTag: String
   private let compressedTag: String
+  // Lines made once: thousands of answers share them.
+  private let plainTagLine: Bytes
+  private let compressedTagLine: Bytes
 
   init(_ text: Bytes, contentType: String) {
     plain = text
     compressed = gzip(text, level: 5)
-    self.contentType = contentType
+    self.contentType = ResponseHead.line("Content-Type", contentType)
     let digest = hex(SHA256.digest(text).prefix(12).slice)
     plainTag = "\"\(digest)\""
     compressedTag = "\"\(digest)-gz\""
+    plainTagLine = ResponseHead.line("ETag", plainTag)
+    compressedTagLine = ResponseHead.line("ETag", compressedTag)
   }
 
   /// The answer to a request, conditional and compressed as it asks.
@@ -26,13 +31,13 @@ final class Rendered: Sendable {
     let body = isCompressed ? compressed : plain
     let tag = isCompressed ? compressedTag : plainTag
     var blocks = [
-      ResponseHead.line("Cache-Control", cacheControl), ResponseHead.line("ETag", tag),
-      Self.vary, Response.crossOrigin,
+      ResponseHead.line("Cache-Control", cacheControl),
+      isCompressed ? compressedTagLine : plainTagLine, Self.vary, Response.crossOrigin,
     ]
     if EntityTags.matches(request.value("if-none-match"), tag) {
       return Response(.notModified, blocks, .none)
     }
-    blocks.append(ResponseHead.line("Content-Type", contentType))
+    blocks.append(contentType)
     if isCompressed {
       blocks.append(Self.encoded)
       return Response(.ok, blocks, .whole([body]))

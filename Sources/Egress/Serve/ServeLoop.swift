@@ -150,17 +150,15 @@ final class ServeLoop {
   private func wake(_ key: RenditionKey) {
     guard let entry = waiting.removeValue(forKey: key) else { return }
     var rest = Waiting()
+    // What waits is media, for which no absolute URL is needed.
+    let responder = broadcasts[key.broadcast].map { Responder(view: $0, timeURL: "") }
     for parked in entry.parked {
       guard let client = clients[parked.client] else {
         unpark()
         continue
       }
-      guard let view = broadcasts[key.broadcast],
-        let answer = responder(view, parked.head).answer(
-          parked: parked.want,
-          in: key.rendition,
-          parked.head
-        )
+      guard
+        let answer = responder?.answer(parked: parked.want, in: key.rendition, parked.head)
       else {
         rest.parked.append(parked)
         continue
@@ -171,7 +169,6 @@ final class ServeLoop {
     }
     for var growing in entry.growing {
       guard let client = clients[growing.client] else { continue }
-      let responder = broadcasts[key.broadcast].map { Responder(view: $0, timeURL: "") }
       guard let news = responder?.growth(growing.growth, in: key.rendition) else {
         client.connection.abort(growing.request)
         flush(client)
@@ -368,12 +365,13 @@ final class ServeLoop {
       guard let view = broadcasts[path] else {
         return (.now(.notFound("no such broadcast, or it has no media yet")), nil)
       }
-      return (responder(view, head).answer(route, head), path)
+      return (responder(view, route, head).answer(route, head), path)
     }
   }
 
   /// Host may be absent in HTTP/1.0 and empty in any version; the clock's URL is absolute even then.
-  private func responder(_ view: BroadcastView, _ head: RequestHead) -> Responder {
+  private func responder(_ view: BroadcastView, _ route: Route, _ head: RequestHead) -> Responder {
+    guard case .manifest = route else { return Responder(view: view, timeURL: "") }
     let host = head.value("host")?.text ?? ""
     let base =
       configuration.server.publicURL.isEmpty

@@ -440,9 +440,15 @@ package struct MediaPresentation {
     {
       segments.append(
         Segment(
-          number: last.number + 1, epoch: last.epoch, initSegment: last.initSegment,
-          timescale: last.timescale, start: last.end, isDiscontinuity: false,
-          discontinuitySequence: last.discontinuitySequence))
+          number: last.number + 1,
+          epoch: last.epoch,
+          initSegment: last.initSegment,
+          timescale: last.timescale,
+          start: last.end,
+          isDiscontinuity: false,
+          discontinuitySequence: last.discontinuitySequence
+        )
+      )
     }
     var runs: [(start: Int64, duration: Int64, count: Int)] = []
     for segment in segments {

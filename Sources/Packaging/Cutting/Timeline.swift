@@ -107,7 +107,8 @@ package struct Timeline: Sendable {
     guard let previous = boundaries.last?.number ?? previousNumber else {
       let before = MediaTime(
         ticks: start.ticks - groupLength.rounded(toScale: start.timescale),
-        timescale: start.timescale)
+        timescale: start.timescale
+      )
       if number < 1 {
         // A track with a clock of its own can put media time 0 before 2020.
         drift = 1 - number

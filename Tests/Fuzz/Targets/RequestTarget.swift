@@ -20,7 +20,7 @@ func fuzzRequest(_ bytes: Bytes) {
 }
 
 /// A client that reads everything, of a server that answers everything at once.
-private struct Client {
+private struct Client: ~Copyable {
   static let now = Instant(nanoseconds: 0)
   static let date = HTTPDate(UTCTime(microseconds: 0))
 

@@ -1,0 +1,156 @@
+internal import CMAF
+internal import Wire
+
+// How packaging begins: constants of the presentation follow from the first group.
+extension Presentation {
+  /// Waits for one whole group of the lead and something of every other track: constants of the
+  /// presentation follow from them.
+  ///
+  /// Silent tracks are waited for only so long.
+  func beginIfReady(now: Instant, utc: UTCTime) {
+    if primingDeadline == nil, tracks.contains(where: { !$0.primed.isEmpty }) {
+      primingDeadline = now + policy.primingPatience
+    }
+    guard tracks[lead].firstGroupLength != nil,
+      isPrimingLate || tracks.allSatisfy({ !$0.primed.isEmpty })
+    else { return }
+    if isPrimingLate { primingDeadline = now }
+    begin(now: now, utc: utc)
+  }
+
+  /// Acts on the deadline: silent tracks are not waited for any longer.
+  ///
+  /// The lead's first group is, five times as long, because the length of segments can't be changed
+  /// later.
+  func endPriming(now: Instant, utc: UTCTime) {
+    if tracks[lead].firstPrimedChunk != nil, isPrimingLate || tracks[lead].firstGroupLength != nil {
+      begin(now: now, utc: utc)
+    } else {
+      isPrimingLate = true
+      primingDeadline = now + policy.primingPatience * 4
+    }
+  }
+
+  func begin(now: Instant, utc: UTCTime?) {
+    let track = tracks[lead]
+    guard let first = track.firstPrimedChunk else { return }
+    let scale = track.description.info.timescale
+    let measured = track.firstGroupLength ?? first.chunk.duration
+    let group = MediaTime(
+      ticks: max(1, lengthOfGroups(measured, promised: track.description.groupLength, scale)),
+      timescale: scale
+    )
+    let target = MediaTime(
+      ticks: policy.segmentTarget.nanoseconds / 1000,
+      timescale: 1_000_000
+    )
+    let isVideo = track.description.info.kind == .video
+    let targetTicks = max(1, target.rounded(toScale: scale))
+    let slot =
+      isVideo
+      ? MediaTime(
+        ticks: group.ticks * max(1, (targetTicks + group.ticks - 1) / group.ticks),
+        timescale: scale
+      ) : MediaTime(ticks: targetTicks, timescale: scale)
+    groupLength = group
+
+    var partMilliseconds = Int(policy.partTarget.nanoseconds / 1_000_000)
+    for track in tracks {
+      let longest = MediaTime(
+        ticks: track.longestPrimedChunk,
+        timescale: track.description.info.timescale
+      )
+      partMilliseconds = max(
+        partMilliseconds,
+        Int(clamping: ceilingMilliseconds(longest))
+      )
+    }
+    partMilliseconds = fittingPartMilliseconds(atMost: partMilliseconds)
+    partTarget = MediaTime(ticks: Int64(partMilliseconds), timescale: 1000)
+    let clocked = tracks.flatMap { track in
+      track.primedChunks.map { ($0, track.description.info.timescale) }
+    }
+    let zero = WallClock.zero(of: clocked)
+    constants = PresentationSnapshot.Constants(
+      targetDuration: max(
+        1,
+        Int(clamping: (slot.rounded(toScale: 1000) + 50 + 500) / 1000)
+      ),
+      partTargetMilliseconds: partMilliseconds,
+      segmentLength: slot,
+      window: policy.window,
+      publishDelayMilliseconds: WallClock.delayMilliseconds(of: clocked, zero: zero),
+      zero: zero
+    )
+    for index in tracks.indices { tracks[index].startWriting(partTarget: partTarget) }
+
+    beginRun(
+      Epoch(name: WallClock.name(zero), zero: zero),
+      shiftSeconds: 0,
+      at: first.chunk.start,
+      slot: slot
+    )
+    runOfGeneration = [first.generation: 0]
+    outputs.append(
+      .notice(
+        .started(
+          lead: track.description.info.name,
+          segment: slot,
+          partMilliseconds: partMilliseconds,
+          epoch: runs[0].clock.epoch.name
+        )
+      )
+    )
+    // The lead first: the others need its boundaries.
+    for index in [lead] + tracks.indices.filter({ $0 != lead }) {
+      let primed = tracks[index].primed
+      tracks[index].primed = []
+      for event in primed { take(event, index) }
+    }
+    advance(now: now)
+  }
+
+  /// The longest part target up to a limit that the chunks of every track fill to 85 % at least,
+  /// rfc8216bis §"EXT-X-PART"; where none does, the one that they fill best.
+  func fittingPartMilliseconds(atMost limit: Int) -> Int {
+    let chunks = tracks.filter { $0.longestPrimedChunk > 0 }.map { track in
+      MediaTime(ticks: track.longestPrimedChunk, timescale: track.description.info.timescale)
+    }
+    let least = chunks.map { Int(clamping: ceilingMilliseconds($0)) }.max() ?? limit
+    /// How much of a target parts of whole chunks fill, in thousandths.
+    func fill(_ target: Int) -> Int {
+      chunks.map { chunk in
+        let whole = Int128(target) * Int128(chunk.timescale) / (Int128(chunk.ticks) * 1000)
+        let filled = whole * Int128(chunk.ticks) * 1_000_000 / Int128(chunk.timescale)
+        return Int(clamping: filled / Int128(max(target, 1)))
+      }.min() ?? 1000
+    }
+    var candidates: Set<Int> = [limit]
+    for chunk in chunks {
+      for count in 1...64 {
+        let (ticks, overflow) = chunk.ticks.multipliedReportingOverflow(by: Int64(count))
+        let target = Int(
+          clamping: ceilingMilliseconds(MediaTime(ticks: ticks, timescale: chunk.timescale))
+        )
+        guard !overflow, target <= limit else { break }
+        if target >= least { candidates.insert(target) }
+      }
+    }
+    let sorted = candidates.sorted(by: >)
+    // A hundredth above the rule: parts and target are rounded to milliseconds.
+    return sorted.first { fill($0) >= 860 } ?? sorted.max { fill($0) < fill($1) } ?? limit
+  }
+
+  /// The measured length, unless the catalog promises clearly longer groups: then they vary.
+  func lengthOfGroups(_ measured: Int64, promised: MediaTime?, _ scale: UInt32) -> Int64 {
+    let measured = min(measured, MediaChunk.durationLimitSeconds * Int64(scale))
+    guard let promised = promised?.rounded(toScale: scale), promised > measured + measured / 50
+    else { return measured }
+    return promised
+  }
+
+  func ceilingMilliseconds(_ time: MediaTime) -> Int64 {
+    let scale = Int128(time.timescale)
+    return Int64(clamping: (Int128(time.ticks) * 1000 + scale - 1) / scale)
+  }
+}

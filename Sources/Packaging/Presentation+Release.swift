@@ -1,0 +1,167 @@
+internal import CMAF
+internal import Wire
+
+// How changes become visible: in the order of media time over all renditions.
+extension Presentation {
+  func advance(now: Instant) {
+    guard constants != nil else { return }
+    for index in tracks.indices {
+      tracks[index].rejoin(tracks[lead].generation, patience: policy.stallPatience, now: now)
+      let info = tracks[index].description.info
+      let step = info.kind == .video ? groupLength?.rounded(toScale: info.timescale) : nil
+      tracks[index].writer?.advance(
+        runs: runs,
+        run: { self.runOfGeneration[$0] },
+        groupStep: step
+      )
+    }
+    if release(now: now) { publish() }
+  }
+
+  /// How far siblings may lag behind a change, so that none waits for the frame that another rendition
+  /// is about to deliver.
+  var slack: MediaTime { MediaTime(ticks: partTarget.ticks, timescale: 4000) }
+
+  @discardableResult
+  func release(now: Instant) -> Bool {
+    guard decideStart(now: now), let startNumber else { return false }
+    var hasChanged = false
+    while let next = nextUpdate() {
+      guard !isBlocked(next.update, except: next.index, now: now) else { break }
+      guard let update = tracks[next.index].writer?.takeUpdate() else { break }
+      guard update.number >= startNumber else { continue }
+      tracks[next.index].window.apply(update.change)
+      notePeriod(update)
+      hasChanged = true
+    }
+    guard hasChanged else { return false }
+    // A segment stays downloadable for its own length and that of the playlist after it left; a
+    // playlist lists six segments at least, however short the window.
+    let length = Interval(seconds: constants?.segmentLength.seconds ?? 0)
+    let retention = max(policy.window, length * 6) * 2 + length * 2
+    for index in tracks.indices {
+      tracks[index].window.prune(retention: retention, byteLimit: policy.windowBytes)
+    }
+    prunePeriods()
+    return true
+  }
+
+  /// Begins a period at the first media after a discontinuity or a gap in any rendition.
+  func notePeriod(_ update: RenditionWriter.Update) {
+    switch update.change {
+    case .part(let segment, let part):
+      let isBreak =
+        segment.isDiscontinuity || periods.isEmpty || segment.number >= periodBreak ?? .max
+      guard isBreak, segment.number > periods.last?.number ?? .min, !part.isGap else { return }
+      guard let boundary = runs[update.run].timeline.boundary(segment.number) else { return }
+      let clock = runs[update.run].clock
+      let scale = boundary.start.timescale
+      // The first Period of all begins with media time itself.
+      let isFirst = periods.isEmpty && !arePeriodsOutdated
+      if arePeriodsOutdated { periods = [] }
+      arePeriodsOutdated = false
+      periods.append(
+        PresentationSnapshot.PeriodStart(
+          number: segment.number,
+          epoch: clock.epoch,
+          start: MediaTime(
+            ticks: isFirst ? 0 : clock.served(boundary.start.ticks, timescale: scale),
+            timescale: scale
+          )
+        )
+      )
+      periodBreak = nil
+    case .closed(let segment, _, let isGap):
+      if isGap { periodBreak = max(periodBreak ?? .min, segment.number + 1) }
+    case .gap(let segment):
+      periodBreak = max(periodBreak ?? .min, segment.number + 1)
+    case .clear:
+      arePeriodsOutdated = true
+      periodBreak = max(periodBreak ?? .min, update.number)
+    }
+  }
+
+  /// Forgets periods of which no rendition holds a segment any more.
+  func prunePeriods() {
+    let oldest = tracks.compactMap { $0.window.segments.first?.number }.min() ?? .min
+    while periods.count > 1, periods[1].number <= oldest { periods.removeFirst() }
+  }
+
+  /// The first segment that all renditions have from its beginning.
+  func decideStart(now: Instant) -> Bool {
+    if startNumber != nil { return true }
+    let firsts = tracks.map { $0.writer?.firstNumber }
+    let isLate = isEnded || (primingDeadline.map { now >= $0 } ?? false)
+    guard isLate || firsts.allSatisfy({ $0 != nil }) else { return false }
+    guard let number = firsts.compactMap({ $0 }).max() else { return false }
+    startNumber = number
+    return true
+  }
+
+  func nextUpdate() -> (index: Int, update: RenditionWriter.Update)? {
+    var best: (index: Int, update: RenditionWriter.Update)?
+    for index in tracks.indices {
+      guard let update = tracks[index].writer?.updates.first else { continue }
+      guard let current = best else {
+        best = (index, update)
+        continue
+      }
+      if update.isBefore(current.update) { best = (index, update) }
+    }
+    return best
+  }
+
+  func isBlocked(
+    _ update: RenditionWriter.Update,
+    except index: Int,
+    now: Instant
+  ) -> Bool {
+    guard !isEnded else { return false }
+    let lag = slack.rounded(toScale: update.time.timescale)
+    let time = MediaTime(ticks: update.time.ticks - lag, timescale: update.time.timescale)
+    var blocked = false
+    for sibling in tracks.indices where sibling != index {
+      guard !(tracks[sibling].writer?.isPast(time, run: update.run) ?? true) else {
+        tracks[sibling].blockedUntil = nil
+        if tracks[sibling].isStalled {
+          tracks[sibling].isStalled = false
+          outputs.append(.notice(.resumed(tracks[sibling].description.info.name)))
+        }
+        continue
+      }
+      guard !tracks[sibling].isStalled else { continue }
+      let until = tracks[sibling].blockedUntil ?? now + policy.stallPatience
+      tracks[sibling].blockedUntil = until
+      if now >= until {
+        tracks[sibling].isStalled = true
+        tracks[sibling].blockedUntil = nil
+        outputs.append(.notice(.stalled(tracks[sibling].description.info.name)))
+      } else {
+        blocked = true
+      }
+    }
+    return blocked
+  }
+
+  func publish() {
+    guard let constants else { return }
+    outputs.append(
+      .published(
+        PresentationSnapshot(
+          constants: constants,
+          renditions: tracks.map { track in
+            RenditionSnapshot(
+              info: track.description.info,
+              segments: track.window.segments,
+              peakBitrate: track.window.peakBitrate,
+              averageBitrate: track.window.averageBitrate,
+              chunkDuration: track.writer?.chunkDuration ?? 0
+            )
+          },
+          periods: periods,
+          isEnded: isEnded
+        )
+      )
+    )
+  }
+}

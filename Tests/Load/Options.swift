@@ -1,0 +1,91 @@
+import Wire
+
+/// What the command line asks for.
+struct Options {
+  var server = SocketAddress.loopback(port: 8080)
+  /// The multivariant playlist's path.
+  var path = "/demo/index.m3u8"
+  var clients = 2000
+  var seconds: Int64 = 120
+  /// Connections begun a second.
+  var ramp = 500
+  /// Each new part is fetched too.
+  var fetchesParts = false
+  /// The hinted part is asked for before it exists.
+  var holdsHints = false
+  /// Clients break off at random and come again.
+  var churns = false
+  /// The server's process, to watch what it costs.
+  var process: Int?
+  var seed: UInt64 = 1
+
+  static let usage = """
+    usage: moq-egress-load --server ADDRESS:PORT [options]
+      --path PATH       multivariant playlist (default /demo/index.m3u8)
+      --clients N       LL-HLS clients, spread over all renditions (default 2000)
+      --seconds N       length of the run (default 120)
+      --ramp N          connections begun a second (default 500)
+      --parts           fetch each new part as well, on a second connection
+      --hints           ask for the hinted part and hold the request, on a second connection
+      --churn           break off at random, also in the middle of requests, and come again
+      --pid PID         the server's process: its CPU time, memory and descriptors are reported
+      --seed N          of the random choices of --churn (default 1)
+
+    """
+
+  /// Reads arguments; the error is a sentence.
+  init(_ arguments: [String]) throws(Complaint) {
+    var rest = arguments[...]
+    func value(_ name: String) throws(Complaint) -> String {
+      guard let text = rest.popFirst() else { throw Complaint("\(name) needs a value") }
+      return text
+    }
+    func count<Number: FixedWidthInteger>(_ name: String) throws(Complaint) -> Number {
+      let text = try value(name)
+      guard let number = Number(text), number > 0 else {
+        throw Complaint("\(name) is a whole number above 0, not \(text)")
+      }
+      return number
+    }
+    while let argument = rest.popFirst() {
+      switch argument {
+      case "--server":
+        let text = try value(argument)
+        guard let address = SocketAddress(text) else {
+          throw Complaint("--server is ADDRESS:PORT, not \(text)")
+        }
+        server = address
+      case "--path": path = try value(argument)
+      case "--clients": clients = try count(argument)
+      case "--seconds": seconds = try count(argument)
+      case "--ramp": ramp = try count(argument)
+      case "--parts": fetchesParts = true
+      case "--hints": holdsHints = true
+      case "--churn": churns = true
+      case "--pid": process = try count(argument)
+      case "--seed": seed = try count(argument)
+      default: throw Complaint("unknown argument \(argument)")
+      }
+    }
+  }
+}
+
+/// Why the program can't go on, as a sentence.
+struct Complaint: Error, CustomStringConvertible {
+  let description: String
+  init(_ description: String) { self.description = description }
+}
+
+/// SplitMix64: the same choices for the same seed.
+struct SeededGenerator: RandomNumberGenerator {
+  private var state: UInt64
+  init(seed: UInt64) { state = seed }
+
+  mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var value = state
+    value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
+    return value ^ (value >> 31)
+  }
+}
