@@ -92,8 +92,8 @@ fuzz() {
 
 Config/install-dependencies.sh --test || exit
 # The DASH schema is not ours to distribute; where a copy is at hand, manifests are validated by it.
-schema=../shared/dash-schema/DASH-MPD.xsd
-if [ -z "${MOQ_EGRESS_DASH_SCHEMA:-}" ] && [ -f "$schema" ]; then
+schema=../shared/dash-schema
+if [ -z "${MOQ_EGRESS_DASH_SCHEMA:-}" ] && [ -f "$schema/DASH-MPD.xsd" ]; then
   MOQ_EGRESS_DASH_SCHEMA=$(realpath "$schema")
   export MOQ_EGRESS_DASH_SCHEMA
 fi

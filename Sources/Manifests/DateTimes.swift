@@ -32,8 +32,10 @@ private func floorDivide(_ value: Int64, _ divisor: Int64) -> Int64 {
   return value % divisor < 0 ? quotient - 1 : quotient
 }
 
-/// The proleptic Gregorian date of a count of days since 1970-01-01. The year is taken to start in
-/// March, so that the leap day comes last and months have lengths of a regular pattern.
+/// The proleptic Gregorian date of a count of days since 1970-01-01.
+///
+/// The year is taken to start in March, so that the leap day comes last and months have lengths of
+/// a regular pattern.
 private func civil(fromDays days: Int64) -> (year: Int64, month: Int64, day: Int64) {
   let shifted = days + 719_468
   let era = floorDivide(shifted, 146_097)

@@ -37,14 +37,19 @@ struct PackagedTrack {
   init(_ description: TrackDescription, policy: PackagingPolicy) {
     self.description = description
     order = TrackOrder(
-      startsIndependent: description.info.kind == .video, patience: policy.holePatience,
-      byteLimit: policy.reorderBytes)
+      startsIndependent: description.info.kind == .video,
+      patience: policy.holePatience,
+      byteLimit: policy.reorderBytes
+    )
   }
 
-  /// Makes an event of a chunk. `continuity` is that of its object for the object's first chunk and nil
-  /// for the others.
+  /// Makes an event of a chunk.
+  ///
+  /// `continuity` is that of its object for the object's first chunk and nil for the others.
   mutating func event(
-    _ chunk: MediaChunk, _ continuity: TrackOrder.Continuity?, utc: UTCTime
+    _ chunk: MediaChunk,
+    _ continuity: TrackOrder.Continuity?,
+    utc: UTCTime
   ) -> Event {
     var continuity = continuity ?? (chunk.start == lastEnd ? .seamless : .jump)
     // Time that goes back by more than a chunk is a new run even where ids go on; less than that is
@@ -58,7 +63,8 @@ struct PackagedTrack {
     lastStart = chunk.start
     lastEnd = chunk.end
     return .chunk(
-      Intake(chunk: chunk, generation: generation, continuity: continuity, utc: utc))
+      Intake(chunk: chunk, generation: generation, continuity: continuity, utc: utc)
+    )
   }
 
   /// Follows the lead's restarts again when they have differed for as long as a stall may last: one
@@ -78,7 +84,10 @@ struct PackagedTrack {
 
   mutating func startWriting(partTarget: MediaTime) {
     writer = RenditionWriter(
-      kind: description.info.kind, timescale: description.info.timescale, partTarget: partTarget)
+      kind: description.info.kind,
+      timescale: description.info.timescale,
+      partTarget: partTarget
+    )
   }
 
   var primedChunks: [Intake] {
@@ -91,7 +100,9 @@ struct PackagedTrack {
   var longestPrimedChunk: Int64 { primedChunks.map(\.chunk.duration).max() ?? 0 }
 
   /// The distance between the first two sync samples, or the length of the first group; nil until
-  /// either is known. For other than video, the length of the first chunk.
+  /// either is known.
+  ///
+  /// For other than video, the length of the first chunk.
   var firstGroupLength: Int64? {
     guard let first = firstPrimedChunk else { return nil }
     guard description.info.kind == .video else { return first.chunk.duration }

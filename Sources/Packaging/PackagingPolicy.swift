@@ -1,9 +1,12 @@
 package import Wire
 
-/// How a broadcast is cut and how much of it is kept. Two bridges give identical bytes only when they
-/// run with the same policy.
+/// How a broadcast is cut and how much of it is kept.
+///
+/// Two bridges give identical bytes only when they run with the same policy.
 package struct PackagingPolicy: Equatable, Sendable {
-  /// The longest part. A publisher whose chunks are longer raises it to the longest chunk.
+  /// The longest part.
+  ///
+  /// A publisher whose chunks are longer raises it to the longest chunk.
   package var partTarget: Interval = .milliseconds(500)
   /// The shortest segment; the actual length is the smallest whole number of groups that reaches it.
   package var segmentTarget: Interval = .seconds(2)

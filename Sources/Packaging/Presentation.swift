@@ -40,10 +40,14 @@ package final class Presentation {
   private var runOfGeneration: [Int: Int] = [:]
   private var leadEnd: Int64?
   private var primingDeadline: Instant?
+  /// The deadline has passed once: silent tracks are not waited for.
+  private var isPrimingLate = false
   private var startNumber: Int64?
   private var periods: [PresentationSnapshot.PeriodStart] = []
   /// The first segment that belongs to a new period, whatever it is.
   private var periodBreak: Int64?
+  /// The periods so far go with the next one.
+  private var arePeriodsOutdated = false
   private var isEnded = false
   private var outputs: [Output] = []
 
@@ -64,14 +68,19 @@ package final class Presentation {
 
   package func statistics(of track: Int) -> TrackStatistics {
     TrackStatistics(
-      order: tracks[track].order.statistics, heldBytes: tracks[track].window.heldBytes,
-      isStalled: tracks[track].isStalled, edge: tracks[track].window.segments.last?.endTime)
+      order: tracks[track].order.statistics,
+      heldBytes: tracks[track].window.heldBytes,
+      isStalled: tracks[track].isStalled,
+      edge: tracks[track].window.segments.last?.endTime
+    )
   }
 
   // MARK: Input
 
-  /// Takes an object of a track, in any order. `utc` is this machine's clock at its arrival; it is used
-  /// only where the publisher tells no time. Objects with implausible times are counted and dropped.
+  /// Takes an object of a track, in any order.
+  ///
+  /// `utc` is this machine's clock at its arrival; it is used only where the publisher tells no
+  /// time. Objects with implausible times are counted and dropped.
   package func receive(_ object: MediaObject, on track: Int, utc: UTCTime, now: Instant) {
     guard !isEnded else { return }
     let timescale = tracks[track].description.info.timescale
@@ -88,14 +97,16 @@ package final class Presentation {
   }
 
   /// Takes the knowledge that a group of a track has no object with an id of `end` or above.
-  package func endGroup(_ group: UInt64, at end: UInt64, on track: Int, utc: UTCTime, now: Instant) {
+  package func endGroup(_ group: UInt64, at end: UInt64, on track: Int, utc: UTCTime, now: Instant)
+  {
     guard !isEnded else { return }
     tracks[track].order.endGroup(group, at: end)
     pump(track, utc: utc, now: now)
   }
 
-  /// Forgets object ids, because what follows comes from a new session or a restarted publisher. What
-  /// was published stays; whether media goes on seamlessly is decided by what arrives.
+  /// Forgets object ids, because what follows comes from a new session or a restarted publisher.
+  ///
+  /// What was published stays; whether media goes on seamlessly is decided by what arrives.
   package func restart() {
     let generation = (tracks.map(\.generation).max() ?? 0) + 1
     for index in tracks.indices {
@@ -123,7 +134,10 @@ package final class Presentation {
     guard tracks[track].description.initSegment != description.initSegment else { return }
     let info = tracks[track].description.info
     tracks[track].description = TrackDescription(
-      info: info, header: description.initSegment.bytes, groupLength: description.groupLength)
+      info: info,
+      header: description.initSegment.bytes,
+      groupLength: description.groupLength
+    )
     tracks[track].needsNewRun = true
     restart()
   }
@@ -154,7 +168,9 @@ package final class Presentation {
   package func handleTimeout(utc: UTCTime, now: Instant) {
     guard !isEnded else { return }
     for index in tracks.indices { pump(index, utc: utc, now: now) }
-    if constants == nil, let primingDeadline, now >= primingDeadline { begin(now: now, utc: utc) }
+    if constants == nil, let primingDeadline, now >= primingDeadline {
+      endPriming(now: now, utc: utc)
+    }
     advance(now: now)
   }
 
@@ -169,7 +185,10 @@ package final class Presentation {
       case .object(let object, let continuity):
         for (position, chunk) in object.chunks.enumerated() {
           let event = tracks[index].event(
-            chunk, position == 0 ? continuity : nil, utc: utc)
+            chunk,
+            position == 0 ? continuity : nil,
+            utc: utc
+          )
           take(event, index)
         }
       case .groupEnded:
@@ -192,8 +211,10 @@ package final class Presentation {
     case .chunk(let intake):
       if index == lead { lead(intake) }
       let queued = RenditionWriter.Queued(
-        chunk: intake.chunk, generation: intake.generation,
-        initSegment: tracks[index].description.initSegment)
+        chunk: intake.chunk,
+        generation: intake.generation,
+        initSegment: tracks[index].description.initSegment
+      )
       tracks[index].writer?.enqueue(queued)
     case .groupEnded:
       guard index == lead else { return }
@@ -205,14 +226,30 @@ package final class Presentation {
 
   /// Waits for one whole group of the lead and something of every other track: constants of the
   /// presentation follow from them.
+  ///
+  /// Silent tracks are waited for only so long.
   private func beginIfReady(now: Instant, utc: UTCTime) {
     if primingDeadline == nil, tracks.contains(where: { !$0.primed.isEmpty }) {
       primingDeadline = now + policy.primingPatience
     }
-    guard tracks[lead].firstGroupLength != nil, tracks.allSatisfy({ !$0.primed.isEmpty }) else {
-      return
-    }
+    guard tracks[lead].firstGroupLength != nil,
+      isPrimingLate || tracks.allSatisfy({ !$0.primed.isEmpty })
+    else { return }
+    if isPrimingLate { primingDeadline = now }
     begin(now: now, utc: utc)
+  }
+
+  /// Acts on the deadline: silent tracks are not waited for any longer.
+  ///
+  /// The lead's first group is, five times as long, because the length of segments can't be changed
+  /// later.
+  private func endPriming(now: Instant, utc: UTCTime) {
+    if tracks[lead].firstPrimedChunk != nil, isPrimingLate || tracks[lead].firstGroupLength != nil {
+      begin(now: now, utc: utc)
+    } else {
+      isPrimingLate = true
+      primingDeadline = now + policy.primingPatience * 4
+    }
   }
 
   private func begin(now: Instant, utc: UTCTime?) {
@@ -222,24 +259,32 @@ package final class Presentation {
     let measured = track.firstGroupLength ?? first.chunk.duration
     let group = MediaTime(
       ticks: max(1, lengthOfGroups(measured, promised: track.description.groupLength, scale)),
-      timescale: scale)
+      timescale: scale
+    )
     let target = MediaTime(
-      ticks: policy.segmentTarget.nanoseconds / 1000, timescale: 1_000_000)
+      ticks: policy.segmentTarget.nanoseconds / 1000,
+      timescale: 1_000_000
+    )
     let isVideo = track.description.info.kind == .video
     let targetTicks = max(1, target.rounded(toScale: scale))
     let slot =
       isVideo
       ? MediaTime(
         ticks: group.ticks * max(1, (targetTicks + group.ticks - 1) / group.ticks),
-        timescale: scale) : MediaTime(ticks: targetTicks, timescale: scale)
+        timescale: scale
+      ) : MediaTime(ticks: targetTicks, timescale: scale)
     groupLength = group
 
     var partMilliseconds = Int(policy.partTarget.nanoseconds / 1_000_000)
     for track in tracks {
       let longest = MediaTime(
-        ticks: track.longestPrimedChunk, timescale: track.description.info.timescale)
+        ticks: track.longestPrimedChunk,
+        timescale: track.description.info.timescale
+      )
       partMilliseconds = max(
-        partMilliseconds, Int(clamping: ceilingMilliseconds(longest)))
+        partMilliseconds,
+        Int(clamping: ceilingMilliseconds(longest))
+      )
     }
     partMilliseconds = fittingPartMilliseconds(atMost: partMilliseconds)
     partTarget = MediaTime(ticks: Int64(partMilliseconds), timescale: 1000)
@@ -249,20 +294,34 @@ package final class Presentation {
     let zero = WallClock.zero(of: clocked)
     constants = PresentationSnapshot.Constants(
       targetDuration: max(
-        1, Int(clamping: (slot.rounded(toScale: 1000) + 50 + 500) / 1000)),
-      partTargetMilliseconds: partMilliseconds, segmentLength: slot, window: policy.window,
-      publishDelayMilliseconds: WallClock.delayMilliseconds(of: clocked, zero: zero))
+        1,
+        Int(clamping: (slot.rounded(toScale: 1000) + 50 + 500) / 1000)
+      ),
+      partTargetMilliseconds: partMilliseconds,
+      segmentLength: slot,
+      window: policy.window,
+      publishDelayMilliseconds: WallClock.delayMilliseconds(of: clocked, zero: zero),
+      zero: zero
+    )
     for index in tracks.indices { tracks[index].startWriting(partTarget: partTarget) }
 
     beginRun(
-      Epoch(name: WallClock.name(zero), zero: zero), shiftSeconds: 0, at: first.chunk.start,
-      slot: slot)
+      Epoch(name: WallClock.name(zero), zero: zero),
+      shiftSeconds: 0,
+      at: first.chunk.start,
+      slot: slot
+    )
     runOfGeneration = [first.generation: 0]
     outputs.append(
       .notice(
         .started(
-          lead: track.description.info.name, segment: slot, partMilliseconds: partMilliseconds,
-          epoch: runs[0].clock.epoch.name)))
+          lead: track.description.info.name,
+          segment: slot,
+          partMilliseconds: partMilliseconds,
+          epoch: runs[0].clock.epoch.name
+        )
+      )
+    )
     // The lead first: the others need its boundaries.
     for index in [lead] + tracks.indices.filter({ $0 != lead }) {
       let primed = tracks[index].primed
@@ -292,7 +351,8 @@ package final class Presentation {
       for count in 1...64 {
         let (ticks, overflow) = chunk.ticks.multipliedReportingOverflow(by: Int64(count))
         let target = Int(
-          clamping: ceilingMilliseconds(MediaTime(ticks: ticks, timescale: chunk.timescale)))
+          clamping: ceilingMilliseconds(MediaTime(ticks: ticks, timescale: chunk.timescale))
+        )
         guard !overflow, target <= limit else { break }
         if target >= least { candidates.insert(target) }
       }
@@ -324,17 +384,25 @@ package final class Presentation {
     // The grid counts on the publisher's own clock, before any shift.
     let zero = UTCTime(microseconds: epoch.zero.microseconds + shiftSeconds * 1_000_000)
     let grid = SlotGrid(
-      slotLength: slot, groupLength: group,
-      groupStart: MediaTime(ticks: start, timescale: scale), zero: zero)
+      slotLength: slot,
+      groupLength: group,
+      groupStart: MediaTime(ticks: start, timescale: scale),
+      zero: zero
+    )
     let last = runs.last?.timeline.next
     if !runs.isEmpty { runs[runs.count - 1].timeline.finish() }
     runs.append(
       Run(
         clock: clock,
         timeline: Timeline(
-          grid: grid, groupLength: group, gapLimit: policy.gapLimit,
+          grid: grid,
+          groupLength: group,
+          gapLimit: policy.gapLimit,
           previousNumber: last?.previousNumber,
-          discontinuitySequence: last?.discontinuitySequence ?? 0)))
+          discontinuitySequence: last?.discontinuitySequence ?? 0
+        )
+      )
+    )
   }
 
   /// Moves the timeline on by a chunk of the lead rendition.
@@ -351,7 +419,9 @@ package final class Presentation {
       start: MediaTime(ticks: chunk.start, timescale: scale),
       end: MediaTime(ticks: chunk.end, timescale: scale),
       isIndependent: chunk.isIndependent || tracks[lead].description.info.kind != .video,
-      isDiscontinuity: isJump, isLoss: intake.continuity == .afterLoss)
+      isDiscontinuity: isJump,
+      isLoss: intake.continuity == .afterLoss
+    )
     leadEnd = chunk.end
     if tracks[lead].description.info.kind != .video { closeLeadSegment() }
   }
@@ -360,27 +430,35 @@ package final class Presentation {
     guard let end = leadEnd, !runs.isEmpty else { return }
     let scale = tracks[lead].description.info.timescale
     _ = runs[runs.count - 1].timeline.closesSegment(
-      at: MediaTime(ticks: end, timescale: scale))
+      at: MediaTime(ticks: end, timescale: scale)
+    )
   }
 
   /// The run that a new generation of the lead belongs to: the current one when media goes on where it
   /// stopped, otherwise a new one, on the same clock when time only jumped ahead.
   private func run(for intake: PackagedTrack.Intake) -> Int {
-    guard let current = runs.last, let leadEnd, let slot = constants?.segmentLength else { return 0 }
+    guard let current = runs.last, let leadEnd, let slot = constants?.segmentLength else {
+      return 0
+    }
     let start = intake.chunk.start
     let scale = tracks[lead].description.info.timescale
     let needsNewRun = tracks.contains { $0.needsNewRun }
     for index in tracks.indices { tracks[index].needsNewRun = false }
     if start == leadEnd, !needsNewRun { return runs.count - 1 }
     let publisherZero = UTCTime(
-      microseconds: current.clock.epoch.zero.microseconds + current.clock.shiftSeconds * 1_000_000)
+      microseconds: current.clock.epoch.zero.microseconds + current.clock.shiftSeconds * 1_000_000
+    )
     let zero = WallClock.zero(of: [(intake, scale)])
     // Two seconds: the estimate from arrival is a whole second, and a burst may come late.
     let isSameClock =
       start >= leadEnd && abs(zero.microseconds - publisherZero.microseconds) <= 2_000_000
     if isSameClock {
       beginRun(
-        current.clock.epoch, shiftSeconds: current.clock.shiftSeconds, at: start, slot: slot)
+        current.clock.epoch,
+        shiftSeconds: current.clock.shiftSeconds,
+        at: start,
+        slot: slot
+      )
     } else {
       var shift: Int64 = 0
       let servedEnd = current.clock.served(leadEnd, timescale: scale)
@@ -394,12 +472,19 @@ package final class Presentation {
       if name == current.clock.epoch.name { name += "b" }
       beginRun(
         Epoch(
-          name: name, zero: UTCTime(microseconds: zero.microseconds - shift * 1_000_000)),
-        shiftSeconds: shift, at: start, slot: slot)
+          name: name,
+          zero: UTCTime(microseconds: zero.microseconds - shift * 1_000_000)
+        ),
+        shiftSeconds: shift,
+        at: start,
+        slot: slot
+      )
     }
     outputs.append(
       .notice(
-        .newRun(epoch: runs[runs.count - 1].clock.epoch.name, isDiscontinuity: true)))
+        .newRun(epoch: runs[runs.count - 1].clock.epoch.name, isDiscontinuity: true)
+      )
+    )
     return runs.count - 1
   }
 
@@ -412,7 +497,10 @@ package final class Presentation {
       let info = tracks[index].description.info
       let step = info.kind == .video ? groupLength?.rounded(toScale: info.timescale) : nil
       tracks[index].writer?.advance(
-        runs: runs, run: { self.runOfGeneration[$0] }, groupStep: step)
+        runs: runs,
+        run: { self.runOfGeneration[$0] },
+        groupStep: step
+      )
     }
     if release(now: now) { publish() }
   }
@@ -449,22 +537,33 @@ package final class Presentation {
   private func notePeriod(_ update: RenditionWriter.Update) {
     switch update.change {
     case .part(let segment, let part):
-      let isBreak = segment.isDiscontinuity || periods.isEmpty || segment.number >= periodBreak ?? .max
+      let isBreak =
+        segment.isDiscontinuity || periods.isEmpty || segment.number >= periodBreak ?? .max
       guard isBreak, segment.number > periods.last?.number ?? .min, !part.isGap else { return }
       guard let boundary = runs[update.run].timeline.boundary(segment.number) else { return }
       let clock = runs[update.run].clock
       let scale = boundary.start.timescale
+      // The first Period of all begins with media time itself.
+      let isFirst = periods.isEmpty && !arePeriodsOutdated
+      if arePeriodsOutdated { periods = [] }
+      arePeriodsOutdated = false
       periods.append(
         PresentationSnapshot.PeriodStart(
-          number: segment.number, epoch: clock.epoch,
+          number: segment.number,
+          epoch: clock.epoch,
           start: MediaTime(
-            ticks: clock.served(boundary.start.ticks, timescale: scale), timescale: scale)))
+            ticks: isFirst ? 0 : clock.served(boundary.start.ticks, timescale: scale),
+            timescale: scale
+          )
+        )
+      )
       periodBreak = nil
     case .closed(let segment, _, let isGap):
       if isGap { periodBreak = max(periodBreak ?? .min, segment.number + 1) }
     case .gap(let segment):
       periodBreak = max(periodBreak ?? .min, segment.number + 1)
     case .clear:
+      arePeriodsOutdated = true
       periodBreak = max(periodBreak ?? .min, update.number)
     }
   }
@@ -500,7 +599,9 @@ package final class Presentation {
   }
 
   private func isBlocked(
-    _ update: RenditionWriter.Update, except index: Int, now: Instant
+    _ update: RenditionWriter.Update,
+    except index: Int,
+    now: Instant
   ) -> Bool {
     guard !isEnded else { return false }
     let lag = slack.rounded(toScale: update.time.timescale)
@@ -537,10 +638,17 @@ package final class Presentation {
           constants: constants,
           renditions: tracks.map { track in
             RenditionSnapshot(
-              info: track.description.info, segments: track.window.segments,
+              info: track.description.info,
+              segments: track.window.segments,
               peakBitrate: track.window.peakBitrate,
               averageBitrate: track.window.averageBitrate,
-              chunkDuration: track.writer?.chunkDuration ?? 0)
-          }, periods: periods, isEnded: isEnded)))
+              chunkDuration: track.writer?.chunkDuration ?? 0
+            )
+          },
+          periods: periods,
+          isEnded: isEnded
+        )
+      )
+    )
   }
 }

@@ -18,7 +18,9 @@ package struct TrackDescription: Equatable, Sendable {
     precondition(info.timescale <= Self.timescaleLimit, "a timescale is at most 2^30")
     self.info = info
     initSegment = InitSegment(
-      bytes: header, name: String(hex(SHA256.digest(header).slice).prefix(16)))
+      bytes: header,
+      name: String(hex(SHA256.digest(header).slice).prefix(16))
+    )
     self.groupLength = groupLength
   }
 }

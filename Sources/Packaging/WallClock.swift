@@ -33,8 +33,10 @@ enum WallClock {
     return !overflow && age > -3_600_000_000 && age < 86_400_000_000
   }
 
-  /// How long after its end on the publisher's clock a chunk arrives, rounded up to a tenth of a second
-  /// with a fifth to spare. A burst at joining counts for nothing: the promptest chunk decides.
+  /// How long after its end on the publisher's clock a chunk arrives, rounded up to a tenth of a
+  /// second with a fifth to spare.
+  ///
+  /// A burst at joining counts for nothing: the promptest chunk decides.
   static func delayMilliseconds(of chunks: [(PackagedTrack.Intake, UInt32)], zero: UTCTime) -> Int {
     let delays = chunks.map { intake, scale in
       intake.utc.microseconds - zero.microseconds - microseconds(intake.chunk.end, scale)

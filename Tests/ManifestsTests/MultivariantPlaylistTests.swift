@@ -41,7 +41,8 @@ import Wire
     for variant in playlist.variants {
       let hasVideo = scenario !== Scenario.audioOnly
       #expect(
-        quoted(variant.attributes["CODECS"]) == (hasVideo ? "avc1.64001f,mp4a.40.2" : "mp4a.40.2"))
+        quoted(variant.attributes["CODECS"]) == (hasVideo ? "avc1.64001f,mp4a.40.2" : "mp4a.40.2")
+      )
       #expect(integer(variant.attributes["AVERAGE-BANDWIDTH"]) > 0)
       guard hasVideo else { continue }
       #expect(variant.attributes["RESOLUTION"] == .resolution(1280, 720))
@@ -57,7 +58,9 @@ import Wire
     for scenario in Scenario.all where scenario !== Scenario.audioOnly {
       let playlist = try StrictPlaylist(MultivariantPlaylist.render(scenario.last))
       let groups = Set(playlist.media.compactMap { quoted($0["GROUP-ID"]) })
-      #expect(playlist.variants.allSatisfy { quoted($0.attributes["AUDIO"]).map(groups.contains) == true })
+      #expect(
+        playlist.variants.allSatisfy { quoted($0.attributes["AUDIO"]).map(groups.contains) == true }
+      )
       for group in groups {
         let members = playlist.media.filter { quoted($0["GROUP-ID"]) == group }
         let names = members.compactMap { quoted($0["NAME"]) }
@@ -72,8 +75,11 @@ import Wire
   @Test func `HLS-008 equal labels, empty ones and quotes still make distinct names`() throws {
     let infos = ["English", "English", "English", "\"", ""].enumerated().map { index, label in
       var info = RenditionInfo(
-        name: index == 1 ? "English" : "a\(index)", kind: .audio, timescale: 48_000,
-        codec: "mp4a.40.2")
+        name: index == 1 ? "English" : "a\(index)",
+        kind: .audio,
+        timescale: 48_000,
+        codec: "mp4a.40.2"
+      )
       info.label = label
       return info
     }
@@ -82,7 +88,9 @@ import Wire
       constants: source.constants,
       renditions: [source.renditions[0]]
         + infos.map { RenditionSnapshot(info: $0, segments: source.renditions[2].segments) },
-      periods: source.periods, isEnded: false)
+      periods: source.periods,
+      isEnded: false
+    )
     let playlist = try StrictPlaylist(MultivariantPlaylist.render(snapshot))
     let names = playlist.media.compactMap { quoted($0["NAME"]) }
     #expect(Set(names).count == 5)
@@ -101,10 +109,13 @@ import Wire
       let audio = snapshot.renditions.filter { $0.info.kind == .audio }.map(peak).max() ?? 0
       for variant in playlist.variants {
         let video = try #require(
-          snapshot.renditions.first { "\($0.info.name)/media.m3u8" == variant.uri })
+          snapshot.renditions.first { "\($0.info.name)/media.m3u8" == variant.uri }
+        )
         #expect(Double(integer(variant.attributes["BANDWIDTH"])) >= peak(video) + audio)
         #expect(
-          integer(variant.attributes["AVERAGE-BANDWIDTH"]) <= integer(variant.attributes["BANDWIDTH"]))
+          integer(variant.attributes["AVERAGE-BANDWIDTH"])
+            <= integer(variant.attributes["BANDWIDTH"])
+        )
       }
     }
   }
@@ -124,7 +135,9 @@ import Wire
     let snapshot = PresentationSnapshot(
       constants: source.constants,
       renditions: [RenditionSnapshot(info: info, segments: source.renditions[0].segments)],
-      periods: source.periods, isEnded: false)
+      periods: source.periods,
+      isEnded: false
+    )
     let playlist = try StrictPlaylist(MultivariantPlaylist.render(snapshot))
     #expect(playlist.variants.map(\.uri) == ["a%2Fb%20%22%C3%BC%22%25%3F%23%24/media.m3u8"])
   }

@@ -29,7 +29,8 @@ final class Scenario: Sendable, CustomStringConvertible {
         if playlists[rendition.info.name]?.last?.bytes == bytes { continue }
         do {
           playlists[rendition.info.name, default: []].append(
-            Seen(snapshot: index, bytes: bytes, playlist: try StrictPlaylist(bytes)))
+            Seen(snapshot: index, bytes: bytes, playlist: try StrictPlaylist(bytes))
+          )
         } catch {
           // HLS-001 tells; a scenario without the playlist fails the others too.
           playlists[rendition.info.name] = []
@@ -53,7 +54,9 @@ extension Scenario {
   }
 
   private static func live(
-    _ name: String, _ tracks: [ScriptedTrack], seconds: Int64,
+    _ name: String,
+    _ tracks: [ScriptedTrack],
+    seconds: Int64,
     keeping: (RecordedBroadcast.Entry) -> Bool = { _ in true }
   ) -> Scenario {
     let broadcast = RecordedBroadcast.scripted(tracks, seconds: seconds)
@@ -68,29 +71,45 @@ extension Scenario {
 
   static let ntsc = live(
     "29.97 frames a second",
-    [.video("video", timescale: 30_000, frame: 1001, framesPerGroup: 60), .audio()], seconds: 22)
+    [.video("video", timescale: 30_000, frame: 1001, framesPerGroup: 60), .audio()],
+    seconds: 22
+  )
 
   static let shortGroups = live(
     "groups of half a second",
-    [.video("video", timescale: 24_000, frame: 1000, framesPerGroup: 12), .audio()], seconds: 20)
+    [.video("video", timescale: 24_000, frame: 1000, framesPerGroup: 12), .audio()],
+    seconds: 20
+  )
 
   static let longGroups = live(
     "groups of ten seconds",
-    [.video("video", frame: 3600, framesPerObject: 5, framesPerGroup: 250), .audio()], seconds: 90)
+    [.video("video", frame: 3600, framesPerObject: 5, framesPerGroup: 250), .audio()],
+    seconds: 90
+  )
 
   static let audioOnly = live(
-    "audio alone, one frame a group", [.audio("music", framesPerGroup: 1)], seconds: 24)
+    "audio alone, one frame a group",
+    [.audio("music", framesPerGroup: 1)],
+    seconds: 24
+  )
 
   static let audioPair = live(
-    "audio in two languages", [.video("video"), .audio("english"), .audio("french")], seconds: 16)
+    "audio in two languages",
+    [.video("video"), .audio("english"), .audio("french")],
+    seconds: 16
+  )
 
   static let wholeGroups = live(
-    "an object is a whole group", [.video("video", framesPerObject: 50), .audio()], seconds: 24)
+    "an object is a whole group",
+    [.video("video", framesPerObject: 50), .audio()],
+    seconds: 24
+  )
 
   static let coarse = live(
     "objects of a fifth of a second",
     [.video("video", framesPerObject: 5), .audio(framesPerObject: 9, framesPerGroup: 90)],
-    seconds: 24)
+    seconds: 24
+  )
 
   /// Eight frames of one rendition never come.
   static let loss = live("a hole in one rendition", ladderTracks, seconds: 24) { entry in
@@ -117,7 +136,11 @@ extension Scenario {
   static let outage: Scenario = {
     let first = RecordedBroadcast.scripted(ladderTracks, seconds: 12)
     let second = RecordedBroadcast.scripted(
-      ladderTracks, seconds: 16, startSeconds: 20, firstGroup: 10)
+      ladderTracks,
+      seconds: 16,
+      startSeconds: 20,
+      firstGroup: 10
+    )
     var bridge = SimulatedBridge(first, policy: policy)
     bridge.run(first)
     bridge.presentation.restart()
@@ -129,7 +152,11 @@ extension Scenario {
   static let longOutage: Scenario = {
     let first = RecordedBroadcast.scripted(ladderTracks, seconds: 12)
     let second = RecordedBroadcast.scripted(
-      ladderTracks, seconds: 16, startSeconds: 120, firstGroup: 60)
+      ladderTracks,
+      seconds: 16,
+      startSeconds: 120,
+      firstGroup: 60
+    )
     var bridge = SimulatedBridge(first, policy: policy)
     bridge.run(first)
     bridge.presentation.restart()
@@ -140,7 +167,9 @@ extension Scenario {
   /// A second audio track joins when the broadcast is running.
   static let lateTrack: Scenario = {
     let broadcast = RecordedBroadcast.scripted(
-      [.video("video"), .audio("english"), .audio("french")], seconds: 26)
+      [.video("video"), .audio("english"), .audio("french")],
+      seconds: 26
+    )
     var early = broadcast
     early.tracks.removeLast()
     var bridge = SimulatedBridge(early, policy: policy)
@@ -164,7 +193,9 @@ extension Scenario {
   ]
 
   /// Those whose media is whole and on time, where rules about pace hold.
-  static let smooth = [ladder, ntsc, shortGroups, longGroups, audioOnly, audioPair, wholeGroups, coarse]
+  static let smooth = [
+    ladder, ntsc, shortGroups, longGroups, audioOnly, audioPair, wholeGroups, coarse,
+  ]
 }
 
 /// Reads `2026-11-18T12:26:40.123Z` into microseconds since 1970; nil for anything else.

@@ -16,8 +16,9 @@ package enum AttributeValue: Equatable, Sendable {
   case resolution(Int, Int)
 }
 
-/// Reads a playlist the way the strictest player would: every rule that it breaks is an error. It
-/// shares nothing with the renderer.
+/// Reads a playlist the way the strictest player would: every rule that it breaks is an error.
+///
+/// It shares nothing with the renderer.
 package struct StrictPlaylist: Sendable {
   /// One tag or URI line.
   package struct Line: Sendable {
@@ -312,8 +313,11 @@ extension StrictPlaylist {
       guard list[name] == .enumerated("YES") else { throw PlaylistFault("part \(text)") }
     }
     return Part(
-      uri: uri, duration: try seconds(list["DURATION"], text),
-      isIndependent: list["INDEPENDENT"] != nil, isGap: list["GAP"] != nil)
+      uri: uri,
+      duration: try seconds(list["DURATION"], text),
+      isIndependent: list["INDEPENDENT"] != nil,
+      isGap: list["GAP"] != nil
+    )
   }
 
   /// A decimal attribute in hundred-thousandths of a second; an integer will do.

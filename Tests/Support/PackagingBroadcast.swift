@@ -14,6 +14,8 @@ package struct RecordedBroadcast: Sendable {
     package var endsGroup: Bool
     /// When the publisher sends it, in microseconds after its clock's zero.
     package var sentAt: Int64
+    /// How many bytes the payload has at least.
+    package var byteCount = 0
   }
 
   package var tracks: [TrackDescription]
@@ -31,14 +33,23 @@ package struct RecordedBroadcast: Sendable {
   ///   - firstGroup: the id of the first group.
   ///   - startTicks: the first decode time in 90 kHz ticks.
   ///   - zero: UTC of media time 0.
+  /// - Returns: the broadcast, its entries in the order of sending.
   package static func ladder(
-    videos: Int = 2, groups: Int, framesPerGroup: Int = 50, firstGroup: UInt64 = 0,
-    startTicks: Int64 = 0, zero: UTCTime
+    videos: Int = 2,
+    groups: Int,
+    framesPerGroup: Int = 50,
+    firstGroup: UInt64 = 0,
+    startTicks: Int64 = 0,
+    zero: UTCTime
   ) -> RecordedBroadcast {
     var tracks: [TrackDescription] = []
     for index in 0..<videos {
       var info = RenditionInfo(
-        name: "video\(index)", kind: .video, timescale: 90_000, codec: "avc1.64001f")
+        name: "video\(index)",
+        kind: .video,
+        timescale: 90_000,
+        codec: "avc1.64001f"
+      )
       info.width = 1280 >> index
       info.height = 720 >> index
       info.frameRate = FrameRate(25, 1)
@@ -59,8 +70,13 @@ package struct RecordedBroadcast: Sendable {
             Entry(
               track: track,
               position: ObjectPosition(group: firstGroup + UInt64(group), object: UInt64(frame)),
-              start: start, duration: 3600, isIndependent: frame == 0,
-              endsGroup: frame == framesPerGroup - 1, sentAt: (start + 3600) * 100 / 9))
+              start: start,
+              duration: 3600,
+              isIndependent: frame == 0,
+              endsGroup: frame == framesPerGroup - 1,
+              sentAt: (start + 3600) * 100 / 9
+            )
+          )
         }
       }
     }
@@ -80,9 +96,15 @@ package struct RecordedBroadcast: Sendable {
       }
       entries.append(
         Entry(
-          track: videos, position: ObjectPosition(group: group, object: object), start: start,
-          duration: 1024, isIndependent: true, endsGroup: false,
-          sentAt: (start + 1024) * 125 / 6))
+          track: videos,
+          position: ObjectPosition(group: group, object: object),
+          start: start,
+          duration: 1024,
+          isIndependent: true,
+          endsGroup: false,
+          sentAt: (start + 1024) * 125 / 6
+        )
+      )
       object += 1
       start += 1024
     }
@@ -92,7 +114,10 @@ package struct RecordedBroadcast: Sendable {
 
   /// The object's bytes: a function of its track and position alone.
   package static func payload(_ entry: Entry) -> Bytes {
-    Bytes(utf8: "<\(entry.track) \(entry.position.group) \(entry.position.object) \(entry.start)>")
+    let text =
+      "<\(entry.track) \(entry.position.group) \(entry.position.object) \(entry.start)>"
+    let padding = max(0, entry.byteCount - text.utf8.count)
+    return Bytes(Array(text.utf8) + [UInt8](repeating: UInt8(ascii: "."), count: padding))
   }
 
   package func object(_ entry: Entry, arrival: Instant) -> MediaObject {
@@ -100,9 +125,14 @@ package struct RecordedBroadcast: Sendable {
       position: entry.position,
       chunks: [
         MediaChunk(
-          start: entry.start, duration: entry.duration, isIndependent: entry.isIndependent,
-          bytes: Self.payload(entry))
-      ], arrival: arrival)
+          start: entry.start,
+          duration: entry.duration,
+          isIndependent: entry.isIndependent,
+          bytes: Self.payload(entry)
+        )
+      ],
+      arrival: arrival
+    )
   }
 }
 

@@ -1,4 +1,4 @@
-package import CMAF
+internal import CMAF
 package import Packaging
 package import Wire
 
@@ -15,27 +15,45 @@ package struct ScriptedTrack: Sendable {
   package var objectBytes = 64
 
   package static func video(
-    _ name: String, timescale: UInt32 = 90_000, frame: Int64 = 3600, framesPerObject: Int = 1,
+    _ name: String,
+    timescale: UInt32 = 90_000,
+    frame: Int64 = 3600,
+    framesPerObject: Int = 1,
     framesPerGroup: Int = 50
   ) -> ScriptedTrack {
     ScriptedTrack(
-      name: name, kind: .video, timescale: timescale, frame: frame,
-      framesPerObject: framesPerObject, framesPerGroup: framesPerGroup)
+      name: name,
+      kind: .video,
+      timescale: timescale,
+      frame: frame,
+      framesPerObject: framesPerObject,
+      framesPerGroup: framesPerGroup
+    )
   }
 
   /// AAC: 1024 samples a frame at 48 kHz.
   package static func audio(
-    _ name: String = "audio", framesPerObject: Int = 1, framesPerGroup: Int = 94
+    _ name: String = "audio",
+    framesPerObject: Int = 1,
+    framesPerGroup: Int = 94
   ) -> ScriptedTrack {
     ScriptedTrack(
-      name: name, kind: .audio, timescale: 48_000, frame: 1024, framesPerObject: framesPerObject,
-      framesPerGroup: framesPerGroup)
+      name: name,
+      kind: .audio,
+      timescale: 48_000,
+      frame: 1024,
+      framesPerObject: framesPerObject,
+      framesPerGroup: framesPerGroup
+    )
   }
 
   fileprivate var description: TrackDescription {
     var info = RenditionInfo(
-      name: name, kind: kind, timescale: timescale,
-      codec: kind == .video ? "avc1.64001f" : "mp4a.40.2")
+      name: name,
+      kind: kind,
+      timescale: timescale,
+      codec: kind == .video ? "avc1.64001f" : "mp4a.40.2"
+    )
     if kind == .video {
       info.width = 1280
       info.height = 720
@@ -61,8 +79,12 @@ extension RecordedBroadcast {
   ///   - startSeconds: the first decode time.
   ///   - firstGroup: the id of the first group.
   ///   - sendDelay: what is added to the times of sending, in microseconds.
+  /// - Returns: the broadcast, its entries in the order of sending.
   package static func scripted(
-    _ tracks: [ScriptedTrack], seconds: Int64, startSeconds: Int64 = 0, firstGroup: UInt64 = 0,
+    _ tracks: [ScriptedTrack],
+    seconds: Int64,
+    startSeconds: Int64 = 0,
+    firstGroup: UInt64 = 0,
     sendDelay: Int64 = 0
   ) -> RecordedBroadcast {
     var entries: [Entry] = []
@@ -81,10 +103,17 @@ extension RecordedBroadcast {
             Entry(
               track: index,
               position: ObjectPosition(
-                group: group, object: UInt64(frame / track.framesPerObject)),
-              start: start, duration: duration, isIndependent: track.kind == .audio || frame == 0,
+                group: group,
+                object: UInt64(frame / track.framesPerObject)
+              ),
+              start: start,
+              duration: duration,
+              isIndependent: track.kind == .audio || frame == 0,
               endsGroup: frame + count == track.framesPerGroup,
-              sentAt: finish.rounded(toScale: 1_000_000) + sendDelay))
+              sentAt: finish.rounded(toScale: 1_000_000) + sendDelay,
+              byteCount: track.objectBytes
+            )
+          )
           frame += count
           start += duration
         }
@@ -94,7 +123,10 @@ extension RecordedBroadcast {
     // Sorting by all that tells entries apart keeps the order the same on every run.
     entries.sort { ($0.sentAt, $0.track, $0.start) < ($1.sentAt, $1.track, $1.start) }
     return RecordedBroadcast(
-      tracks: tracks.map(\.description), entries: entries, zero: Self.epoch)
+      tracks: tracks.map(\.description),
+      entries: entries,
+      zero: Self.epoch
+    )
   }
 }
 
@@ -102,6 +134,9 @@ extension RecordedBroadcast {
 package struct SimulatedBridge {
   package let presentation: Presentation
   package private(set) var snapshots: [PresentationSnapshot] = []
+  /// When each snapshot was published, in microseconds after the broadcast's zero.
+  package private(set) var times: [Int64] = []
+  private var clock: Int64 = 0
   package private(set) var notices: [Presentation.Notice] = []
   private let zero: UTCTime
 
@@ -124,11 +159,21 @@ package struct SimulatedBridge {
       while let deadline = presentation.deadline, deadline < now {
         wait(until: deadline)
       }
+      clock = at
       presentation.receive(
-        broadcast.object(entry, arrival: now), on: entry.track, utc: utc, now: now)
+        broadcast.object(entry, arrival: now),
+        on: entry.track,
+        utc: utc,
+        now: now
+      )
       if entry.endsGroup {
         presentation.endGroup(
-          entry.position.group, at: entry.position.object + 1, on: entry.track, utc: utc, now: now)
+          entry.position.group,
+          at: entry.position.object + 1,
+          on: entry.track,
+          utc: utc,
+          now: now
+        )
       }
       drain()
     }
@@ -136,8 +181,11 @@ package struct SimulatedBridge {
 
   /// Lets the presentation's own deadlines pass.
   package mutating func wait(until instant: Instant) {
+    clock = instant.nanoseconds / 1000
     presentation.handleTimeout(
-      utc: UTCTime(microseconds: zero.microseconds + instant.nanoseconds / 1000), now: instant)
+      utc: UTCTime(microseconds: zero.microseconds + instant.nanoseconds / 1000),
+      now: instant
+    )
     drain()
   }
 
@@ -150,7 +198,9 @@ package struct SimulatedBridge {
   private mutating func drain() {
     while let output = presentation.poll() {
       switch output {
-      case .published(let snapshot): snapshots.append(snapshot)
+      case .published(let snapshot):
+        snapshots.append(snapshot)
+        times.append(clock)
       case .notice(let notice): notices.append(notice)
       }
     }

@@ -1,8 +1,10 @@
 package import Packaging
 package import Wire
 
-/// Everything that can be set, with its default. Values are checked where they are read in, so that a
-/// configuration in hand is one that the service can run with.
+/// Everything that can be set, with its default.
+///
+/// Values are checked where they are read in, so that a configuration in hand is one that the
+/// service can run with.
 package struct Configuration: Equatable, Sendable {
   /// Whom to believe when a relay shows its certificate.
   package enum Trust: Equatable, Sendable {

@@ -12,8 +12,11 @@ package enum ConfigurationFile {
   ///   - text: the file's content.
   ///   - name: what errors call the file.
   ///   - configuration: what is changed.
+  /// - Throws: what is wrong, with the file's name and line.
   package static func apply(
-    _ text: String, name: String, to configuration: inout Configuration
+    _ text: String,
+    name: String,
+    to configuration: inout Configuration
   ) throws(ConfigurationError) {
     let node: Node?
     do {
@@ -27,7 +30,8 @@ package enum ConfigurationFile {
 
   /// Applies variables named `MOQ_EGRESS_…`; unknown ones are refused like unknown keys.
   package static func apply(
-    environment: [String: String], to configuration: inout Configuration
+    environment: [String: String],
+    to configuration: inout Configuration
   ) throws(ConfigurationError) {
     for (variable, value) in environment.sorted(by: { $0.key < $1.key })
     where variable.hasPrefix("MOQ_EGRESS_") {
@@ -40,7 +44,8 @@ package enum ConfigurationFile {
 
   /// Applies values given by flags, by path.
   package static func apply(
-    flags: [(path: String, value: String)], to configuration: inout Configuration
+    flags: [(path: String, value: String)],
+    to configuration: inout Configuration
   ) throws(ConfigurationError) {
     for (path, value) in flags {
       guard let key = ConfigurationKey.named(path) else {
@@ -62,7 +67,8 @@ package enum ConfigurationFile {
       """
       Configuration of moq-egress: every key, its meaning, its unit, its value. What is left out has \
       its default. A variable such as MOQ_EGRESS_SERVER_LISTEN wins over this file, and a flag over both.
-      """)
+      """
+    )
     var section = ""
     for key in ConfigurationKey.all {
       let fields = key.path.split(separator: ".")
@@ -118,7 +124,10 @@ package enum ConfigurationFile {
   }
 
   private static func apply(
-    _ node: Node, path: String, name: String, to configuration: inout Configuration
+    _ node: Node,
+    path: String,
+    name: String,
+    to configuration: inout Configuration
   ) throws(ConfigurationError) {
     let line = node.mark.map { ":\($0.line)" } ?? ""
     if let mapping = node.mapping {
@@ -147,7 +156,9 @@ package enum ConfigurationFile {
   }
 
   private static func set(
-    _ key: ConfigurationKey, _ value: String, where place: String,
+    _ key: ConfigurationKey,
+    _ value: String,
+    where place: String,
     in configuration: inout Configuration
   ) throws(ConfigurationError) {
     do throws(ConfigurationError) {

@@ -31,7 +31,8 @@ extension ConfigurationKey {
   package static let all: [ConfigurationKey] =
     upstreamKeys + packagingKeys + serverKeys + transportKeys + sessionKeys + [
       ConfigurationKey(
-        path: "log-level", unit: "error, warning, info, debug, trace",
+        path: "log-level",
+        unit: "error, warning, info, debug, trace",
         explanation: "How detailed the log on standard error is.",
         get: { $0.logLevel.rawValue },
         set: { configuration, text throws(ConfigurationError) in
@@ -39,7 +40,8 @@ extension ConfigurationKey {
             throw ConfigurationError("'\(text)' is none of error, warning, info, debug, trace")
           }
           configuration.logLevel = level
-        })
+        }
+      )
     ]
 
   package static func named(_ path: String) -> ConfigurationKey? { all.first { $0.path == path } }
@@ -53,18 +55,32 @@ extension ConfigurationKey {
 
   private static let upstreamKeys = [
     text(
-      "upstream.url", "moqt://HOST:PORT/PATH", "The relay or publisher to subscribe at.",
-      \.upstream.url),
+      "upstream.url",
+      "moqt://HOST:PORT/PATH",
+      "The relay or publisher to subscribe at.",
+      \.upstream.url
+    ),
     text(
-      "upstream.namespace", "text", "The broadcast's track namespace.", \.upstream.namespace),
+      "upstream.namespace",
+      "text",
+      "The broadcast's track namespace.",
+      \.upstream.namespace
+    ),
     text(
-      "upstream.namespace-separator", "one character",
-      "What separates the fields of the namespace tuple.", \.upstream.namespaceSeparator),
+      "upstream.namespace-separator",
+      "one character",
+      "What separates the fields of the namespace tuple.",
+      \.upstream.namespaceSeparator
+    ),
     text(
-      "upstream.catalog-track", "track name",
-      "The catalog track; empty looks for catalog, then catalog.json.", \.upstream.catalogTrack),
+      "upstream.catalog-track",
+      "track name",
+      "The catalog track; empty looks for catalog, then catalog.json.",
+      \.upstream.catalogTrack
+    ),
     ConfigurationKey(
-      path: "upstream.draft", unit: "14, 16, 18 or 0",
+      path: "upstream.draft",
+      unit: "14, 16, 18 or 0",
       explanation: "The one MoQT draft to offer; 0 offers all, 18 first.",
       get: { String($0.upstream.draft) },
       set: { configuration, text throws(ConfigurationError) in
@@ -72,13 +88,17 @@ extension ConfigurationKey {
           throw ConfigurationError("'\(text)' is none of 14, 16, 18 and 0")
         }
         configuration.upstream.draft = draft
-      }),
+      }
+    ),
     text(
-      "upstream.ca-file", "PEM file",
+      "upstream.ca-file",
+      "PEM file",
       "Certificate authorities that vouch for the relay; empty takes the system's.",
-      \.upstream.caFile),
+      \.upstream.caFile
+    ),
     ConfigurationKey(
-      path: "upstream.fingerprint", unit: "64 hexadecimal digits",
+      path: "upstream.fingerprint",
+      unit: "64 hexadecimal digits",
       explanation: "SHA-256 of the relay's certificate, instead of any authority.",
       get: { $0.upstream.fingerprint },
       set: { configuration, text throws(ConfigurationError) in
@@ -87,133 +107,259 @@ extension ConfigurationKey {
           throw ConfigurationError("'\(text)' is not 64 hexadecimal digits")
         }
         configuration.upstream.fingerprint = text
-      }),
+      }
+    ),
     flag(
-      "upstream.insecure", "Accept any certificate. Only for trying things out.",
-      \.upstream.insecure),
+      "upstream.insecure",
+      "Accept any certificate. Only for trying things out.",
+      \.upstream.insecure
+    ),
     seconds(
-      "upstream.reconnect-first", "The pause before the first reconnection; it doubles each time.",
-      \.upstream.reconnectFirst, 0.01...60),
+      "upstream.reconnect-first",
+      "The pause before the first reconnection; it doubles each time.",
+      \.upstream.reconnectFirst,
+      0.01...60
+    ),
     seconds(
-      "upstream.reconnect-most", "The longest pause between reconnections.",
-      \.upstream.reconnectMost, 0.1...600),
+      "upstream.reconnect-most",
+      "The longest pause between reconnections.",
+      \.upstream.reconnectMost,
+      0.1...600
+    ),
     seconds(
-      "upstream.answer-timeout", "How long the relay may take to answer a request.",
-      \.upstream.answerTimeout, 0.5...120),
+      "upstream.answer-timeout",
+      "How long the relay may take to answer a request.",
+      \.upstream.answerTimeout,
+      0.5...120
+    ),
   ]
 
   private static let packagingKeys = [
     seconds(
-      "packaging.part-target", "The longest part; longer chunks of the publisher raise it.",
-      \.packaging.partTarget, 0.1...5),
+      "packaging.part-target",
+      "The longest part; longer chunks of the publisher raise it.",
+      \.packaging.partTarget,
+      0.1...5
+    ),
     seconds(
       "packaging.segment-target",
       "The shortest segment: the smallest whole number of groups that reaches it.",
-      \.packaging.segmentTarget, 1...30),
+      \.packaging.segmentTarget,
+      1...30
+    ),
     seconds(
-      "packaging.window", "Media that playlists and manifests list.", \.packaging.window, 6...14_400),
+      "packaging.window",
+      "Media that playlists and manifests list.",
+      \.packaging.window,
+      6...14_400
+    ),
     megabytes(
-      "packaging.window-megabytes", "Media held for one rendition, at most.",
-      \.packaging.windowBytes, 1...65_536),
+      "packaging.window-megabytes",
+      "Media held for one rendition, at most.",
+      \.packaging.windowBytes,
+      1...65_536
+    ),
     seconds(
-      "packaging.hole-patience", "How long an object waits for one missing before it.",
-      \.packaging.holePatience, 0.1...30),
+      "packaging.hole-patience",
+      "How long an object waits for one missing before it.",
+      \.packaging.holePatience,
+      0.1...30
+    ),
     seconds(
-      "packaging.priming-patience", "How long packaging waits for a silent track at the start.",
-      \.packaging.primingPatience, 1...60),
+      "packaging.priming-patience",
+      "How long packaging waits for a silent track at the start.",
+      \.packaging.primingPatience,
+      1...60
+    ),
     seconds(
-      "packaging.stall-patience", "How long renditions wait for one that falls behind.",
-      \.packaging.stallPatience, 0.1...30),
+      "packaging.stall-patience",
+      "How long renditions wait for one that falls behind.",
+      \.packaging.stallPatience,
+      0.1...30
+    ),
     integer(
-      "packaging.gap-limit", "segments",
+      "packaging.gap-limit",
+      "segments",
       "Missing segments listed as gaps; after more, the playlist starts afresh.",
-      \.packaging.gapLimit, 0...100),
+      \.packaging.gapLimit,
+      0...100
+    ),
     megabytes(
-      "packaging.reorder-megabytes", "Media of one track that waits for missing objects, at most.",
-      \.packaging.reorderBytes, 1...1024),
+      "packaging.reorder-megabytes",
+      "Media of one track that waits for missing objects, at most.",
+      \.packaging.reorderBytes,
+      1...1024
+    ),
   ]
 
   private static let serverKeys = [
     ConfigurationKey(
-      path: "server.listen", unit: "ADDRESS:PORT",
+      path: "server.listen",
+      unit: "ADDRESS:PORT",
       explanation: "Where HTTP is served; port 0 lets the kernel pick.",
       get: { $0.server.listen.description },
       set: { configuration, text throws(ConfigurationError) in
         guard let address = SocketAddress(text) else {
-          throw ConfigurationError("'\(text)' is not ADDRESS:PORT, such as 127.0.0.1:8080 or [::1]:8080")
+          throw ConfigurationError(
+            "'\(text)' is not ADDRESS:PORT, such as 127.0.0.1:8080 or [::1]:8080"
+          )
         }
         configuration.server.listen = address
-      }),
+      }
+    ),
     text(
-      "server.public-url", "http://HOST or https://HOST",
+      "server.public-url",
+      "http://HOST or https://HOST",
       "What players reach this origin by, for DASH clocks; empty takes the request's Host.",
-      \.server.publicURL),
+      \.server.publicURL
+    ),
     integer(
-      "server.threads", "threads", "Serve loops; 0 is one fewer than there are cores, at least one.",
-      \.server.threads, 0...256),
+      "server.threads",
+      "threads",
+      "Serve loops; 0 is one fewer than there are cores, at least one.",
+      \.server.threads,
+      0...256
+    ),
     integer(
-      "server.connections", "connections", "Open connections of one serve loop, at most.",
-      \.server.connections, 16...1_000_000),
+      "server.connections",
+      "connections",
+      "Open connections of one serve loop, at most.",
+      \.server.connections,
+      16...1_000_000
+    ),
     integer(
-      "server.parked", "requests", "Requests of one serve loop that wait for media, at most.",
-      \.server.parked, 16...1_000_000),
+      "server.parked",
+      "requests",
+      "Requests of one serve loop that wait for media, at most.",
+      \.server.parked,
+      16...1_000_000
+    ),
     integer(
-      "server.head-bytes", "bytes", "A request head, at most; longer is answered 431.",
-      \.server.headBytes, 512...65_536),
+      "server.head-bytes",
+      "bytes",
+      "A request head, at most; longer is answered 431.",
+      \.server.headBytes,
+      512...65_536
+    ),
     integer(
-      "server.target-bytes", "bytes", "A request target, at most; longer is answered 414.",
-      \.server.targetBytes, 256...16_384),
+      "server.target-bytes",
+      "bytes",
+      "A request target, at most; longer is answered 414.",
+      \.server.targetBytes,
+      256...16_384
+    ),
     integer(
-      "server.fields", "fields", "Header fields of a request, at most; more is answered 431.",
-      \.server.fields, 8...256),
+      "server.fields",
+      "fields",
+      "Header fields of a request, at most; more is answered 431.",
+      \.server.fields,
+      8...256
+    ),
     integer(
-      "server.pipelined", "requests", "Requests of one connection waiting for their turn, at most.",
-      \.server.pipelined, 1...256),
+      "server.pipelined",
+      "requests",
+      "Requests of one connection waiting for their turn, at most.",
+      \.server.pipelined,
+      1...256
+    ),
     seconds(
-      "server.head-timeout", "How long a request head may take to arrive.",
-      \.server.headTimeout, 1...120),
+      "server.head-timeout",
+      "How long a request head may take to arrive.",
+      \.server.headTimeout,
+      1...120
+    ),
     seconds(
-      "server.idle-timeout", "How long a connection may stay without a request.",
-      \.server.idleTimeout, 1...3600),
+      "server.idle-timeout",
+      "How long a connection may stay without a request.",
+      \.server.idleTimeout,
+      1...3600
+    ),
     seconds(
-      "server.drain-timeout", "How long a response may go without drain-bytes being taken.",
-      \.server.drainTimeout, 1...600),
+      "server.drain-timeout",
+      "How long a response may go without drain-bytes being taken.",
+      \.server.drainTimeout,
+      1...600
+    ),
     integer(
-      "server.drain-bytes", "bytes", "What a client must take of a response per drain-timeout.",
-      \.server.drainBytes, 1...1_048_576),
+      "server.drain-bytes",
+      "bytes",
+      "What a client must take of a response per drain-timeout.",
+      \.server.drainBytes,
+      1...1_048_576
+    ),
   ]
 
   private static let transportKeys = [
     seconds(
-      "quic.handshake-timeout", "How long connecting may take.", \.quic.handshakeTimeout, 1...60),
+      "quic.handshake-timeout",
+      "How long connecting may take.",
+      \.quic.handshakeTimeout,
+      1...60
+    ),
     seconds(
-      "quic.idle-timeout", "How long a connection lives without a sign of the relay.",
-      \.quic.idleTimeout, 1...600),
+      "quic.idle-timeout",
+      "How long a connection lives without a sign of the relay.",
+      \.quic.idleTimeout,
+      1...600
+    ),
     seconds(
-      "quic.keep-alive", "The pause after which a sign of life is sent.", \.quic.keepAlive, 0.5...300),
+      "quic.keep-alive",
+      "The pause after which a sign of life is sent.",
+      \.quic.keepAlive,
+      0.5...300
+    ),
     integer(
-      "quic.stream-window-bytes", "bytes", "What a stream may send ahead, at most.",
-      \.quic.streamWindowBytes, 65_536...268_435_456),
+      "quic.stream-window-bytes",
+      "bytes",
+      "What a stream may send ahead, at most.",
+      \.quic.streamWindowBytes,
+      65_536...268_435_456
+    ),
     integer(
-      "quic.connection-window-bytes", "bytes", "What a connection may send ahead, at most.",
-      \.quic.connectionWindowBytes, 65_536...1_073_741_824),
+      "quic.connection-window-bytes",
+      "bytes",
+      "What a connection may send ahead, at most.",
+      \.quic.connectionWindowBytes,
+      65_536...1_073_741_824
+    ),
     integer(
-      "quic.uni-streams", "streams", "Open streams that the relay may have, at most.",
-      \.quic.uniStreams, 16...65_536),
+      "quic.uni-streams",
+      "streams",
+      "Open streams that the relay may have, at most.",
+      \.quic.uniStreams,
+      16...65_536
+    ),
   ]
 
   private static let sessionKeys = [
     integer(
-      "moq.object-bytes", "bytes", "An object, at most; the stream of a larger one is cancelled.",
-      \.moq.objectBytes, 1024...268_435_456),
+      "moq.object-bytes",
+      "bytes",
+      "An object, at most; the stream of a larger one is cancelled.",
+      \.moq.objectBytes,
+      1024...268_435_456
+    ),
     integer(
-      "moq.control-message-bytes", "bytes", "A control message, at most; a longer one ends the session.",
-      \.moq.controlMessageBytes, 1024...65_535),
+      "moq.control-message-bytes",
+      "bytes",
+      "A control message, at most; a longer one ends the session.",
+      \.moq.controlMessageBytes,
+      1024...65_535
+    ),
     integer(
-      "moq.catalog-bytes", "bytes", "A catalog, at most.", \.moq.catalogBytes, 1024...16_777_216),
+      "moq.catalog-bytes",
+      "bytes",
+      "A catalog, at most.",
+      \.moq.catalogBytes,
+      1024...16_777_216
+    ),
     integer(
-      "moq.tracks", "tracks", "Tracks of a broadcast, at most; more are left out.",
-      \.moq.tracks, 1...1024),
+      "moq.tracks",
+      "tracks",
+      "Tracks of a broadcast, at most; more are left out.",
+      \.moq.tracks,
+      1...1024
+    ),
   ]
 }
 
@@ -221,63 +367,94 @@ extension ConfigurationKey {
   private typealias Path<Value> = any WritableKeyPath<Configuration, Value> & Sendable
 
   private static func text(
-    _ path: String, _ unit: String, _ explanation: String, _ field: Path<String>
+    _ path: String,
+    _ unit: String,
+    _ explanation: String,
+    _ field: Path<String>
   ) -> ConfigurationKey {
     ConfigurationKey(
-      path: path, unit: unit, explanation: explanation, get: { $0[keyPath: field] },
-      set: { configuration, text throws(ConfigurationError) in configuration[keyPath: field] = text })
+      path: path,
+      unit: unit,
+      explanation: explanation,
+      get: { $0[keyPath: field] },
+      set: { configuration, text throws(ConfigurationError) in configuration[keyPath: field] = text
+      }
+    )
   }
 
   private static func flag(
-    _ path: String, _ explanation: String, _ field: Path<Bool>
+    _ path: String,
+    _ explanation: String,
+    _ field: Path<Bool>
   ) -> ConfigurationKey {
     ConfigurationKey(
-      path: path, unit: "true or false", explanation: explanation,
+      path: path,
+      unit: "true or false",
+      explanation: explanation,
       get: { String($0[keyPath: field]) },
       set: { configuration, text throws(ConfigurationError) in
         guard let value = Bool(text) else {
           throw ConfigurationError("'\(text)' is neither true nor false")
         }
         configuration[keyPath: field] = value
-      })
+      }
+    )
   }
 
   private static func integer(
-    _ path: String, _ unit: String, _ explanation: String, _ field: Path<Int>,
-    _ range: ClosedRange<Int>, scale: Int = 1
+    _ path: String,
+    _ unit: String,
+    _ explanation: String,
+    _ field: Path<Int>,
+    _ range: ClosedRange<Int>,
+    scale: Int = 1
   ) -> ConfigurationKey {
     ConfigurationKey(
-      path: path, unit: unit, explanation: explanation,
+      path: path,
+      unit: unit,
+      explanation: explanation,
       get: { String($0[keyPath: field] / scale) },
       set: { configuration, text throws(ConfigurationError) in
         guard let value = Int(text), range.contains(value) else {
           throw ConfigurationError(
-            "'\(text)' is not a whole number from \(range.lowerBound) to \(range.upperBound)")
+            "'\(text)' is not a whole number from \(range.lowerBound) to \(range.upperBound)"
+          )
         }
         configuration[keyPath: field] = value * scale
-      })
+      }
+    )
   }
 
   private static func megabytes(
-    _ path: String, _ explanation: String, _ field: Path<Int>, _ range: ClosedRange<Int>
+    _ path: String,
+    _ explanation: String,
+    _ field: Path<Int>,
+    _ range: ClosedRange<Int>
   ) -> ConfigurationKey {
     integer(path, "MiB", explanation, field, range, scale: 1 << 20)
   }
 
   private static func seconds(
-    _ path: String, _ explanation: String, _ field: Path<Interval>, _ range: ClosedRange<Double>
+    _ path: String,
+    _ explanation: String,
+    _ field: Path<Interval>,
+    _ range: ClosedRange<Double>
   ) -> ConfigurationKey {
     ConfigurationKey(
-      path: path, unit: "seconds", explanation: explanation,
+      path: path,
+      unit: "seconds",
+      explanation: explanation,
       get: { rendered($0[keyPath: field].seconds) },
       set: { configuration, text throws(ConfigurationError) in
         guard let value = Double(text), range.contains(value) else {
           throw ConfigurationError(
             "'\(text)' is not a number of seconds from \(rendered(range.lowerBound)) "
-              + "to \(rendered(range.upperBound))")
+              + "to \(rendered(range.upperBound))"
+          )
         }
         configuration[keyPath: field] = Interval(seconds: value)
-      })
+      }
+    )
   }
 
   private static func rendered(_ value: Double) -> String {
@@ -293,8 +470,11 @@ private func editDistance(_ left: [UInt8], _ right: [UInt8]) -> Int {
     for (column, second) in right.enumerated() {
       current.append(
         min(
-          previous[column + 1] + 1, current[column] + 1,
-          previous[column] + (first == second ? 0 : 1)))
+          previous[column + 1] + 1,
+          current[column] + 1,
+          previous[column] + (first == second ? 0 : 1)
+        )
+      )
     }
     previous = current
   }

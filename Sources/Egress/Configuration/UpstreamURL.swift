@@ -18,7 +18,8 @@ package struct UpstreamURL: Equatable, Sendable {
     let scheme = text[..<separator.lowerBound].lowercased()
     guard scheme == "moqt" else {
       throw ConfigurationError(
-        "upstream '\(text)' has the scheme '\(scheme)'; moqt:// (raw QUIC) is supported")
+        "upstream '\(text)' has the scheme '\(scheme)'; moqt:// (raw QUIC) is supported"
+      )
     }
     var rest = text[separator.upperBound...]
     if let fragment = rest.firstIndex(of: "#") { rest = rest[..<fragment] }
@@ -43,8 +44,14 @@ package struct UpstreamURL: Equatable, Sendable {
     if portText.isEmpty {
       port = 443
     } else {
-      guard portText.hasPrefix(":"), let value = UInt16(portText.dropFirst()), value > 0 else {
-        throw ConfigurationError("upstream '\(text)' has a malformed port '\(portText.dropFirst())'")
+      // A number type's parser would take a sign.
+      guard portText.hasPrefix(":"),
+        portText.dropFirst().utf8.allSatisfy({ (48...57).contains($0) }),
+        let value = UInt16(portText.dropFirst()), value > 0
+      else {
+        throw ConfigurationError(
+          "upstream '\(text)' has a malformed port '\(portText.dropFirst())'"
+        )
       }
       port = value
     }

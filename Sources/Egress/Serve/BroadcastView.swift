@@ -24,19 +24,24 @@ struct BroadcastView {
   }
 
   func mediaPlaylist(
-    _ rendition: RenditionSnapshot, asOf position: PlaylistPosition, skips: Bool
+    _ rendition: RenditionSnapshot,
+    asOf position: PlaylistPosition,
+    skips: Bool
   ) -> Rendered {
     playlists.rendered(.playlist(rendition.info.name, position, skips)) {
       Rendered(
         MediaPlaylist(rendition, of: snapshot, asOf: position).render(skips: skips),
-        contentType: "application/vnd.apple.mpegurl")
+        contentType: "application/vnd.apple.mpegurl"
+      )
     }
   }
 
   func multivariant() -> Rendered {
     playlists.rendered(.multivariant) {
       Rendered(
-        MultivariantPlaylist.render(snapshot), contentType: "application/vnd.apple.mpegurl")
+        MultivariantPlaylist.render(snapshot),
+        contentType: "application/vnd.apple.mpegurl"
+      )
     }
   }
 
@@ -44,7 +49,8 @@ struct BroadcastView {
     playlists.rendered(.manifest(timeURL)) {
       Rendered(
         MediaPresentation(snapshot, timeURL: timeURL, publishTime: publishTime).render(),
-        contentType: "application/dash+xml")
+        contentType: "application/dash+xml"
+      )
     }
   }
 }

@@ -4,7 +4,9 @@ internal import Manifests
 internal import Packaging
 internal import Wire
 
-/// Cache-Control by kind of answer. rfc8216bis Appendix B; whole seconds.
+/// Cache-Control by kind of answer.
+///
+/// rfc8216bis Appendix B; whole seconds.
 struct CachePolicy {
   private let targetDuration: Int
   private let windowSeconds: Int

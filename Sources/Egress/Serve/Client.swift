@@ -2,7 +2,9 @@ internal import HTTP
 internal import LinuxIO
 internal import Wire
 
-/// One client connection of a serve loop. Not Sendable: it belongs to that loop.
+/// One client connection of a serve loop.
+///
+/// Not Sendable: it belongs to that loop.
 final class Client {
   let socket: TCPSocket
   let token: EventToken

@@ -29,7 +29,9 @@ enum Answer {
   case park(rendition: String, Want)
 }
 
-/// Decides over requests for a broadcast: answer now, wait, or refuse. Pure.
+/// Decides over requests for a broadcast: answer now, wait, or refuse.
+///
+/// Pure.
 struct Responder {
   let view: BroadcastView
   /// Absolute, for manifests.
@@ -39,10 +41,12 @@ struct Responder {
     switch route {
     case .multivariant:
       return .now(
-        view.multivariant().response(to: request, cacheControl: view.cache.multivariant))
+        view.multivariant().response(to: request, cacheControl: view.cache.multivariant)
+      )
     case .manifest:
       return .now(
-        view.manifest(timeURL: timeURL).response(to: request, cacheControl: view.cache.manifest))
+        view.manifest(timeURL: timeURL).response(to: request, cacheControl: view.cache.manifest)
+      )
     case .mediaPlaylist(_, let name):
       guard let rendition = view.rendition(name) else { return unknownRendition(name) }
       return playlist(rendition, request)
@@ -52,7 +56,8 @@ struct Responder {
         return .now(.notFound("no init segment \(initName) in \(name)"))
       }
       return .now(
-        media([segment.initSegment.bytes], tag: initName, rendition, request))
+        media([segment.initSegment.bytes], tag: initName, rendition, request)
+      )
     case .segment(_, let name, let epoch, let start):
       guard let rendition = view.rendition(name) else { return unknownRendition(name) }
       return segment(rendition, epoch, start, request)
@@ -87,8 +92,11 @@ struct Responder {
     switch want {
     case .reload:
       .text(
-        .unavailable, "no new media for three target durations", cacheControl: CachePolicy.never,
-        extra: [ResponseHead.line("Retry-After", "1")])
+        .unavailable,
+        "no new media for three target durations",
+        cacheControl: CachePolicy.never,
+        extra: [ResponseHead.line("Retry-After", "1")]
+      )
     case .part(_, let start), .segment(_, let start):
       .notFound("media at \(start) did not come")
     }
@@ -139,7 +147,10 @@ struct Responder {
       part = Int(index)
     }
     switch rendition.availability(
-      ofSegment: number, part: part, advancePartLimit: view.lowLatency.advancePartLimit)
+      ofSegment: number,
+      part: part,
+      advancePartLimit: view.lowLatency.advancePartLimit
+    )
     {
     case .ready:
       return current(rendition, request, skips: skips, isBlocking: true)
@@ -162,13 +173,19 @@ struct Responder {
   }
 
   private func current(
-    _ rendition: RenditionSnapshot, _ request: RequestHead, skips: Bool, isBlocking: Bool = false
+    _ rendition: RenditionSnapshot,
+    _ request: RequestHead,
+    skips: Bool,
+    isBlocking: Bool = false
   ) -> Answer {
     guard let edge = rendition.edge else {
       return .now(.notFound("\(rendition.info.name) has no media yet"))
     }
     let text = view.mediaPlaylist(
-      rendition, asOf: edge, skips: skips && !view.snapshot.isEnded)
+      rendition,
+      asOf: edge,
+      skips: skips && !view.snapshot.isEnded
+    )
     let cacheControl =
       view.snapshot.isEnded
       ? view.cache.endedPlaylist
@@ -179,7 +196,10 @@ struct Responder {
   // MARK: Media
 
   private func segment(
-    _ rendition: RenditionSnapshot, _ epoch: String, _ start: Int64, _ request: RequestHead
+    _ rendition: RenditionSnapshot,
+    _ epoch: String,
+    _ start: Int64,
+    _ request: RequestHead
   ) -> Answer {
     if let segment = rendition.segment(epoch, start) {
       // Another bridge may have it whole under the same name, so it must never be stored with a hole.
@@ -201,29 +221,41 @@ struct Responder {
       // A range is not looked at: of a length that is not known, 206 is poorly understood by caches.
       let response = Response(.ok, blocks + [contentType(rendition)], .growing)
       return .growing(
-        response, segment.pieces,
-        Growth(epoch: epoch, start: start, sentParts: segment.parts.count))
+        response,
+        segment.pieces,
+        Growth(epoch: epoch, start: start, sentParts: segment.parts.count)
+      )
     }
-    guard isNext(rendition, epoch, start, opensSegment: true) else { return missing(rendition, start) }
+    guard isNext(rendition, epoch, start, opensSegment: true) else {
+      return missing(rendition, start)
+    }
     return .park(rendition: rendition.info.name, .segment(epoch: epoch, start: start))
   }
 
   private func part(
-    _ rendition: RenditionSnapshot, _ epoch: String, _ start: Int64, _ request: RequestHead
+    _ rendition: RenditionSnapshot,
+    _ epoch: String,
+    _ start: Int64,
+    _ request: RequestHead
   ) -> Answer {
     for segment in rendition.segments.reversed() where segment.epoch.name == epoch {
       guard start >= segment.start, start < segment.end else { continue }
       guard let part = segment.parts.first(where: { $0.start == start }), !part.isGap else { break }
       return .now(media(part.pieces, tag: "p\(epoch)-\(start)", rendition, request))
     }
-    guard isNext(rendition, epoch, start, opensSegment: false) else { return missing(rendition, start) }
+    guard isNext(rendition, epoch, start, opensSegment: false) else {
+      return missing(rendition, start)
+    }
     return .park(rendition: rendition.info.name, .part(epoch: epoch, start: start))
   }
 
   /// Whether a name is that of the media that follows what is there: a hint's, or that of the segment
   /// which a player computes from the manifest.
   private func isNext(
-    _ rendition: RenditionSnapshot, _ epoch: String, _ start: Int64, opensSegment: Bool
+    _ rendition: RenditionSnapshot,
+    _ epoch: String,
+    _ start: Int64,
+    opensSegment: Bool
   ) -> Bool {
     guard !view.snapshot.isEnded, let last = rendition.segments.last, last.epoch.name == epoch
     else { return false }
@@ -239,7 +271,9 @@ struct Responder {
     return .now(
       .notFound(
         "no media starts at \(start)",
-        cacheControl: isPast ? view.cache.gone : CachePolicy.soon))
+        cacheControl: isPast ? view.cache.gone : CachePolicy.soon
+      )
+    )
   }
 
   private func contentType(_ rendition: RenditionSnapshot) -> Bytes {
@@ -251,7 +285,10 @@ struct Responder {
   }
 
   private func media(
-    _ pieces: [Bytes], tag: String, _ rendition: RenditionSnapshot, _ request: RequestHead
+    _ pieces: [Bytes],
+    tag: String,
+    _ rendition: RenditionSnapshot,
+    _ request: RequestHead
   ) -> Response {
     let entityTag = "\"\(tag)\""
     let length = pieces.reduce(0) { $0 + $1.count }

@@ -15,14 +15,19 @@ struct Response: Sendable {
 
   /// A short text with its own lifetime; every answer carries the CORS fields.
   static func text(
-    _ status: Status, _ text: String, cacheControl: String, extra: [Bytes] = []
+    _ status: Status,
+    _ text: String,
+    cacheControl: String,
+    extra: [Bytes] = []
   ) -> Response {
     Response(
       status,
       [
         ResponseHead.line("Content-Type", "text/plain; charset=utf-8"),
         ResponseHead.line("Cache-Control", cacheControl), Self.crossOrigin,
-      ] + extra, .whole([Bytes(utf8: text + "\n")]))
+      ] + extra,
+      .whole([Bytes(utf8: text + "\n")])
+    )
   }
 
   static func notFound(_ text: String, cacheControl: String = CachePolicy.soon) -> Response {
@@ -32,10 +37,12 @@ struct Response: Sendable {
   /// Any page may read us, and see the fields that players tune in by.
   static let crossOrigin = Bytes(
     utf8: "Access-Control-Allow-Origin: *\r\n"
-      + "Access-Control-Expose-Headers: Age, Date, ETag, Content-Length, Content-Range\r\n")
+      + "Access-Control-Expose-Headers: Age, Date, ETag, Content-Length, Content-Range\r\n"
+  )
 
   /// Fields of answers that the connection makes by itself.
   static let errorFields = Bytes(
     utf8: "Cache-Control: no-store\r\nAccess-Control-Allow-Origin: *\r\n"
-      + "Access-Control-Expose-Headers: Age, Date, ETag, Content-Length, Content-Range\r\n")
+      + "Access-Control-Expose-Headers: Age, Date, ETag, Content-Length, Content-Range\r\n"
+  )
 }

@@ -45,7 +45,10 @@ package enum Route: Equatable, Sendable {
     case _ where last.hasSuffix(".mp4"):
       guard let path = broadcast(2) else { return nil }
       self = .initSegment(
-        broadcast: path, rendition: text(1), name: String(last.dropLast(4)))
+        broadcast: path,
+        rendition: text(1),
+        name: String(last.dropLast(4))
+      )
     case _ where last.hasSuffix(".m4s"):
       let digits = last.dropLast(4)
       guard let path = broadcast(4), let start = Int64(digits), String(start) == digits else {

@@ -61,8 +61,11 @@ final class ServeLoop {
 
   /// Takes over a listener that is bound already; the loop belongs to the thread that calls `run`.
   init(
-    configuration: Configuration, listener: TCPListener, mailbox: Mailbox<ServeMessage>,
-    metrics: Metrics, logger: Logger
+    configuration: Configuration,
+    listener: TCPListener,
+    mailbox: Mailbox<ServeMessage>,
+    metrics: Metrics,
+    logger: Logger
   ) throws(SystemError) {
     self.configuration = configuration
     self.listener = listener
@@ -154,7 +157,10 @@ final class ServeLoop {
       }
       guard let view = broadcasts[key.broadcast],
         let answer = responder(view, parked.head).answer(
-          parked: parked.want, in: key.rendition, parked.head)
+          parked: parked.want,
+          in: key.rendition,
+          parked.head
+        )
       else {
         rest.parked.append(parked)
         continue
@@ -211,7 +217,11 @@ final class ServeLoop {
           continue
         }
         clients[token] = Client(
-          socket: socket, token: token, connection: ServerConnection(http, now: now), now: now)
+          socket: socket,
+          token: token,
+          connection: ServerConnection(http, now: now),
+          now: now
+        )
         metrics.connectionsOpen.increment()
         metrics.connectionsTotal.increment()
       case .none:
@@ -321,9 +331,12 @@ final class ServeLoop {
       return (
         .now(
           .text(
-            .methodNotAllowed, "\(name.prefix(32)) is not supported",
+            .methodNotAllowed,
+            "\(name.prefix(32)) is not supported",
             cacheControl: CachePolicy.fixed,
-            extra: [ResponseHead.line("Allow", "GET, HEAD, OPTIONS")])), nil
+            extra: [ResponseHead.line("Allow", "GET, HEAD, OPTIONS")]
+          )
+        ), nil
       )
     }
     guard let route = Route(head.target.segments) else {
@@ -337,8 +350,11 @@ final class ServeLoop {
       return (
         .now(
           .text(
-            isReady ? .ok : .unavailable, isReady ? "ready" : "not ready",
-            cacheControl: CachePolicy.never)), nil
+            isReady ? .ok : .unavailable,
+            isReady ? "ready" : "not ready",
+            cacheControl: CachePolicy.never
+          )
+        ), nil
       )
     case .metrics:
       return (
@@ -367,7 +383,10 @@ final class ServeLoop {
   }
 
   private func give(
-    _ answer: Answer, to id: RequestID, _ head: RequestHead, _ client: Client,
+    _ answer: Answer,
+    to id: RequestID,
+    _ head: RequestHead,
+    _ client: Client,
     _ path: BroadcastPath?
   ) {
     switch answer {
@@ -382,14 +401,25 @@ final class ServeLoop {
       waiting[RenditionKey(broadcast: path, rendition: rendition), default: Waiting()].growing
         .append(
           Growing(
-            client: client.token, request: id, growth: growth, deadline: holdDeadline(path)))
+            client: client.token,
+            request: id,
+            growth: growth,
+            deadline: holdDeadline(path)
+          )
+        )
     case .park(let rendition, let want):
       guard let path, parkedCount < configuration.server.parked, !isStopping else {
         metrics.parkedRefused.increment()
         respond(
           .text(
-            .unavailable, "too many requests wait", cacheControl: CachePolicy.never,
-            extra: [ResponseHead.line("Retry-After", "1")]), to: id, client)
+            .unavailable,
+            "too many requests wait",
+            cacheControl: CachePolicy.never,
+            extra: [ResponseHead.line("Retry-After", "1")]
+          ),
+          to: id,
+          client
+        )
         return
       }
       parkedCount += 1
@@ -398,8 +428,13 @@ final class ServeLoop {
       waiting[RenditionKey(broadcast: path, rendition: rendition), default: Waiting()].parked
         .append(
           Parked(
-            client: client.token, request: id, head: head, want: want,
-            deadline: holdDeadline(path)))
+            client: client.token,
+            request: id,
+            head: head,
+            want: want,
+            deadline: holdDeadline(path)
+          )
+        )
     }
   }
 
@@ -410,8 +445,10 @@ final class ServeLoop {
 
   private func report() -> StatusReport {
     StatusReport(
-      metrics: metrics, ingest: statuses.values.sorted { $0.broadcast < $1.broadcast },
-      utc: Clock.utc)
+      metrics: metrics,
+      ingest: statuses.values.sorted { $0.broadcast < $1.broadcast },
+      utc: Clock.utc
+    )
   }
 
   private func operational(_ text: String, _ contentType: String) -> Response {
@@ -420,7 +457,9 @@ final class ServeLoop {
       [
         ResponseHead.line("Content-Type", contentType),
         ResponseHead.line("Cache-Control", CachePolicy.never), Response.crossOrigin,
-      ], .whole([Bytes(utf8: text)]))
+      ],
+      .whole([Bytes(utf8: text)])
+    )
   }
 
   /// Fetch standard §"CORS protocol": what pages may send is what they ask for.
@@ -434,7 +473,9 @@ final class ServeLoop {
         ResponseHead.line("Access-Control-Max-Age", "86400"),
         ResponseHead.line("Allow", "GET, HEAD, OPTIONS"),
         ResponseHead.line("Vary", "Access-Control-Request-Headers"), Response.crossOrigin,
-      ], .none)
+      ],
+      .none
+    )
   }
 
   /// What players send that needs leave, where they do not say: ranges, conditions, CTA-5004.
@@ -469,7 +510,10 @@ final class ServeLoop {
       metrics.parkedExpired.increment()
       if let view = broadcasts[key.broadcast] {
         respond(
-          Responder(view: view, timeURL: "").refusal(parked.want), to: parked.request, client)
+          Responder(view: view, timeURL: "").refusal(parked.want),
+          to: parked.request,
+          client
+        )
       }
       flush(client)
     }
@@ -515,8 +559,14 @@ final class ServeLoop {
         guard let client = clients[parked.client] else { continue }
         respond(
           .text(
-            .unavailable, "the server is stopping", cacheControl: CachePolicy.never,
-            extra: [ResponseHead.line("Retry-After", "1")]), to: parked.request, client)
+            .unavailable,
+            "the server is stopping",
+            cacheControl: CachePolicy.never,
+            extra: [ResponseHead.line("Retry-After", "1")]
+          ),
+          to: parked.request,
+          client
+        )
         flush(client)
       }
       for growing in entry.growing {

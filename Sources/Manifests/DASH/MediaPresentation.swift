@@ -3,10 +3,13 @@ package import Packaging
 package import Wire
 internal import XML
 
-/// Renders the MPD of a broadcast, for normal and low latency alike. ISO/IEC 23009-1 §5.
+/// Renders the MPD of a broadcast, for normal and low latency alike.
 ///
-/// Availability counts from 1970, so that a Period's start is simply its UTC: it is the same on every
-/// bridge and over restarts. Times name segments (`$Time$`), so no number is needed.
+/// ISO/IEC 23009-1 §5.
+///
+/// Availability counts from media time 0 of the first epoch, so that the first Period starts at 0 with no
+/// offset: GStreamer adds a Period's start once too often to what it seeks in a timeline. Times name
+/// segments (`$Time$`), so no number is needed.
 package struct MediaPresentation {
   private let snapshot: PresentationSnapshot
   private let timeURL: String
@@ -27,8 +30,9 @@ package struct MediaPresentation {
   /// One run of segments: a Period.
   private struct Period {
     let start: PresentationSnapshot.PeriodStart
-    /// Segments by rendition, in the snapshot's order; gaps left out. Empty for a rendition that has
-    /// nothing here, which is then left out.
+    /// Segments by rendition, in the snapshot's order; gaps left out.
+    ///
+    /// Empty for a rendition that has nothing here, which is then left out.
     let segments: [[Segment]]
     /// The Period before it, when that is known; nil at the first.
     let predecessor: PresentationSnapshot.PeriodStart?
@@ -48,10 +52,11 @@ package struct MediaPresentation {
     // GStreamer looks for the root element's end in the first 512 bytes: nothing more than needed here.
     xml.attribute("xmlns", "urn:mpeg:dash:schema:mpd:2011")
     xml.attribute("profiles", profiles)
-    let longest = periods.flatMap { $0.segments.joined() }.map { segment in
-      MediaTime(ticks: segment.end - segment.start, timescale: segment.timescale)
-        .rounded(toScale: 1_000_000)
-    }.max() ?? segmentMicroseconds
+    let longest =
+      periods.flatMap { $0.segments.joined() }.map { segment in
+        MediaTime(ticks: segment.end - segment.start, timescale: segment.timescale)
+          .rounded(toScale: 1_000_000)
+      }.max() ?? segmentMicroseconds
     let minimumBuffer = max(Int64(constants.partTargetMilliseconds) * 2000, 1_000_000)
     xml.attribute("minBufferTime", xsDuration(microseconds: minimumBuffer))
     if snapshot.isEnded {
@@ -59,18 +64,29 @@ package struct MediaPresentation {
       xml.attribute("mediaPresentationDuration", xsDuration(microseconds: totalDuration(periods)))
     } else {
       xml.attribute("type", "dynamic")
-      xml.attribute("availabilityStartTime", UTCTime(microseconds: delay).iso8601)
+      xml.attribute(
+        "availabilityStartTime",
+        UTCTime(microseconds: constants.zero.microseconds + delay).iso8601
+      )
       xml.attribute("publishTime", publishTime.iso8601)
       xml.attribute("minimumUpdatePeriod", xsDuration(microseconds: segmentMicroseconds))
       xml.attribute(
-        "timeShiftBufferDepth", xsDuration(microseconds: constants.window.nanoseconds / 1000))
+        "timeShiftBufferDepth",
+        xsDuration(microseconds: constants.window.nanoseconds / 1000)
+      )
       xml.attribute(
-        "suggestedPresentationDelay", xsDuration(microseconds: segmentMicroseconds * 3))
+        "suggestedPresentationDelay",
+        xsDuration(microseconds: segmentMicroseconds * 3)
+      )
     }
     xml.attribute(
-      "maxSegmentDuration", xsDuration(microseconds: max(longest, segmentMicroseconds) + 999))
+      "maxSegmentDuration",
+      xsDuration(microseconds: max(longest, segmentMicroseconds) + 999)
+    )
     if !snapshot.isEnded { writeServiceDescription(&xml) }
-    let origin = snapshot.isEnded ? periods.first?.start.time.microseconds ?? 0 : 0
+    let origin =
+      snapshot.isEnded
+      ? periods.first?.start.time.microseconds ?? 0 : constants.zero.microseconds
     for period in periods { write(period, origin: origin, to: &xml) }
     if !snapshot.isEnded {
       xml.element("UTCTiming", [("schemeIdUri", clockScheme), ("value", timeURL)])
@@ -109,12 +125,15 @@ package struct MediaPresentation {
       [
         ("target", String(target)), ("min", String(target * 3 / 5)),
         ("max", String(target * 4)),
-      ])
+      ]
+    )
     xml.element("PlaybackRate", [("max", "1.04"), ("min", "0.96")])
     xml.end()
   }
 
-  /// The listed segments by Period. What a Period of another rendition lacks, it lacks too.
+  /// The listed segments by Period.
+  ///
+  /// What a Period of another rendition lacks, it lacks too.
   private func periods() -> [Period] {
     let edge = snapshot.renditions.compactMap { $0.segments.last?.endTime.microseconds }.max() ?? 0
     // ffmpeg 5.1 begins 60 s before the end and goes astray when that is the first segment listed: some
@@ -133,33 +152,79 @@ package struct MediaPresentation {
             && (segment.isComplete || index == snapshot.periods.count - 1 && !segment.parts.isEmpty)
         }
       }
-      guard segments.contains(where: { !$0.isEmpty }) else { continue }
+      guard isListable(start, end: end, segments, gaps) else { continue }
       // A static presentation is played from its beginning, which must be media.
       let isTrimmed = snapshot.isEnded && periods.isEmpty
       periods.append(
         Period(
-          start: isTrimmed ? trimmed(start, to: segments) : start, segments: segments,
-          predecessor: index > 0 ? snapshot.periods[index - 1] : nil))
+          start: isTrimmed ? trimmed(start, to: segments) : start,
+          segments: segments,
+          predecessor: predecessor(ofPeriodAt: index, gaps)
+        )
+      )
     }
     return periods
   }
 
+  /// Whether a Period shows the same renditions as long as it is listed: not before all have something
+  /// in it, unless one takes longer than a segment, and no longer than all have.
+  private func isListable(
+    _ start: PresentationSnapshot.PeriodStart,
+    end: Int64,
+    _ segments: [[Segment]],
+    _ gaps: Set<Int64>
+  ) -> Bool {
+    guard segments.contains(where: { !$0.isEmpty }) else { return false }
+    if end == .max {
+      return snapshot.periods.count == 1 || segments.joined().contains(where: \.isComplete)
+        || !segments.contains(where: \.isEmpty)
+    }
+    return zip(snapshot.renditions, segments).allSatisfy { rendition, listed in
+      !listed.isEmpty || !has(rendition, mediaIn: start.number..<end, gaps)
+    }
+  }
+
+  private func has(
+    _ rendition: RenditionSnapshot,
+    mediaIn numbers: Range<Int64>,
+    _ gaps: Set<Int64>
+  ) -> Bool {
+    rendition.segments.contains { numbers.contains($0.number) && !gaps.contains($0.number) }
+  }
+
+  /// The Period before one, passing over those that lost all their media.
+  private func predecessor(
+    ofPeriodAt index: Int,
+    _ gaps: Set<Int64>
+  ) -> PresentationSnapshot.PeriodStart? {
+    snapshot.periods.indices.prefix(index).last { earlier in
+      let numbers = snapshot.periods[earlier].number..<snapshot.periods[earlier + 1].number
+      return snapshot.renditions.contains { has($0, mediaIn: numbers, gaps) }
+    }.map { snapshot.periods[$0] }
+  }
+
   /// The start of a Period that has lost its first segments.
   private func trimmed(
-    _ start: PresentationSnapshot.PeriodStart, to segments: [[Segment]]
+    _ start: PresentationSnapshot.PeriodStart,
+    to segments: [[Segment]]
   ) -> PresentationSnapshot.PeriodStart {
     let firsts = segments.compactMap(\.first).map { segment in
       MediaTime(ticks: segment.start, timescale: segment.timescale)
     }
     return PresentationSnapshot.PeriodStart(
-      number: start.number, epoch: start.epoch, start: firsts.min() ?? start.start)
+      number: start.number,
+      epoch: start.epoch,
+      start: firsts.min() ?? start.start
+    )
   }
 
   private func write(_ period: Period, origin: Int64, to xml: inout XMLWriter) {
     xml.start("Period")
     xml.attribute("id", id(of: period.start))
     xml.attribute(
-      "start", xsDuration(microseconds: period.start.time.microseconds - origin))
+      "start",
+      xsDuration(microseconds: period.start.time.microseconds - origin)
+    )
     var setNumber = 0
     for kind in [MediaKind.video, .audio] {
       for members in adaptationSets(of: kind) {
@@ -197,7 +262,10 @@ package struct MediaPresentation {
   }
 
   private func writeSet(
-    _ members: [Int], setNumber: Int, _ period: Period, _ xml: inout XMLWriter
+    _ members: [Int],
+    setNumber: Int,
+    _ period: Period,
+    _ xml: inout XMLWriter
   ) {
     let infos = members.map { snapshot.renditions[$0].info }
     let info = infos[0]
@@ -229,9 +297,11 @@ package struct MediaPresentation {
             "dT",
             String(
               MediaTime(ticks: Int64(snapshot.constants.partTargetMilliseconds), timescale: 1000)
-                .rounded(toScale: info.timescale))
+                .rounded(toScale: info.timescale)
+            )
           ),
-        ])
+        ]
+      )
     }
     xml.element(
       "Role",
@@ -241,13 +311,16 @@ package struct MediaPresentation {
           "value",
           setNumber == 0 || info.kind == .audio && isFirstAudio(members) ? "main" : "alternate"
         ),
-      ])
+      ]
+    )
     for index in members { writeRepresentation(index, period, &xml) }
     xml.end()
   }
 
-  /// Tells that a player need not begin anew: the same init segments as in the Period before, and on
-  /// the same clock the same timeline too. ISO/IEC 23009-1 §5.3.2.4.
+  /// Tells that a player need not begin anew: the same init segments as in the Period before, and
+  /// on the same clock the same timeline too.
+  ///
+  /// ISO/IEC 23009-1 §5.3.2.4.
   private func writeContinuity(_ members: [Int], _ period: Period, _ xml: inout XMLWriter) {
     guard let before = period.predecessor else { return }
     let isCompatible = members.allSatisfy { index in
@@ -267,7 +340,8 @@ package struct MediaPresentation {
           isContinuous
             ? "urn:mpeg:dash:period-continuity:2015" : "urn:mpeg:dash:period-connectivity:2015"
         ), ("value", id(of: before)),
-      ])
+      ]
+    )
   }
 
   private func isFirstAudio(_ members: [Int]) -> Bool {
@@ -291,7 +365,12 @@ package struct MediaPresentation {
         max(
           1,
           MultivariantPlaylist.rate(
-            declared: info.declaredBitrate, measured: rendition.peakBitrate))))
+            declared: info.declaredBitrate,
+            measured: rendition.peakBitrate
+          )
+        )
+      )
+    )
     xml.attribute("codecs", info.codec)
     if info.kind == .video {
       xml.attribute("width", String(info.width))
@@ -299,7 +378,8 @@ package struct MediaPresentation {
       if let rate = info.frameRate {
         xml.attribute(
           "frameRate",
-          rate.denominator == 1 ? "\(rate.numerator)" : "\(rate.numerator)/\(rate.denominator)")
+          rate.denominator == 1 ? "\(rate.numerator)" : "\(rate.numerator)/\(rate.denominator)"
+        )
       }
     } else if info.sampleRate > 0 {
       xml.attribute("audioSamplingRate", String(info.sampleRate))
@@ -308,21 +388,27 @@ package struct MediaPresentation {
         [
           ("schemeIdUri", "urn:mpeg:dash:23003:3:audio_channel_configuration:2011"),
           ("value", String(info.channels)),
-        ])
+        ]
+      )
     }
     writeTemplate(rendition, segments, period, &xml)
     xml.end()
   }
 
   private func writeTemplate(
-    _ rendition: RenditionSnapshot, _ segments: [Segment], _ period: Period, _ xml: inout XMLWriter
+    _ rendition: RenditionSnapshot,
+    _ segments: [Segment],
+    _ period: Period,
+    _ xml: inout XMLWriter
   ) {
     let info = rendition.info
     let base = MediaPath.encoded(info.name) + "/"
     xml.start("SegmentTemplate")
     xml.attribute("timescale", String(info.timescale))
     xml.attribute(
-      "presentationTimeOffset", String(offset(of: period, timescale: info.timescale)))
+      "presentationTimeOffset",
+      String(offset(of: period, timescale: info.timescale))
+    )
     if !snapshot.isEnded, earlyMilliseconds > 0 {
       var text = TextWriter(reserving: 8)
       text.write(milliseconds: Int(earlyMilliseconds))
@@ -342,7 +428,9 @@ package struct MediaPresentation {
 
   /// Runs of equal durations, ISO/IEC 23009-1 §5.3.9.6; each run names its start.
   private func writeTimeline(
-    _ rendition: RenditionSnapshot, _ segments: [Segment], _ xml: inout XMLWriter
+    _ rendition: RenditionSnapshot,
+    _ segments: [Segment],
+    _ xml: inout XMLWriter
   ) {
     var segments = segments
     // The segment to come is named as soon as its start is known: a request for it is held, and
@@ -386,13 +474,16 @@ package struct MediaPresentation {
     let nominal = length.rounded(toScale: segment.timescale)
     guard rendition.info.kind == .audio, rendition.chunkDuration > 0 else { return nominal }
     // Audio ends with the frame that straddles the lead's boundary, if its middle lies before it.
+    // The lead may not have come to that segment yet.
     guard
       let sibling = lead.segments.last(where: { $0.number <= segment.number }),
-      sibling.timescale == length.timescale
+      sibling.timescale == length.timescale, sibling.epoch == segment.epoch,
+      segment.number - sibling.number <= 1
     else { return nominal }
     let ahead = segment.number - sibling.number + 1
     let boundary = MediaTime(
-      ticks: sibling.start + length.ticks * ahead, timescale: length.timescale
+      ticks: sibling.start + length.ticks * ahead,
+      timescale: length.timescale
     ).rounded(toScale: segment.timescale)
     let frame = rendition.chunkDuration
     let rest = boundary - segment.start - frame / 2

@@ -1,7 +1,9 @@
 package import Packaging
 
 /// Numbers of EXT-X-SERVER-CONTROL: functions of the presentation's constants, so that they never
-/// change and are alike in all its playlists. rfc8216bis §"EXT-X-SERVER-CONTROL".
+/// change and are alike in all its playlists.
+///
+/// rfc8216bis §"EXT-X-SERVER-CONTROL".
 package struct LowLatency: Equatable, Sendable {
   /// Listed parts are those of the last three target durations.
   package let targetDuration: Int
@@ -17,7 +19,9 @@ package struct LowLatency: Equatable, Sendable {
   package var holdBack: Int { targetDuration * 3 }
   package var canSkipUntil: Int { targetDuration * 6 }
 
-  /// How many parts past the newest a player may ask for. rfc8216bis §"Blocking Playlist Reload".
+  /// How many parts past the newest a player may ask for.
+  ///
+  /// rfc8216bis §"Blocking Playlist Reload".
   package var advancePartLimit: Int {
     partTargetMilliseconds < 1000 ? (3000 + partTargetMilliseconds - 1) / partTargetMilliseconds : 3
   }

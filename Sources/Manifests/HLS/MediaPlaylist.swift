@@ -1,10 +1,13 @@
+internal import CMAF
 package import Packaging
 package import Wire
 
-/// Renders a rendition's media playlist as of a position: the same bytes on every bridge that has the
-/// listed segments. rfc8216bis §"Media Playlist".
+/// Renders a rendition's media playlist as of a position: the same bytes on every bridge that has
+/// the listed segments.
+///
+/// rfc8216bis §"Media Playlist".
 package struct MediaPlaylist {
-  /// Fewest segments that a playlist keeps, whatever the window: players start three back.
+  /// Fewest whole segments that a playlist keeps, whatever the window: players start three back.
   private static let fewestSegments = 6
 
   private let snapshot: PresentationSnapshot
@@ -14,7 +17,8 @@ package struct MediaPlaylist {
 
   /// Takes a rendition of the snapshot and a position that it has reached.
   package init(
-    _ rendition: RenditionSnapshot, of snapshot: PresentationSnapshot,
+    _ rendition: RenditionSnapshot,
+    of snapshot: PresentationSnapshot,
     asOf position: PlaylistPosition
   ) {
     self.snapshot = snapshot
@@ -75,19 +79,36 @@ package struct MediaPlaylist {
     guard let edge = segments.last?.endTime.microseconds else { return [] }
     let horizon = edge - snapshot.constants.window.nanoseconds / 1000
     let first = segments.firstIndex { $0.endTime.microseconds > horizon } ?? segments.count - 1
-    return Array(segments[min(first, max(0, segments.count - Self.fewestSegments))...])
+    let fewest = Self.fewestSegments + (segments.last?.isComplete == true ? 0 : 1)
+    return Array(segments[min(first, max(0, segments.count - fewest))...])
   }
 
   /// How many segments lie wholly before the skip boundary, counted from the playlist's end.
   private func skippedCount(_ segments: [Segment]) -> Int {
-    guard let end = segments.last?.endTime.microseconds else { return 0 }
-    let boundary = end - Int64(lowLatency.canSkipUntil) * 1_000_000
-    return segments.prefix { $0.endTime.microseconds <= boundary }.count
+    let boundary = Int64(lowLatency.canSkipUntil) * 1_000_000
+    return distances(segments).prefix { $0 >= boundary }.count
   }
 
-  private func writeSegments(_ segments: [Segment], skipping skipped: Int, to text: inout TextWriter) {
-    guard let end = segments.last?.endTime.microseconds else { return }
-    let partsFrom = end - Int64(lowLatency.targetDuration) * 3_000_000
+  /// How much media lies between the end of each segment and the playlist's, in microseconds: by
+  /// durations, as clocks may jump at a discontinuity.
+  private func distances(_ segments: [Segment]) -> [Int64] {
+    var distance: Int64 = 0
+    return segments.reversed().map { segment in
+      defer {
+        distance += MediaTime(ticks: segment.end - segment.start, timescale: segment.timescale)
+          .rounded(toScale: 1_000_000)
+      }
+      return distance
+    }.reversed()
+  }
+
+  private func writeSegments(
+    _ segments: [Segment],
+    skipping skipped: Int,
+    to text: inout TextWriter
+  ) {
+    let partsReach = Int64(lowLatency.targetDuration) * 3_000_000
+    let distances = distances(segments)
     var lastInit = skipped > 0 ? segments[skipped - 1].initSegment : nil
     for (index, segment) in segments.enumerated() where index >= skipped {
       if segment.isDiscontinuity, index > 0 { text.write("#EXT-X-DISCONTINUITY\n") }
@@ -100,7 +121,7 @@ package struct MediaPlaylist {
       text.write("#EXT-X-PROGRAM-DATE-TIME:")
       text.write(segment.startTime.iso8601)
       text.write("\n")
-      if segment.endTime.microseconds > partsFrom {
+      if distances[index] < partsReach {
         for part in segment.parts { write(part, of: segment, to: &text) }
       }
       guard let duration = segment.duration else { continue }

@@ -1,7 +1,9 @@
 package import Packaging
 package import Wire
 
-/// Renders the multivariant playlist. rfc8216bis §"Multivariant Playlist".
+/// Renders the multivariant playlist.
+///
+/// rfc8216bis §"Multivariant Playlist".
 ///
 /// Rates are the catalog's where it declares them, raised to what was measured, and rounded up to two
 /// digits, so that two bridges name the same.
@@ -67,7 +69,9 @@ package enum MultivariantPlaylist {
   }
 
   private static func writeVariant(
-    _ rendition: RenditionSnapshot, audio: AudioGroup?, to text: inout TextWriter
+    _ rendition: RenditionSnapshot,
+    audio: AudioGroup?,
+    to text: inout TextWriter
   ) {
     let info = rendition.info
     var peak = rate(declared: info.declaredBitrate, measured: rendition.peakBitrate)
@@ -106,10 +110,13 @@ package enum MultivariantPlaylist {
     return (value + step - 1) / step * step
   }
 
-  /// A quoted-string may hold neither quotes nor line breaks. rfc8216bis §"Attribute Lists".
+  /// A quoted-string may hold neither quotes nor line breaks.
+  ///
+  /// rfc8216bis §"Attribute Lists".
   private static func quotable(_ text: String) -> String {
     String(
       decoding: text.utf8.filter { $0 >= 0x20 && $0 != UInt8(ascii: "\"") && $0 != 0x7F },
-      as: UTF8.self)
+      as: UTF8.self
+    )
   }
 }

@@ -54,6 +54,8 @@ struct RenditionWriter {
 
   private var open: Open?
   private var lastNumber: Int64?
+  /// Where the last segment or gap ended, as served.
+  private var lastEnd: (run: Int, end: Int64)?
   /// The number of a segment whose beginning was missed.
   private var discardedNumber: Int64?
 
@@ -99,7 +101,10 @@ struct RenditionWriter {
   /// Handles one chunk: true when it was used or dropped, false when it must be looked at again, nil
   /// when it has to wait.
   private mutating func place(
-    _ queued: Queued, _ index: Int, _ run: Run, groupStep: Int64?
+    _ queued: Queued,
+    _ index: Int,
+    _ run: Run,
+    groupStep: Int64?
   ) -> Bool? {
     let chunk = queued.chunk
     let middle = MediaTime(ticks: chunk.start + chunk.duration / 2, timescale: timescale)
@@ -111,7 +116,7 @@ struct RenditionWriter {
     let boundary: Timeline.Boundary
     switch run.timeline.segment(at: middle) {
     case .unknown: return nil
-    case .before: return true
+    case .outside: return true
     case .segment(let found): boundary = found
     }
     if let open {
@@ -145,7 +150,10 @@ struct RenditionWriter {
   private func cannotStart(_ chunk: MediaChunk) -> Bool { kind == .video && !chunk.isIndependent }
 
   private mutating func begin(
-    _ boundary: Timeline.Boundary, _ chunk: MediaChunk, _ initSegment: InitSegment, _ index: Int,
+    _ boundary: Timeline.Boundary,
+    _ chunk: MediaChunk,
+    _ initSegment: InitSegment,
+    _ index: Int,
     _ run: Run
   ) {
     if let lastNumber {
@@ -155,35 +163,59 @@ struct RenditionWriter {
         pushGap(missed, initSegment, index, run, until: boundary)
       }
     }
-    let start = run.clock.served(chunk.start, timescale: timescale)
+    var start = run.clock.served(chunk.start, timescale: timescale)
+    // Media that is missing at the start of a segment is a gap like any other.
+    if !boundary.isDiscontinuity, let lastEnd, lastEnd.run == index,
+      start - lastEnd.end >= max(chunk.duration, 1)
+    {
+      start = lastEnd.end
+    }
     open = Open(
       builder: SegmentBuilder(
-        head(boundary, start, initSegment, run.clock), partTarget: partTarget),
-      run: index, clock: run.clock)
+        head(boundary, start, initSegment, run.clock),
+        partTarget: partTarget
+      ),
+      run: index,
+      clock: run.clock
+    )
     lastNumber = boundary.number
     discardedNumber = nil
   }
 
   private mutating func pushGap(
-    _ missed: Timeline.Boundary, _ initSegment: InitSegment, _ index: Int, _ run: Run,
+    _ missed: Timeline.Boundary,
+    _ initSegment: InitSegment,
+    _ index: Int,
+    _ run: Run,
     until boundary: Timeline.Boundary
   ) {
     let end = run.timeline.end(of: missed.number) ?? boundary.start
-    let start = run.clock.served(missed.start.rounded(toScale: timescale), timescale: timescale)
+    var start = run.clock.served(missed.start.rounded(toScale: timescale), timescale: timescale)
+    // Audio ends near a boundary, not on it.
+    if !missed.isDiscontinuity, let lastEnd, lastEnd.run == index { start = lastEnd.end }
     let servedEnd = run.clock.served(end.rounded(toScale: timescale), timescale: timescale)
     var segment = head(missed, start, initSegment, run.clock)
     segment.isGap = true
     segment.duration = max(0, servedEnd - start)
+    lastEnd = (index, max(start, servedEnd))
     push(.gap(segment), index, end, missed.number)
   }
 
   private func head(
-    _ boundary: Timeline.Boundary, _ start: Int64, _ initSegment: InitSegment, _ clock: RunClock
+    _ boundary: Timeline.Boundary,
+    _ start: Int64,
+    _ initSegment: InitSegment,
+    _ clock: RunClock
   ) -> Segment {
     Segment(
-      number: boundary.number, epoch: clock.epoch, initSegment: initSegment, timescale: timescale,
-      start: start, isDiscontinuity: boundary.isDiscontinuity,
-      discontinuitySequence: boundary.discontinuitySequence)
+      number: boundary.number,
+      epoch: clock.epoch,
+      initSegment: initSegment,
+      timescale: timescale,
+      start: start,
+      isDiscontinuity: boundary.isDiscontinuity,
+      discontinuitySequence: boundary.discontinuitySequence
+    )
   }
 
   private mutating func append(_ chunk: MediaChunk) {
@@ -236,10 +268,17 @@ struct RenditionWriter {
     push(open.builder.finish(at: target), of: open)
     self.open = nil
     let segment = open.builder.segment
+    lastEnd = (open.run, open.builder.end)
     push(
       .closed(
-        segment, duration: open.builder.end - segment.start, isGap: open.builder.hasHole),
-      open.run, unshifted(open.builder.end, open), segment.number)
+        segment,
+        duration: open.builder.end - segment.start,
+        isGap: open.builder.hasHole
+      ),
+      open.run,
+      unshifted(open.builder.end, open),
+      segment.number
+    )
   }
 
   private mutating func push(_ parts: [Part], of open: Open) {

@@ -76,8 +76,12 @@ struct SegmentBuilder {
       partCount += 1
     }
     return Part(
-      start: partStart, duration: end - partStart, isIndependent: isIndependent, isGap: false,
-      pieces: pieces)
+      start: partStart,
+      duration: end - partStart,
+      isIndependent: isIndependent,
+      isGap: false,
+      pieces: pieces
+    )
   }
 
   private mutating func gap(through boundary: Int64) -> Part {
@@ -87,6 +91,11 @@ struct SegmentBuilder {
       hasHole = true
     }
     return Part(
-      start: end, duration: boundary - end, isIndependent: false, isGap: true, pieces: [])
+      start: end,
+      duration: boundary - end,
+      isIndependent: false,
+      isGap: true,
+      pieces: []
+    )
   }
 }

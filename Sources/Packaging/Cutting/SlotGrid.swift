@@ -27,7 +27,10 @@ package struct SlotGrid: Equatable, Sendable {
   ///   - groupStart: the start of any group.
   ///   - zero: UTC of media time 0.
   package init(
-    slotLength: MediaTime, groupLength: MediaTime, groupStart: MediaTime, zero: UTCTime
+    slotLength: MediaTime,
+    groupLength: MediaTime,
+    groupStart: MediaTime,
+    zero: UTCTime
   ) {
     length = slotLength
     let scale = groupStart.timescale
@@ -40,7 +43,10 @@ package struct SlotGrid: Equatable, Sendable {
       + Int128(phase.ticks) * 1_000_000
     base = Int64(
       clamping: floorQuotient(
-        elapsed * Int128(slotLength.timescale), Int128(slotLength.ticks) * Int128(scale) * 1_000_000))
+        elapsed * Int128(slotLength.timescale),
+        Int128(slotLength.ticks) * Int128(scale) * 1_000_000
+      )
+    )
   }
 
   /// The number of the slot that holds a time.

@@ -22,8 +22,8 @@ package struct Timeline: Sendable {
     case segment(Boundary)
     /// The lead rendition has not come that far.
     case unknown
-    /// Before the first boundary.
-    case before
+    /// Before the first boundary, or after the end of a timeline that is over: in no segment.
+    case outside
   }
 
   private var grid: SlotGrid
@@ -34,6 +34,8 @@ package struct Timeline: Sendable {
   package private(set) var coverage: MediaTime?
   /// The end of the lead's segment, when it is known that nothing of it follows.
   private var closedAt: MediaTime?
+  /// Nothing follows in this timeline: media continues in another, or nowhere.
+  private var isFinished = false
   private let gapLimit: Int
   private let groupLength: MediaTime
   /// The newest segment before this timeline; nil for the first timeline of a bridge.
@@ -53,7 +55,10 @@ package struct Timeline: Sendable {
   ///   - previousNumber: the newest segment before this timeline, nil when the bridge has just joined.
   ///   - discontinuitySequence: the count for the first segment.
   package init(
-    grid: SlotGrid, groupLength: MediaTime, gapLimit: Int, previousNumber: Int64?,
+    grid: SlotGrid,
+    groupLength: MediaTime,
+    gapLimit: Int,
+    previousNumber: Int64?,
     discontinuitySequence: Int
   ) {
     self.grid = grid
@@ -86,7 +91,11 @@ package struct Timeline: Sendable {
   ///   - isDiscontinuity: whether the publisher's time jumped before it.
   ///   - isLoss: whether objects before it are missing.
   package mutating func advance(
-    start: MediaTime, end: MediaTime, isIndependent: Bool, isDiscontinuity: Bool, isLoss: Bool
+    start: MediaTime,
+    end: MediaTime,
+    isIndependent: Bool,
+    isDiscontinuity: Bool,
+    isLoss: Bool
   ) {
     if isIndependent { begin(start, isDiscontinuity: isDiscontinuity, isLoss: isLoss) }
     coverage = end
@@ -98,7 +107,8 @@ package struct Timeline: Sendable {
     guard let previous = boundaries.last?.number ?? previousNumber else {
       let before = MediaTime(
         ticks: start.ticks - groupLength.rounded(toScale: start.timescale),
-        timescale: start.timescale)
+        timescale: start.timescale
+      )
       if number < 1 {
         // A track with a clock of its own can put media time 0 before 2020.
         drift = 1 - number
@@ -138,8 +148,12 @@ package struct Timeline: Sendable {
         from.map { $0 + (start.ticks - $0) / Int64(missing) * Int64(index) }
         ?? start.ticks - step * Int64(missing - index)
       append(
-        previous + 1 + Int64(index), MediaTime(ticks: ticks, timescale: start.timescale),
-        isDiscontinuity: isBreak && index == 0, isGap: true, clears: false)
+        previous + 1 + Int64(index),
+        MediaTime(ticks: ticks, timescale: start.timescale),
+        isDiscontinuity: isBreak && index == 0,
+        isGap: true,
+        clears: false
+      )
     }
     append(number, start, isDiscontinuity: false, isGap: false, clears: false)
   }
@@ -154,12 +168,12 @@ package struct Timeline: Sendable {
   /// The segment that holds a time in a rendition.
   package func segment(at time: MediaTime) -> Answer {
     guard let first = boundaries.first else { return .unknown }
-    guard time >= first.start else { return .before }
+    guard time >= first.start else { return .outside }
     guard let last, time >= last.start else {
       let index = boundaries.lastIndex { $0.start <= time } ?? 0
       return .segment(boundaries[index])
     }
-    if let closedAt, time >= closedAt { return .unknown }
+    if let closedAt, time >= closedAt { return isFinished ? .outside : .unknown }
     if let coverage, time < coverage { return .segment(last) }
     // No segment can start before the next slot does.
     return grid.slot(at: time) + drift <= last.number ? .segment(last) : .unknown
@@ -174,7 +188,10 @@ package struct Timeline: Sendable {
   }
 
   /// Takes the knowledge that this timeline is over: media continues in another.
-  package mutating func finish() { closedAt = coverage }
+  package mutating func finish() {
+    closedAt = coverage
+    isFinished = true
+  }
 
   /// Whether a segment that a rendition joins at a time surely starts there: what comes a step before
   /// lies in an earlier segment.
@@ -197,13 +214,23 @@ package struct Timeline: Sendable {
   }
 
   private mutating func append(
-    _ number: Int64, _ start: MediaTime, isDiscontinuity: Bool, isGap: Bool, clears: Bool
+    _ number: Int64,
+    _ start: MediaTime,
+    isDiscontinuity: Bool,
+    isGap: Bool,
+    clears: Bool
   ) {
     if boundaries.count == Self.historyLimit { boundaries.removeFirst() }
     if isDiscontinuity, !boundaries.isEmpty { discontinuitySequence += 1 }
     boundaries.append(
       Boundary(
-        number: number, start: start, isDiscontinuity: isDiscontinuity,
-        discontinuitySequence: discontinuitySequence, isGap: isGap, clearsWindow: clears))
+        number: number,
+        start: start,
+        isDiscontinuity: isDiscontinuity,
+        discontinuitySequence: discontinuitySequence,
+        isGap: isGap,
+        clearsWindow: clears
+      )
+    )
   }
 }

@@ -1,6 +1,8 @@
 package import Wire
 
-/// Where an object stands in its track. MOQT §"Location".
+/// Where an object stands in its track.
+///
+/// MOQT §"Location".
 package struct ObjectPosition: Comparable, Hashable, Sendable {
   package var group: UInt64
   package var object: UInt64
@@ -26,7 +28,11 @@ package struct MediaChunk: Sendable, Equatable {
   package var producerTime: UTCTime?
 
   package init(
-    start: Int64, duration: Int64, isIndependent: Bool, bytes: Bytes, producerTime: UTCTime? = nil
+    start: Int64,
+    duration: Int64,
+    isIndependent: Bool,
+    bytes: Bytes,
+    producerTime: UTCTime? = nil
   ) {
     self.start = start
     self.duration = duration
@@ -53,7 +59,9 @@ package struct MediaChunk: Sendable, Equatable {
   }
 }
 
-/// One object of a media track, parsed. `chunks` is never empty.
+/// One object of a media track, parsed.
+///
+/// `chunks` is never empty.
 package struct MediaObject: Sendable, Equatable {
   package var position: ObjectPosition
   package var chunks: [MediaChunk]

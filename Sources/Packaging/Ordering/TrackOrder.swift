@@ -87,7 +87,9 @@ package struct TrackOrder {
     while groupEnds.count > 64, let oldest = groupEnds.keys.min() { groupEnds[oldest] = nil }
   }
 
-  /// Forgets ids, so that the next object is the first of a new run. What waits is dropped.
+  /// Forgets ids, so that the next object is the first of a new run.
+  ///
+  /// What waits is dropped.
   package mutating func restart() {
     waiting = []
     waitingBytes = 0

@@ -24,7 +24,9 @@ extension PlaylistPosition: Comparable {
   }
 }
 
-/// What a blocking reload gets. rfc8216bis §"Blocking Playlist Reload".
+/// What a blocking reload gets.
+///
+/// rfc8216bis §"Blocking Playlist Reload".
 package enum Availability: Equatable, Sendable {
   /// Listed already: the current playlist is the answer.
   case ready
@@ -40,7 +42,9 @@ extension RenditionSnapshot {
   /// A part past the last of a complete segment is the first of the next segment. Two segments past the
   /// last, and `advancePartLimit` parts past the newest, may be asked for.
   package func availability(
-    ofSegment number: Int64, part: Int?, advancePartLimit: Int
+    ofSegment number: Int64,
+    part: Int?,
+    advancePartLimit: Int
   ) -> Availability {
     let wanted: PlaylistPosition = part.map { .part(number, $0) } ?? .segment(number)
     guard let last = segments.last else { return .pending(wanted) }

@@ -7,22 +7,22 @@ struct RenditionWindow {
   private(set) var segments: [Segment] = []
   private(set) var peakBitrate = 0
   private var totalBits: Int128 = 0
-  private var totalMilliseconds: Int128 = 0
+  private var totalMicroseconds: Int128 = 0
   private var bytes = 0
-  /// What is listed leaves with the next media, so that a playlist is never empty.
-  private var isStale = false
+  /// What is held goes with the next media, so that playlists are never empty.
+  private var isOutdated = false
 
   var averageBitrate: Int {
-    totalMilliseconds > 0 ? Int(clamping: totalBits * 1000 / totalMilliseconds) : 0
+    totalMicroseconds > 0 ? Int(clamping: totalBits * 1_000_000 / totalMicroseconds) : 0
   }
 
   var heldBytes: Int { bytes }
 
   mutating func apply(_ change: RenditionWriter.Change) {
-    if isStale {
+    if isOutdated {
       segments = []
       bytes = 0
-      isStale = false
+      isOutdated = false
     }
     switch change {
     case .part(let head, let part):
@@ -41,12 +41,15 @@ struct RenditionWindow {
       if !isGap { measure(segments[segments.count - 1]) }
     case .gap(let segment):
       segments.append(segment)
-    case .clear: isStale = true
+    case .clear:
+      isOutdated = true
     }
   }
 
-  /// Drops the oldest segments: those that ended `retention` before the edge, and more while the byte
-  /// limit is exceeded. A complete segment and the growing one are always kept.
+  /// Drops the oldest segments: those that ended `retention` before the edge, and more while the
+  /// byte limit is exceeded.
+  ///
+  /// A complete segment and the growing one are always kept.
   mutating func prune(retention: Interval, byteLimit: Int) {
     guard let last = segments.last else { return }
     let edge = last.endTime.microseconds
@@ -69,6 +72,8 @@ struct RenditionWindow {
     let rate = bits * Int128(segment.timescale) / Int128(duration)
     peakBitrate = max(peakBitrate, Int(clamping: rate))
     totalBits += bits
-    totalMilliseconds += Int128(duration) * 1000 / Int128(max(segment.timescale, 1))
+    // Rounded up, so that the mean never passes the peak.
+    let scale = Int128(max(segment.timescale, 1))
+    totalMicroseconds += (Int128(duration) * 1_000_000 + scale - 1) / scale
   }
 }

@@ -26,7 +26,9 @@ package struct InitSegment: Hashable, Sendable {
   }
 }
 
-/// A run of whole chunks: the unit that low-latency players fetch. Times in ticks as served.
+/// A run of whole chunks: the unit that low-latency players fetch.
+///
+/// Times in ticks as served.
 package struct Part: Equatable, Sendable {
   package let start: Int64
   package let duration: Int64
@@ -38,7 +40,11 @@ package struct Part: Equatable, Sendable {
   package let byteCount: Int
 
   package init(
-    start: Int64, duration: Int64, isIndependent: Bool, isGap: Bool, pieces: [Bytes]
+    start: Int64,
+    duration: Int64,
+    isIndependent: Bool,
+    isGap: Bool,
+    pieces: [Bytes]
   ) {
     self.start = start
     self.duration = duration
@@ -51,7 +57,9 @@ package struct Part: Equatable, Sendable {
   package var end: Int64 { start + duration }
 }
 
-/// A segment, complete or growing; immutable, so that loops share it. Times in ticks as served.
+/// A segment, complete or growing; immutable, so that loops share it.
+///
+/// Times in ticks as served.
 package struct Segment: Equatable, Sendable {
   /// Media sequence number.
   package let number: Int64
@@ -62,7 +70,9 @@ package struct Segment: Equatable, Sendable {
   /// Media does not continue from the segment before.
   package let isDiscontinuity: Bool
   package let discontinuitySequence: Int
-  /// In order and contiguous. Empty for a segment that is wholly lost.
+  /// In order and contiguous.
+  ///
+  /// Empty for a segment that is wholly lost.
   package var parts: [Part]
   /// Nil while the segment grows.
   package var duration: Int64?
@@ -70,8 +80,15 @@ package struct Segment: Equatable, Sendable {
   package var isGap: Bool
 
   package init(
-    number: Int64, epoch: Epoch, initSegment: InitSegment, timescale: UInt32, start: Int64,
-    isDiscontinuity: Bool, discontinuitySequence: Int, parts: [Part] = [], duration: Int64? = nil,
+    number: Int64,
+    epoch: Epoch,
+    initSegment: InitSegment,
+    timescale: UInt32,
+    start: Int64,
+    isDiscontinuity: Bool,
+    discontinuitySequence: Int,
+    parts: [Part] = [],
+    duration: Int64? = nil,
     isGap: Bool = false
   ) {
     self.number = number

@@ -4,8 +4,10 @@ package import Wire
 /// Everything that readers see of one rendition at one moment; immutable.
 package struct RenditionSnapshot: Sendable {
   package let info: RenditionInfo
-  /// Oldest first, numbers ascending by one except where the window was cleared; only the last may be
-  /// growing. Starts with segments that have left the playlist but stay downloadable.
+  /// Oldest first, numbers ascending by one except where the window was cleared; only the last may
+  /// be growing.
+  ///
+  /// Starts with segments that have left the playlist but stay downloadable.
   package let segments: [Segment]
   /// The highest bit rate of a complete segment so far and the mean over all, bits per second.
   package let peakBitrate: Int
@@ -14,7 +16,10 @@ package struct RenditionSnapshot: Sendable {
   package let chunkDuration: Int64
 
   package init(
-    info: RenditionInfo, segments: [Segment], peakBitrate: Int = 0, averageBitrate: Int = 0,
+    info: RenditionInfo,
+    segments: [Segment],
+    peakBitrate: Int = 0,
+    averageBitrate: Int = 0,
     chunkDuration: Int64 = 0
   ) {
     self.info = info
@@ -46,16 +51,23 @@ package struct PresentationSnapshot: Sendable {
     package var window: Interval
     /// How long after its time on the publisher's clock media is available here, in milliseconds.
     package var publishDelayMilliseconds: Int
+    /// UTC of media time 0 of the first epoch.
+    package var zero: UTCTime
 
     package init(
-      targetDuration: Int, partTargetMilliseconds: Int, segmentLength: MediaTime, window: Interval,
-      publishDelayMilliseconds: Int
+      targetDuration: Int,
+      partTargetMilliseconds: Int,
+      segmentLength: MediaTime,
+      window: Interval,
+      publishDelayMilliseconds: Int,
+      zero: UTCTime
     ) {
       self.targetDuration = targetDuration
       self.partTargetMilliseconds = partTargetMilliseconds
       self.segmentLength = segmentLength
       self.window = window
       self.publishDelayMilliseconds = publishDelayMilliseconds
+      self.zero = zero
     }
   }
 
@@ -64,7 +76,8 @@ package struct PresentationSnapshot: Sendable {
     /// Its first segment.
     package let number: Int64
     package let epoch: Epoch
-    /// The start of the lead rendition's first segment, as served.
+    /// The start of the lead rendition's first segment, as served; media time 0 for the first Period of
+    /// a bridge.
     package let start: MediaTime
 
     package init(number: Int64, epoch: Epoch, start: MediaTime) {
@@ -80,13 +93,18 @@ package struct PresentationSnapshot: Sendable {
   package let constants: Constants
   /// Video first, then audio; each in catalog order.
   package let renditions: [RenditionSnapshot]
-  /// Ascending; the last one is current. Never empty once a segment was published.
+  /// Ascending; the last one is current.
+  ///
+  /// Never empty once a segment was published.
   package let periods: [PeriodStart]
   /// The broadcast is over; nothing will be added.
   package let isEnded: Bool
 
   package init(
-    constants: Constants, renditions: [RenditionSnapshot], periods: [PeriodStart], isEnded: Bool
+    constants: Constants,
+    renditions: [RenditionSnapshot],
+    periods: [PeriodStart],
+    isEnded: Bool
   ) {
     self.constants = constants
     self.renditions = renditions

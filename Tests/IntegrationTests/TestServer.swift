@@ -1,0 +1,257 @@
+import Glibc
+import LinuxIO
+import Logging
+import Packaging
+import Synchronization
+import TestSupport
+import Wire
+
+@testable import Egress
+
+/// A real serve loop on loopback, fed by its mailbox.
+final class TestServer {
+  static let broadcast = BroadcastPath(fields: [Bytes(utf8: "live")])
+
+  let mailbox: Mailbox<ServeMessage>
+  let metrics = Metrics()
+  let address: SocketAddress
+  private let thread: LoopThread
+  private var isStopped = false
+
+  init(_ change: (inout Configuration) -> Void = { _ in }) throws {
+    var configuration = Configuration()
+    configuration.server.listen = .loopback(port: 0)
+    change(&configuration)
+    let mailbox = try Mailbox<ServeMessage>()
+    self.mailbox = mailbox
+    let bound = Bound()
+    let (settings, metrics) = (configuration, metrics)
+    thread = try LoopThread(name: "test-serve") {
+      let listener = try TCPListener(settings.server.listen, isShared: false)
+      bound.address.withLock { $0 = listener.address }
+      let loop = try ServeLoop(
+        configuration: settings,
+        listener: listener,
+        mailbox: mailbox,
+        metrics: metrics,
+        logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+      )
+      return { loop.run() }
+    }
+    address = bound.address.withLock { $0 }
+  }
+
+  private final class Bound: Sendable {
+    let address = Mutex(SocketAddress.loopback(port: 0))
+  }
+
+  func post(_ snapshot: PresentationSnapshot) {
+    mailbox.post(.snapshot(Self.broadcast, snapshot, Clock.utc))
+  }
+
+  func client() throws -> TestClient { try TestClient(address) }
+
+  /// Sends a snapshot and waits until the loop has it.
+  func serve(_ snapshot: PresentationSnapshot) throws {
+    post(snapshot)
+    let client = try client()
+    try until("the broadcast is served") {
+      try client.get("/live/index.m3u8").status == 200
+    }
+  }
+
+  /// Waits for a condition, with a round trip to the loop between looks at it.
+  func until(_ what: String, _ condition: () throws -> Bool) throws {
+    let deadline = Clock.now + .seconds(20)
+    let client = try client()
+    while try !condition() {
+      guard Clock.now < deadline else { throw TestFault("not within 20 s: \(what)") }
+      _ = try client.get("/healthz")
+    }
+  }
+
+  func waitForParked(_ count: Int) throws {
+    try until("\(count) requests wait") { metrics.parked.value == count }
+  }
+
+  func stop() {
+    guard !isStopped else { return }
+    isStopped = true
+    mailbox.post(.stop)
+    thread.join()
+  }
+
+  deinit { stop() }
+}
+
+/// Why a test could not go on.
+struct TestFault: Error, CustomStringConvertible {
+  let description: String
+  init(_ description: String) { self.description = description }
+}
+
+/// An answer off the wire.
+struct WireReply {
+  var status: Int
+  /// By name in lower case.
+  var fields: [String: String]
+  var body: [UInt8] = []
+  /// The chunks as they were framed.
+  var chunks: [[UInt8]] = []
+
+  var text: String { String(decoding: body, as: UTF8.self) }
+}
+
+/// A raw TCP client; every wait ends after 20 seconds.
+final class TestClient {
+  private let descriptor: CInt
+  private(set) var buffer: [UInt8] = []
+  private(set) var isClosed = false
+
+  init(_ address: SocketAddress) throws {
+    descriptor = socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
+    var target = unsafe sockaddr_in()
+    unsafe target.sin_family = sa_family_t(AF_INET)
+    unsafe target.sin_port = address.port.bigEndian
+    unsafe target.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+    let result = unsafe withUnsafePointer(to: &target) { pointer in
+      unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        unsafe Glibc.connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+      }
+    }
+    guard descriptor >= 0, result == 0 else { throw TestFault("connect: errno \(errno)") }
+  }
+
+  deinit { Glibc.close(descriptor) }
+
+  func send(_ text: String) {
+    let bytes = Array(text.utf8)
+    _ = unsafe bytes.withUnsafeBytes { buffer in
+      unsafe Glibc.send(descriptor, buffer.baseAddress, buffer.count, CInt(MSG_NOSIGNAL))
+    }
+  }
+
+  /// Closes for good, as a player that gives up.
+  func abandon() { _ = Glibc.shutdown(descriptor, CInt(SHUT_RDWR)) }
+
+  func closeSending() { _ = Glibc.shutdown(descriptor, CInt(SHUT_WR)) }
+
+  /// Reads once; false at the end of the connection.
+  @discardableResult
+  func fill() throws -> Bool {
+    var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+    guard unsafe poll(&entry, 1, 20_000) == 1 else { throw TestFault("nothing came in 20 s") }
+    var bytes = [UInt8](repeating: 0, count: 65_536)
+    let count = unsafe bytes.withUnsafeMutableBytes { buffer in
+      unsafe recv(descriptor, buffer.baseAddress, buffer.count, 0)
+    }
+    guard count > 0 else {
+      isClosed = true
+      return false
+    }
+    buffer += bytes.prefix(count)
+    return true
+  }
+
+  private func need(_ count: Int) throws {
+    while buffer.count < count {
+      guard try fill() else { throw TestFault("the connection ended early") }
+    }
+  }
+
+  private func take(_ count: Int) throws -> [UInt8] {
+    try need(count)
+    defer { buffer.removeFirst(count) }
+    return Array(buffer.prefix(count))
+  }
+
+  private func takeLine() throws -> String {
+    var position = 0
+    while true {
+      while position + 1 < buffer.count {
+        if buffer[position] == 13, buffer[position + 1] == 10 {
+          let line = String(decoding: buffer.prefix(position), as: UTF8.self)
+          buffer.removeFirst(position + 2)
+          return line
+        }
+        position += 1
+      }
+      guard try fill() else { throw TestFault("the connection ended in a line") }
+    }
+  }
+
+  func head() throws -> WireReply {
+    let status = try takeLine()
+    guard status.hasPrefix("HTTP/1.1 "), let code = Int(status.dropFirst(9).prefix(3)) else {
+      throw TestFault("status line \(status)")
+    }
+    var reply = WireReply(status: code, fields: [:])
+    while true {
+      let line = try takeLine()
+      if line.isEmpty { return reply }
+      let parts = line.split(separator: ":", maxSplits: 1)
+      reply.fields[parts[0].lowercased()] = String(
+        (parts.count > 1 ? parts[1] : "").drop { $0 == " " }
+      )
+    }
+  }
+
+  /// The next chunk of chunked content; empty at its end.
+  func chunk() throws -> [UInt8] {
+    let line = try takeLine()
+    guard let count = Int(line, radix: 16) else { throw TestFault("chunk size \(line)") }
+    let bytes = try take(count)
+    guard try take(2) == [13, 10] else { throw TestFault("a chunk does not end") }
+    return bytes
+  }
+
+  /// A whole answer; `isHead` when it answers a HEAD.
+  func reply(isHead: Bool = false) throws -> WireReply {
+    var reply = try head()
+    if isHead || reply.status == 304 || reply.status == 204 { return reply }
+    if reply.fields["transfer-encoding"] == "chunked" {
+      while true {
+        let bytes = try chunk()
+        if bytes.isEmpty { return reply }
+        reply.chunks.append(bytes)
+        reply.body += bytes
+      }
+    }
+    if let length = reply.fields["content-length"].flatMap({ Int($0) }) {
+      reply.body = try take(length)
+      return reply
+    }
+    while try fill() {}
+    reply.body = try take(buffer.count)
+    return reply
+  }
+
+  func get(_ path: String, _ fields: String = "") throws -> WireReply {
+    send("GET \(path) HTTP/1.1\r\nHost: origin\r\n\(fields)\r\n")
+    return try reply()
+  }
+
+  /// Whether nothing but the end of the connection follows.
+  func endsHere() throws -> Bool {
+    guard buffer.isEmpty else { return false }
+    return try !fill()
+  }
+}
+
+/// States of a live broadcast with one video and one audio track.
+enum Live {
+  static let states: [PresentationSnapshot] = {
+    let broadcast = RecordedBroadcast.scripted([.video("v"), .audio("a")], seconds: 26)
+    var bridge = SimulatedBridge(broadcast)
+    bridge.run(broadcast)
+    return bridge.snapshots
+  }()
+
+  /// The first state in which the video's newest segment has started at 20 s and has `parts`.
+  static func index(parts: Int) -> Int {
+    states.firstIndex { state in
+      guard let last = state.renditions[0].segments.last else { return false }
+      return last.start == 1_800_000 && last.parts.count == parts && !last.isComplete
+    } ?? 0
+  }
+}
