@@ -26,12 +26,18 @@ struct Bridge {
 
   /// Delivers entries, each delayed by up to `jitter` microseconds, in order of arrival.
   mutating func run(
-    _ broadcast: RecordedBroadcast, _ entries: [RecordedBroadcast.Entry], latency: Int64 = 0,
-    jitter: Int64 = 0, seed: UInt64 = 1
+    _ broadcast: RecordedBroadcast,
+    _ entries: [RecordedBroadcast.Entry],
+    latency: Int64 = 0,
+    jitter: Int64 = 0,
+    seed: UInt64 = 1
   ) {
     var random = SeededGenerator(seed: seed)
     var arrivals: [(at: Int64, entry: RecordedBroadcast.Entry)] = entries.map { entry in
-      (entry.sentAt + latency + (jitter > 0 ? Int64.random(in: 0...jitter, using: &random) : 0), entry)
+      (
+        entry.sentAt + latency + (jitter > 0 ? Int64.random(in: 0...jitter, using: &random) : 0),
+        entry
+      )
     }
     arrivals.sort { $0.at < $1.at }
     for (at, entry) in arrivals {
@@ -40,14 +46,24 @@ struct Bridge {
       while let deadline = presentation.deadline, deadline < now {
         presentation.handleTimeout(
           utc: UTCTime(microseconds: broadcast.zero.microseconds + deadline.nanoseconds / 1000),
-          now: deadline)
+          now: deadline
+        )
         drain()
       }
       presentation.receive(
-        broadcast.object(entry, arrival: now), on: entry.track, utc: utc, now: now)
+        broadcast.object(entry, arrival: now),
+        on: entry.track,
+        utc: utc,
+        now: now
+      )
       if entry.endsGroup {
         presentation.endGroup(
-          entry.position.group, at: entry.position.object + 1, on: entry.track, utc: utc, now: now)
+          entry.position.group,
+          at: entry.position.object + 1,
+          on: entry.track,
+          utc: utc,
+          now: now
+        )
       }
       drain()
     }
@@ -67,7 +83,9 @@ func media(_ snapshots: [PresentationSnapshot]) -> [String: Bytes] {
             Bytes(part.pieces.flatMap { $0.array })
         }
         if segment.isComplete {
-          media[rendition.info.name + "/" + MediaPath.segment(segment.epoch, start: segment.start)] =
+          media[
+            rendition.info.name + "/" + MediaPath.segment(segment.epoch, start: segment.start)
+          ] =
             Bytes(segment.pieces.flatMap { $0.array })
         }
       }
@@ -97,14 +115,20 @@ func media(_ snapshots: [PresentationSnapshot]) -> [String: Bytes] {
     #expect(Set(theirs.keys).subtracting(mine.keys).isEmpty)
   }
 
-  @Test func `a blocking reload gets the same lines from both bridges for the common window`() throws {
+  @Test func `a blocking reload gets the same lines from both bridges for the common window`()
+    throws
+  {
     let broadcast = RecordedBroadcast.ladder(groups: 12, zero: Self.zero)
     var first = Bridge(broadcast)
     first.run(broadcast, broadcast.entries, latency: 20_000)
     var second = Bridge(broadcast)
     second.run(
-      broadcast, broadcast.entries.filter { $0.sentAt > 7_300_000 }, latency: 90_000,
-      jitter: 150_000, seed: 9)
+      broadcast,
+      broadcast.entries.filter { $0.sentAt > 7_300_000 },
+      latency: 90_000,
+      jitter: 150_000,
+      seed: 9
+    )
     var compared = 0
     for index in broadcast.tracks.indices {
       let edge = try #require(second.last?.renditions[index].segments.last)
@@ -130,7 +154,9 @@ func media(_ snapshots: [PresentationSnapshot]) -> [String: Bytes] {
 
   /// The answer to a reload that was held for a position.
   private func playlist(
-    _ position: PlaylistPosition, _ index: Int, of bridge: Bridge
+    _ position: PlaylistPosition,
+    _ index: Int,
+    of bridge: Bridge
   ) -> String? {
     for snapshot in bridge.snapshots {
       let rendition = snapshot.renditions[index]
@@ -140,7 +166,9 @@ func media(_ snapshots: [PresentationSnapshot]) -> [String: Bytes] {
     return nil
   }
 
-  @Test func `HLS-050 parts joined are the segment, and nothing of the publisher is missing`() throws {
+  @Test func `HLS-050 parts joined are the segment, and nothing of the publisher is missing`()
+    throws
+  {
     let broadcast = RecordedBroadcast.ladder(groups: 6, zero: Self.zero)
     var bridge = Bridge(broadcast)
     bridge.run(broadcast, broadcast.entries)

@@ -46,20 +46,28 @@ struct MediaIntake {
       let parsed = try CMAFChunk.parse(object.payload, header: header)
       let chunks = parsed.filter { $0.duration > 0 }.map { chunk in
         MediaChunk(
-          start: chunk.decodeTime, duration: chunk.duration, isIndependent: isIndependent(chunk),
-          bytes: chunk.bytes, producerTime: producerTime(chunk))
+          start: chunk.decodeTime,
+          duration: chunk.duration,
+          isIndependent: isIndependent(chunk),
+          bytes: chunk.bytes,
+          producerTime: producerTime(chunk)
+        )
       }
       guard !chunks.isEmpty else { return .malformed("it has no samples with a duration") }
       let timescale = header.tracks[0].timescale
       if let wrong = chunks.first(where: { !$0.hasPlausibleTimes(timescale: timescale) }) {
         return .malformed(
           "its decode time \(wrong.start) or duration \(wrong.duration) is implausible at "
-            + "\(timescale) ticks a second")
+            + "\(timescale) ticks a second"
+        )
       }
       return .media(
         MediaObject(
-          position: ObjectPosition(group: object.group, object: object.id), chunks: chunks,
-          arrival: now))
+          position: ObjectPosition(group: object.group, object: object.id),
+          chunks: chunks,
+          arrival: now
+        )
+      )
     } catch {
       return .malformed("\(error)")
     }
@@ -67,7 +75,9 @@ struct MediaIntake {
 
   /// The end of a group that a stream's end tells; nil when it tells none.
   mutating func streamEnded(
-    group: UInt64, subgroup: UInt64?, _ end: GroupStreamEnd
+    group: UInt64,
+    subgroup: UInt64?,
+    _ end: GroupStreamEnd
   ) -> (group: UInt64, end: UInt64)? {
     guard case .finished(let endOfGroup) = end, let known = groups[group],
       let highest = known.highest, highest < .max
@@ -103,7 +113,10 @@ struct MediaIntake {
     guard chunk.startsWithSync else { return false }
     guard isVideo, let first = chunk.samples.first(where: { _ in true }) else { return true }
     return SyncSample.isSync(
-      codec: codec, nalLengthSize: nalLengthSize, chunk.data(of: first)) ?? true
+      codec: codec,
+      nalLengthSize: nalLengthSize,
+      chunk.data(of: first)
+    ) ?? true
   }
 
   /// UTC of the chunk's decode time; nil for clocks of another kind. ISO/IEC 14496-12 §8.16.5.
@@ -113,7 +126,8 @@ struct MediaIntake {
     let seconds = Int64(reference.ntpTimestamp >> 32) - 2_208_988_800
     let fraction = Int64((reference.ntpTimestamp & 0xFFFF_FFFF) * 1_000_000 >> 32)
     let (offset, overflow) = chunk.decodeTime.subtractingReportingOverflow(
-      Int64(bitPattern: reference.mediaTime))
+      Int64(bitPattern: reference.mediaTime)
+    )
     let limit = MediaChunk.secondLimit * Int64(header.tracks[0].timescale)
     guard !overflow, abs(Int128(offset)) <= limit else { return nil }
     let drift = MediaTime(ticks: offset, timescale: header.tracks[0].timescale)

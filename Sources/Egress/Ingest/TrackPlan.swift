@@ -35,7 +35,11 @@ struct TrackPlan {
       throw Refusal(reason: "its timescale of \(media.timescale) ticks a second is above 2^30")
     }
     var info = RenditionInfo(
-      name: track.name, kind: kind, timescale: media.timescale, codec: media.codec)
+      name: track.name,
+      kind: kind,
+      timescale: media.timescale,
+      codec: media.codec
+    )
     if let video = media.video {
       info.width = video.width
       info.height = video.height
@@ -54,10 +58,12 @@ struct TrackPlan {
     let promised = track.maxGOPDurationMilliseconds ?? track.maxGroupDurationMilliseconds
     self.header = header
     description = TrackDescription(
-      info: info, header: header.bytes,
+      info: info,
+      header: header.bytes,
       groupLength: promised.flatMap {
         $0 > 0 && $0 < 3_600_000 ? MediaTime(ticks: $0, timescale: 1000) : nil
-      })
+      }
+    )
   }
 
   private static func kind(_ media: CMAFTrack, _ track: CatalogTrack) -> MediaKind? {
@@ -72,7 +78,8 @@ struct TrackPlan {
   /// Rates that are meant as N/1.001 are made that again; the rest as written.
   private static func frameRate(thousandths: Int64) -> FrameRate? {
     guard thousandths > 0, thousandths < 1_000_000 else { return nil }
-    for whole in [24, 30, 48, 60, 120] where abs(Int64(whole) * 1_000_000 / 1001 - thousandths) <= 6 {
+    for whole in [24, 30, 48, 60, 120] where abs(Int64(whole) * 1_000_000 / 1001 - thousandths) <= 6
+    {
       return FrameRate(whole * 1000, 1001)
     }
     return FrameRate(Int(thousandths), 1000)

@@ -43,7 +43,9 @@ package struct MediaChunk: Sendable, Equatable {
 
   package var end: Int64 { start + duration }
 
-  /// The end of media time, in seconds: 2106 where it is UTC. With `TrackDescription.timescaleLimit`
+  /// The end of media time, in seconds: 2106 where it is UTC.
+  ///
+  /// With `TrackDescription.timescaleLimit`
   /// it keeps sums of times far from the end of 64 bits.
   package static let secondLimit: Int64 = 1 << 32
   /// The longest chunk, in seconds.
