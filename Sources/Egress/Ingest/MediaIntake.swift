@@ -119,7 +119,9 @@ struct MediaIntake {
     ) ?? true
   }
 
-  /// UTC of the chunk's decode time; nil for clocks of another kind. ISO/IEC 14496-12 §8.16.5.
+  /// UTC of the chunk's decode time; nil for clocks of another kind.
+  ///
+  /// ISO/IEC 14496-12 §8.16.5.
   private func producerTime(_ chunk: CMAFChunk) -> UTCTime? {
     guard let reference = chunk.producerReferenceTime, [0, 1, 16, 24].contains(reference.flags)
     else { return nil }
