@@ -80,17 +80,17 @@ struct Origin {
     _ fields: [String] = [],
     version: String = "1.1"
   ) -> Reply {
-    let (connection, id, head) = parse(tail, method, fields, version)
-    guard let route = Route(head.target.segments) else { return Reply(Bytes()) }
-    return reply(responder.answer(route, head), connection, id)
+    let asked = parse(tail, method, fields, version)
+    guard let route = Route(asked.head.target.segments) else { return Reply(Bytes()) }
+    return reply(responder.answer(route, asked.head), asked)
   }
 
   /// Asks again for what was parked; nil while it has to wait on.
   func again(_ want: Want, in rendition: String = "v", _ tail: String, _ fields: [String] = [])
     -> Reply?
   {
-    let (connection, id, head) = parse(tail, "GET", fields, "1.1")
-    return responder.answer(parked: want, in: rendition, head).map { reply($0, connection, id) }
+    let asked = parse(tail, "GET", fields, "1.1")
+    return responder.answer(parked: want, in: rendition, asked.head).map { reply($0, asked) }
   }
 
   private func parse(
@@ -98,7 +98,7 @@ struct Origin {
     _ method: String,
     _ fields: [String],
     _ version: String
-  ) -> (ServerConnection, RequestID, RequestHead) {
+  ) -> Asked {
     let now = Instant(nanoseconds: 0)
     var connection = ServerConnection(ServerConfiguration(), now: now)
     let lines = ["\(method) \(Self.path)/\(tail) HTTP/\(version)", "Host: h"] + fields
@@ -106,19 +106,32 @@ struct Origin {
     guard let (id, head) = connection.poll(now: now, date: Self.date) else {
       preconditionFailure("the test's request is well-formed")
     }
-    return (connection, id, head)
+    return Asked(connection, id, head)
   }
 
-  private func reply(_ answer: Answer, _ connection: ServerConnection, _ id: RequestID) -> Reply {
-    var connection = connection
+  /// A request with the connection that it came on.
+  private final class Asked {
+    var connection: ServerConnection
+    let id: RequestID
+    let head: RequestHead
+
+    init(_ connection: consuming ServerConnection, _ id: RequestID, _ head: RequestHead) {
+      self.connection = connection
+      self.id = id
+      self.head = head
+    }
+  }
+
+  private func reply(_ answer: Answer, _ asked: Asked) -> Reply {
+    let id = asked.id
     switch answer {
     case .park(_, let want): return Reply(want: want)
     case .now(let response):
-      connection.respond(id, response.head, response.body, date: Self.date)
-      return Reply(output(&connection))
+      asked.connection.respond(id, response.head, response.body, date: Self.date)
+      return Reply(output(&asked.connection))
     case .growing(let response, let pieces, let growth):
-      connection.respond(id, response.head, response.body, date: Self.date)
-      var reply = Reply(output(&connection))
+      asked.connection.respond(id, response.head, response.body, date: Self.date)
+      var reply = Reply(output(&asked.connection))
       reply.body = Bytes(pieces.flatMap(\.array))
       reply.growth = growth
       return reply
