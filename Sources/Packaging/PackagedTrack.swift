@@ -25,17 +25,23 @@ struct PackagedTrack {
   var generation = 0
   var needsNewRun = false
   /// Events before the presentation's constants are known.
-  var primed: [Event] = []
+  private(set) var primed: [Event] = []
+  private(set) var primedBytes = 0
   /// Until when the others wait for this track; nil when they need not.
   var blockedUntil: Instant?
   var isStalled = false
   /// Since when its restarts are not those of the lead; nil while they are.
   var apartSince: Instant?
+  private let limits: RenditionWriter.Limits
   private var lastStart: Int64?
   private var lastEnd: Int64?
 
   init(_ description: TrackDescription, policy: PackagingPolicy) {
     self.description = description
+    limits = RenditionWriter.Limits(
+      queueBytes: policy.reorderBytes,
+      segmentBytes: policy.windowBytes / 4
+    )
     order = TrackOrder(
       startsIndependent: description.info.kind == .video,
       patience: policy.holePatience,
@@ -51,7 +57,7 @@ struct PackagedTrack {
     _ continuity: TrackOrder.Continuity?,
     utc: UTCTime
   ) -> Event {
-    var continuity = continuity ?? (chunk.start == lastEnd ? .seamless : .jump)
+    var continuity = continuity ?? (chunk.continues(from: lastEnd) ? .seamless : .jump)
     // Time that goes back by more than a chunk is a new run even where ids go on; less than that is
     // jitter, as long as no two chunks start together and would share a name.
     if let lastStart, let lastEnd, continuity != .first,
@@ -86,8 +92,28 @@ struct PackagedTrack {
     writer = RenditionWriter(
       kind: description.info.kind,
       timescale: description.info.timescale,
-      partTarget: partTarget
+      partTarget: partTarget,
+      limits: limits
     )
+  }
+
+  /// Keeps an event until packaging begins; past the byte limit the oldest chunks are dropped.
+  mutating func prime(_ event: Event, byteLimit: Int) {
+    primed.append(event)
+    if case .chunk(let intake) = event { primedBytes += intake.chunk.bytes.count }
+    while primedBytes > byteLimit, let oldest = primed.first {
+      if case .chunk(let intake) = oldest { primedBytes -= intake.chunk.bytes.count }
+      primed.removeFirst()
+    }
+  }
+
+  /// Hands out what was kept.
+  mutating func takePrimed() -> [Event] {
+    defer {
+      primed = []
+      primedBytes = 0
+    }
+    return primed
   }
 
   var primedChunks: [Intake] {

@@ -23,6 +23,11 @@ extension Presentation {
   /// The lead's first group is, five times as long, because the length of segments can't be changed
   /// later.
   func endPriming(now: Instant, utc: UTCTime) {
+    if tracks[lead].firstPrimedChunk == nil,
+      let other = followers.first(where: { tracks[$0].firstPrimedChunk != nil })
+    {
+      lead = other
+    }
     if tracks[lead].firstPrimedChunk != nil, isPrimingLate || tracks[lead].firstGroupLength != nil {
       begin(now: now, utc: utc)
     } else {
@@ -45,11 +50,13 @@ extension Presentation {
       timescale: 1_000_000
     )
     let isVideo = track.description.info.kind == .video
+    // A twentieth short of the target reaches it, or jitter would double the length of segments.
     let targetTicks = max(1, target.rounded(toScale: scale))
+    let enoughTicks = max(1, targetTicks - targetTicks / 20)
     let slot =
       isVideo
       ? MediaTime(
-        ticks: group.ticks * max(1, (targetTicks + group.ticks - 1) / group.ticks),
+        ticks: group.ticks * max(1, (enoughTicks + group.ticks - 1) / group.ticks),
         timescale: scale
       ) : MediaTime(ticks: targetTicks, timescale: scale)
     groupLength = group
@@ -70,7 +77,8 @@ extension Presentation {
     let clocked = tracks.flatMap { track in
       track.primedChunks.map { ($0, track.description.info.timescale) }
     }
-    let zero = WallClock.zero(of: clocked)
+    // A sibling with a clock of its own must not move the broadcast's.
+    let zero = WallClock.zero(of: track.primedChunks.map { ($0, scale) })
     constants = PresentationSnapshot.Constants(
       targetDuration: max(
         1,
@@ -103,9 +111,7 @@ extension Presentation {
     )
     // The lead first: the others need its boundaries.
     for index in [lead] + tracks.indices.filter({ $0 != lead }) {
-      let primed = tracks[index].primed
-      tracks[index].primed = []
-      for event in primed { take(event, index) }
+      for event in tracks[index].takePrimed() { take(event, index) }
     }
     advance(now: now)
   }

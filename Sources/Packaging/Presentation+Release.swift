@@ -5,6 +5,7 @@ internal import Wire
 extension Presentation {
   func advance(now: Instant) {
     guard constants != nil else { return }
+    replaceSilentLead(now: now)
     for index in tracks.indices {
       tracks[index].rejoin(tracks[lead].generation, patience: policy.stallPatience, now: now)
       let info = tracks[index].description.info

@@ -40,7 +40,7 @@ extension Presentation {
       runOfGeneration = runOfGeneration.filter { $0.key > intake.generation - 8 }
     }
     guard let index = runOfGeneration[intake.generation], index == runs.count - 1 else { return }
-    let isJump = intake.continuity == .jump && chunk.start != leadEnd
+    let isJump = intake.continuity == .jump && !chunk.continues(from: leadEnd)
     runs[index].timeline.advance(
       start: MediaTime(ticks: chunk.start, timescale: scale),
       end: MediaTime(ticks: chunk.end, timescale: scale),
@@ -50,6 +50,40 @@ extension Presentation {
     )
     leadEnd = chunk.end
     if tracks[lead].description.info.kind != .video { closeLeadSegment() }
+  }
+
+  /// Tracks other than the lead, video first.
+  var followers: [Int] {
+    tracks.indices.filter { $0 != lead }.sorted { left, right in
+      let rank = { (index: Int) in self.tracks[index].description.info.kind == .video ? 0 : 1 }
+      return (rank(left), left) < (rank(right), right)
+    }
+  }
+
+  /// Lets another rendition set the boundaries when the lead has gone silent and others wait for it.
+  func replaceSilentLead(now: Instant) {
+    guard let since = leadActiveAt, now - since > policy.stallPatience * 2,
+      let index = runs.indices.last,
+      let other = followers.first(where: { !(tracks[$0].writer?.queue.isEmpty ?? true) })
+    else { return }
+    let scale = tracks[other].description.info.timescale
+    lead = other
+    leadActiveAt = now
+    leadEnd = runs[index].timeline.coverage?.rounded(toScale: scale)
+    outputs.append(.notice(.newLead(tracks[other].description.info.name)))
+    var continuity = TrackOrder.Continuity.afterLoss
+    for queued in tracks[other].writer?.queue ?? []
+    where queued.chunk.start >= leadEnd ?? .min {
+      lead(
+        PackagedTrack.Intake(
+          chunk: queued.chunk,
+          generation: queued.generation,
+          continuity: continuity,
+          utc: lastUTC
+        )
+      )
+      continuity = .seamless
+    }
   }
 
   func closeLeadSegment() {
@@ -70,7 +104,7 @@ extension Presentation {
     let scale = tracks[lead].description.info.timescale
     let needsNewRun = tracks.contains { $0.needsNewRun }
     for index in tracks.indices { tracks[index].needsNewRun = false }
-    if start == leadEnd, !needsNewRun { return runs.count - 1 }
+    if intake.chunk.continues(from: leadEnd), !needsNewRun { return runs.count - 1 }
     let publisherZero = UTCTime(
       microseconds: current.clock.epoch.zero.microseconds + current.clock.shiftSeconds * 1_000_000
     )

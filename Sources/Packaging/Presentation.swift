@@ -11,6 +11,8 @@ package final class Presentation {
   package enum Notice: Equatable, Sendable {
     case started(lead: String, segment: MediaTime, partMilliseconds: Int, epoch: String)
     case newRun(epoch: String, isDiscontinuity: Bool)
+    /// The lead has gone silent; another rendition sets the boundaries now.
+    case newLead(String)
     case stalled(String)
     case resumed(String)
     case hole(String)
@@ -25,13 +27,20 @@ package final class Presentation {
   package struct TrackStatistics: Equatable, Sendable {
     package var order = TrackOrder.Statistics()
     package var heldBytes = 0
+    /// Bytes that wait for the leading track, or for packaging to begin.
+    package var waitingBytes = 0
     package var isStalled = false
     package var edge: UTCTime?
   }
 
   var tracks: [PackagedTrack]
   let policy: PackagingPolicy
-  let lead: Int
+  /// The index of the track that sets the boundaries.
+  var lead: Int
+  /// This machine's clock at the last input.
+  var lastUTC = UTCTime(microseconds: 0)
+  /// When the lead last delivered.
+  var leadActiveAt: Instant?
   var constants: PresentationSnapshot.Constants?
   var groupLength: MediaTime?
   var partTarget: MediaTime
@@ -70,6 +79,7 @@ package final class Presentation {
     TrackStatistics(
       order: tracks[track].order.statistics,
       heldBytes: tracks[track].window.heldBytes,
+      waitingBytes: tracks[track].primedBytes + (tracks[track].writer?.queuedBytes ?? 0),
       isStalled: tracks[track].isStalled,
       edge: tracks[track].window.segments.last?.endTime
     )
@@ -179,8 +189,10 @@ package final class Presentation {
   // MARK: Intake
 
   func pump(_ index: Int, utc: UTCTime, now: Instant) {
+    lastUTC = max(lastUTC, utc)
     let holes = tracks[index].order.statistics.holes
     while let output = tracks[index].order.poll(now: now) {
+      if index == lead { leadActiveAt = now }
       switch output {
       case .object(let object, let continuity):
         for (position, chunk) in object.chunks.enumerated() {
@@ -204,7 +216,7 @@ package final class Presentation {
 
   func take(_ event: PackagedTrack.Event, _ index: Int) {
     guard constants != nil else {
-      tracks[index].primed.append(event)
+      tracks[index].prime(event, byteLimit: policy.reorderBytes)
       return
     }
     switch event {

@@ -523,6 +523,7 @@ final class BroadcastIngest {
           + "epoch \(epoch)"
       )
     case .newRun(let epoch, _): log(.warning, "media does not continue: new period, epoch \(epoch)")
+    case .newLead(let name): log(.warning, "the leading track is silent; \(name) leads now")
     case .stalled(let name): log(.warning, "track \(name) has fallen behind; the others go on")
     case .resumed(let name): log(.info, "track \(name) has caught up")
     case .hole(let name): log(.warning, "objects of track \(name) are lost")

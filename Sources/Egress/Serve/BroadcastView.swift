@@ -10,11 +10,20 @@ struct BroadcastView {
   let cache: CachePolicy
   /// When the snapshot came, for the MPD's publishTime.
   private let publishTime: UTCTime
-  private let playlists = RenderCache()
+  private let playlists: RenderCache
+  private let manifestState: ManifestState
 
-  init(_ snapshot: PresentationSnapshot, publishTime: UTCTime) {
+  /// Follows the view before it, whose manifest stays while it would say the same.
+  init(_ snapshot: PresentationSnapshot, publishTime: UTCTime, after previous: BroadcastView?) {
     self.snapshot = snapshot
-    self.publishTime = publishTime
+    manifestState = ManifestState(snapshot)
+    if let previous, previous.manifestState == manifestState {
+      self.publishTime = previous.publishTime
+      playlists = RenderCache(keepingManifestsOf: previous.playlists)
+    } else {
+      self.publishTime = publishTime
+      playlists = RenderCache()
+    }
     lowLatency = LowLatency(snapshot.constants)
     cache = CachePolicy(snapshot.constants)
   }
@@ -55,6 +64,37 @@ struct BroadcastView {
   }
 }
 
+/// All of a snapshot that a manifest depends on: parts come without changing it.
+private struct ManifestState: Equatable {
+  private struct Rendition: Equatable {
+    let name: String
+    let first: Int64?
+    let last: Int64?
+    let isLastComplete: Bool
+    let hasParts: Bool
+    let peakBitrate: Int
+  }
+
+  private let renditions: [Rendition]
+  private let periods: [PresentationSnapshot.PeriodStart]
+  private let isEnded: Bool
+
+  init(_ snapshot: PresentationSnapshot) {
+    renditions = snapshot.renditions.map { rendition in
+      Rendition(
+        name: rendition.info.name,
+        first: rendition.segments.first?.number,
+        last: rendition.segments.last?.number,
+        isLastComplete: rendition.segments.last?.isComplete ?? false,
+        hasParts: rendition.segments.last?.parts.isEmpty == false,
+        peakBitrate: rendition.peakBitrate
+      )
+    }
+    periods = snapshot.periods
+    isEnded = snapshot.isEnded
+  }
+}
+
 /// Texts rendered from one snapshot; a reference, so that views of the same snapshot share it.
 private final class RenderCache {
   enum Key: Hashable {
@@ -66,6 +106,14 @@ private final class RenderCache {
   /// Hosts in manifests come from requests: no more variants than this are kept.
   private static let limit = 256
   private var texts: [Key: Rendered] = [:]
+
+  init() {}
+
+  init(keepingManifestsOf other: RenderCache) {
+    texts = other.texts.filter { entry in
+      if case .manifest = entry.key { true } else { false }
+    }
+  }
 
   func rendered(_ key: Key, _ render: () -> Rendered) -> Rendered {
     if let text = texts[key] { return text }

@@ -135,7 +135,7 @@ final class ServeLoop {
   private func take(_ message: ServeMessage) {
     switch message {
     case .snapshot(let path, let snapshot, let time):
-      broadcasts[path] = BroadcastView(snapshot, publishTime: time)
+      broadcasts[path] = BroadcastView(snapshot, publishTime: time, after: broadcasts[path])
       for rendition in snapshot.renditions {
         wake(RenditionKey(broadcast: path, rendition: rendition.info.name))
       }

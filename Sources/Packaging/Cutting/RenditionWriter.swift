@@ -59,13 +59,35 @@ struct RenditionWriter {
   /// The number of a segment whose beginning was missed.
   private var discardedNumber: Int64?
 
-  init(kind: MediaKind, timescale: UInt32, partTarget: MediaTime) {
+  /// What the writer may hold.
+  struct Limits {
+    /// Chunks that wait for the lead; past it the oldest are dropped.
+    var queueBytes: Int
+    /// A segment; past it chunks are dropped until the next one begins.
+    var segmentBytes: Int
+  }
+
+  private let limits: Limits
+  private(set) var queuedBytes = 0
+  private var segmentBytes = 0
+
+  init(kind: MediaKind, timescale: UInt32, partTarget: MediaTime, limits: Limits) {
     self.kind = kind
     self.timescale = timescale
     self.partTarget = partTarget
+    self.limits = limits
   }
 
-  mutating func enqueue(_ chunk: Queued) { queue.append(chunk) }
+  mutating func enqueue(_ chunk: Queued) {
+    queue.append(chunk)
+    queuedBytes += chunk.chunk.bytes.count
+    var dropped = 0
+    while queuedBytes > limits.queueBytes, dropped < queue.count {
+      queuedBytes -= queue[dropped].chunk.bytes.count
+      dropped += 1
+    }
+    queue.removeFirst(dropped)
+  }
 
   /// Makes what waits belong to another restart of the track.
   mutating func relabel(_ generation: Int) {
@@ -94,6 +116,7 @@ struct RenditionWriter {
       guard placed != nil || index < runs.count - 1 else { break }
       if placed ?? true { taken += 1 }
     }
+    for queued in queue.prefix(taken) { queuedBytes -= queued.chunk.bytes.count }
     queue.removeFirst(taken)
     closeIfOver(runs)
   }
@@ -164,12 +187,10 @@ struct RenditionWriter {
       }
     }
     var start = run.clock.served(chunk.start, timescale: timescale)
-    // Media that is missing at the start of a segment is a gap like any other.
-    if !boundary.isDiscontinuity, let lastEnd, lastEnd.run == index,
-      start - lastEnd.end >= max(chunk.duration, 1)
-    {
-      start = lastEnd.end
-    }
+    // A segment begins where the one before ended: its name was told before its first chunk came, and
+    // media that is missing at its start is a gap like any other.
+    if !boundary.isDiscontinuity, let lastEnd, lastEnd.run == index { start = lastEnd.end }
+    segmentBytes = 0
     open = Open(
       builder: SegmentBuilder(
         head(boundary, start, initSegment, run.clock),
@@ -220,6 +241,10 @@ struct RenditionWriter {
 
   private mutating func append(_ chunk: MediaChunk) {
     guard var open else { return }
+    chunkDuration = chunk.duration
+    assigned = (open.run, MediaTime(ticks: chunk.end, timescale: timescale))
+    segmentBytes += chunk.bytes.count
+    guard segmentBytes <= limits.segmentBytes else { return }
     let ticks = open.clock.shiftTicks(timescale)
     var served = chunk
     if ticks != 0 {
@@ -229,8 +254,6 @@ struct RenditionWriter {
     let parts = open.builder.append(served)
     self.open = open
     push(parts, of: open)
-    chunkDuration = chunk.duration
-    assigned = (open.run, MediaTime(ticks: chunk.end, timescale: timescale))
   }
 
   /// The chunk with other decode times, all else kept.

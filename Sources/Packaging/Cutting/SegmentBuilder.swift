@@ -36,7 +36,7 @@ struct SegmentBuilder {
   /// the chunk, the hole, and one that the chunk completes.
   mutating func append(_ chunk: MediaChunk) -> [Part] {
     var closed: [Part] = []
-    if chunk.start > end {
+    if chunk.start > end, !chunk.continues(from: end) {
       if let part = closePart() { closed.append(part) }
       closed.append(gap(through: chunk.start))
     } else if hasOpenPart, exceedsTarget(chunk.end - partStart) {

@@ -158,7 +158,7 @@ package struct TrackOrder {
   private func continuity(of candidate: MediaObject, now: Instant) -> Continuity? {
     guard let last else { return !startsIndependent || candidate.isIndependent ? .first : nil }
     if skipsToIndependent { return .afterLoss }
-    if candidate.start == expectedStart { return .seamless }
+    if candidate.chunks[0].continues(from: expectedStart) { return .seamless }
     let position = candidate.position
     let isNextObject =
       position.group == last.group && position.object > 0 && position.object - 1 == last.object

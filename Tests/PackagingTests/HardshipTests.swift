@@ -1,0 +1,80 @@
+import CMAF
+import Packaging
+import TestSupport
+import Testing
+import Wire
+
+/// What publishers and networks do that they should not.
+@Suite struct HardshipTests {
+  static let zero = UTCTime(microseconds: 1_795_000_000_000_000)
+
+  @Test func `a capture clock that jitters is neither a gap nor a discontinuity`() throws {
+    var broadcast = RecordedBroadcast.ladder(videos: 1, groups: 8, zero: Self.zero)
+    var random = SeededGenerator(seed: 3)
+    for index in broadcast.entries.indices where broadcast.entries[index].track == 0 {
+      broadcast.entries[index].start += Int64.random(in: -300...300, using: &random)
+    }
+    var bridge = Bridge(broadcast)
+    bridge.run(broadcast, broadcast.entries, latency: 20_000)
+    let snapshot = try #require(bridge.last)
+    let video = snapshot.renditions[0].segments
+    #expect(video.count >= 7)
+    #expect(video.allSatisfy { !$0.isGap && !$0.isDiscontinuity })
+    #expect(video.flatMap(\.parts).allSatisfy { !$0.isGap })
+    // Each segment and part is named by the end of the one before: a hint is never wrong.
+    let parts = video.flatMap(\.parts)
+    #expect(zip(parts, parts.dropFirst()).allSatisfy { $0.end == $1.start })
+  }
+
+  @Test func `a leading track that never delivers is replaced at the start`() throws {
+    let broadcast = RecordedBroadcast.ladder(videos: 2, groups: 16, zero: Self.zero)
+    var bridge = Bridge(broadcast)
+    bridge.run(broadcast, broadcast.entries.filter { $0.track != 0 }, latency: 20_000)
+    let snapshot = try #require(bridge.last)
+    #expect(snapshot.renditions[0].segments.isEmpty)
+    #expect(snapshot.renditions[1].segments.filter { $0.isComplete && !$0.isGap }.count >= 4)
+    #expect(snapshot.renditions[2].segments.filter { $0.isComplete && !$0.isGap }.count >= 4)
+  }
+
+  @Test func `a leading track that dies is replaced, and the others go on`() throws {
+    let broadcast = RecordedBroadcast.ladder(videos: 2, groups: 20, zero: Self.zero)
+    var bridge = Bridge(broadcast)
+    bridge.run(
+      broadcast, broadcast.entries.filter { $0.track != 0 || $0.sentAt < 12_500_000 },
+      latency: 20_000)
+    #expect(bridge.notices.contains(.newLead("video1")))
+    let snapshot = try #require(bridge.last)
+    let edge = try #require(snapshot.renditions[1].segments.last)
+    // All but the last group or two of 40 s.
+    #expect(edge.endTime.microseconds - Self.zero.microseconds > 36_000_000)
+    let numbers = snapshot.renditions[1].segments.map(\.number)
+    #expect(zip(numbers, numbers.dropFirst()).allSatisfy { $1 == $0 + 1 })
+    let audio = try #require(snapshot.renditions[2].segments.last)
+    #expect(audio.endTime.microseconds - Self.zero.microseconds > 36_000_000)
+  }
+
+  @Test func `media without sync samples never grows a segment past its limit`() throws {
+    var broadcast = RecordedBroadcast.ladder(videos: 1, groups: 40, zero: Self.zero)
+    for index in broadcast.entries.indices
+    where broadcast.entries[index].track == 0 && broadcast.entries[index].position.group > 3 {
+      broadcast.entries[index].isIndependent = false
+    }
+    var policy = PackagingPolicy()
+    policy.windowBytes = 40_000
+    var bridge = Bridge(broadcast, policy: policy)
+    bridge.run(broadcast, broadcast.entries, latency: 20_000)
+    let snapshot = try #require(bridge.last)
+    #expect(snapshot.renditions[0].segments.allSatisfy { $0.byteCount <= 10_000 })
+  }
+
+  @Test func `tracks that wait for a silent lead hold no more than their limit`() {
+    let broadcast = RecordedBroadcast.ladder(videos: 1, groups: 60, zero: Self.zero)
+    var policy = PackagingPolicy()
+    policy.reorderBytes = 2000
+    policy.primingPatience = .seconds(1000)
+    var bridge = Bridge(broadcast, policy: policy)
+    bridge.run(broadcast, broadcast.entries.filter { $0.track == 1 })
+    #expect(bridge.presentation.statistics(of: 1).waitingBytes <= 2000)
+    #expect(bridge.presentation.statistics(of: 1).waitingBytes > 1000)
+  }
+}
