@@ -1,6 +1,6 @@
 internal import CLinux
 internal import Glibc
-package import Wire
+internal import Wire
 
 /// What another process of this machine costs, read from /proc.
 ///

@@ -10,6 +10,8 @@ struct ListedPlaylist {
     let duration: Int64
     let segment: Int64
     let index: Int
+    /// Its media is lost and not to be fetched.
+    let isGap: Bool
     /// UTC of its end, to about a millisecond: the playlist's dates are no finer.
     let end: UTCTime
   }
@@ -47,6 +49,7 @@ struct ListedPlaylist {
             duration: duration,
             segment: current,
             index: lastParts,
+            isGap: line.contains("GAP=YES"),
             end: UTCTime(microseconds: begun + duration * 10)
           )
         )

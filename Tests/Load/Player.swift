@@ -65,7 +65,7 @@ final class Player {
       if news.count > 1 { figures.bunched += 1 }
       figures.note(latency: utc.microseconds - last.end.microseconds, at: utc)
       if news.count == 1 { rendition.note(last, at: utc) }
-      if fetchesParts, !holdsHints { wanted += news.map(\.uri) }
+      if fetchesParts, !holdsHints { wanted += news.filter { !$0.isGap }.map(\.uri) }
     }
     guard holdsHints else { return }
     for part in fresh.parts {

@@ -25,7 +25,9 @@ final class Rendition {
       return known.list
     }
     let list = try ListedPlaylist(body)
-    for (part, next) in zip(list.parts, list.parts.dropFirst()) {
+    // A segment that is wholly lost lists no parts.
+    for (part, next) in zip(list.parts, list.parts.dropFirst())
+    where next.segment <= part.segment + 1 {
       guard abs(next.start - end(of: part)) <= 1 else {
         throw Complaint("listed parts leave a gap or overlap")
       }
