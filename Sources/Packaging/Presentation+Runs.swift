@@ -60,15 +60,25 @@ extension Presentation {
     }
   }
 
-  /// Lets another rendition set the boundaries when the lead has gone silent and others wait for it.
+  /// Lets another rendition set the boundaries when the lead has gone silent while others go on: when
+  /// more media waits for it than a lead of one object per group would ever let wait.
+  ///
+  /// The media is counted, not its span: what an outage left behind is old, not much.
   func replaceSilentLead(now: Instant) {
-    guard let since = leadActiveAt, now - since > policy.stallPatience * 2,
-      let index = runs.indices.last,
-      let other = followers.first(where: { !(tracks[$0].writer?.queue.isEmpty ?? true) })
-    else { return }
+    guard let index = runs.indices.last, let slot = constants?.segmentLength else { return }
+    let bound = slot.seconds + Double(policy.stallPatience.nanoseconds) / 1e9
+    guard
+      let other = followers.first(where: { tracks[$0].writer?.queuedDuration.seconds ?? 0 > bound })
+    else {
+      waitsForLeadSince = nil
+      return
+    }
+    let since = waitsForLeadSince ?? now
+    waitsForLeadSince = since
+    guard now - since > policy.stallPatience else { return }
     let scale = tracks[other].description.info.timescale
     lead = other
-    leadActiveAt = now
+    waitsForLeadSince = nil
     leadEnd = runs[index].timeline.coverage?.rounded(toScale: scale)
     outputs.append(.notice(.newLead(tracks[other].description.info.name)))
     var continuity = TrackOrder.Continuity.afterLoss

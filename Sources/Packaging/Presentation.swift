@@ -39,8 +39,8 @@ package final class Presentation {
   var lead: Int
   /// This machine's clock at the last input.
   var lastUTC = UTCTime(microseconds: 0)
-  /// When the lead last delivered.
-  var leadActiveAt: Instant?
+  /// Since when others have waited for a lead that delivers nothing.
+  var waitsForLeadSince: Instant?
   var constants: PresentationSnapshot.Constants?
   var groupLength: MediaTime?
   var partTarget: MediaTime
@@ -192,7 +192,7 @@ package final class Presentation {
     lastUTC = max(lastUTC, utc)
     let holes = tracks[index].order.statistics.holes
     while let output = tracks[index].order.poll(now: now) {
-      if index == lead { leadActiveAt = now }
+      if index == lead { waitsForLeadSince = nil }
       switch output {
       case .object(let object, let continuity):
         for (position, chunk) in object.chunks.enumerated() {

@@ -40,8 +40,10 @@ import Wire
     let broadcast = RecordedBroadcast.ladder(videos: 2, groups: 20, zero: Self.zero)
     var bridge = Bridge(broadcast)
     bridge.run(
-      broadcast, broadcast.entries.filter { $0.track != 0 || $0.sentAt < 12_500_000 },
-      latency: 20_000)
+      broadcast,
+      broadcast.entries.filter { $0.track != 0 || $0.sentAt < 12_500_000 },
+      latency: 20_000
+    )
     #expect(bridge.notices.contains(.newLead("video1")))
     let snapshot = try #require(bridge.last)
     let edge = try #require(snapshot.renditions[1].segments.last)

@@ -69,6 +69,12 @@ struct RenditionWriter {
 
   private let limits: Limits
   private(set) var queuedBytes = 0
+
+  /// How much media waits for the lead.
+  var queuedDuration: MediaTime {
+    MediaTime(ticks: queue.reduce(0) { $0 &+ $1.chunk.duration }, timescale: timescale)
+  }
+
   private var segmentBytes = 0
 
   init(kind: MediaKind, timescale: UInt32, partTarget: MediaTime, limits: Limits) {
@@ -189,7 +195,10 @@ struct RenditionWriter {
     var start = run.clock.served(chunk.start, timescale: timescale)
     // A segment begins where the one before ended: its name was told before its first chunk came, and
     // media that is missing at its start is a gap like any other.
-    if !boundary.isDiscontinuity, let lastEnd, lastEnd.run == index { start = lastEnd.end }
+    if !boundary.isDiscontinuity, let lastEnd, lastEnd.run == index {
+      let late = start - lastEnd.end
+      if abs(late) <= chunk.duration / 4 || late >= max(chunk.duration, 1) { start = lastEnd.end }
+    }
     segmentBytes = 0
     open = Open(
       builder: SegmentBuilder(

@@ -43,8 +43,10 @@ package struct MediaChunk: Sendable, Equatable {
 
   package var end: Int64 { start + duration }
 
-  /// Whether it goes on where other media ended: within a quarter of its own duration, as clocks of
-  /// coarse scales and capture devices jitter. A lost chunk leaves more than that.
+  /// Whether it goes on where other media ended: within a quarter of its own duration, as clocks
+  /// of coarse scales and capture devices jitter.
+  ///
+  /// A lost chunk leaves more than that.
   func continues(from end: Int64?) -> Bool {
     guard let end else { return false }
     return abs(start - end) <= duration / 4
