@@ -93,9 +93,9 @@ fuzz() {
 Config/install-dependencies.sh --test || exit
 # The DASH schema is not ours to distribute; where a copy is at hand, manifests are validated by it.
 schema=../shared/dash-schema
-if [ -z "${MOQ_EGRESS_DASH_SCHEMA:-}" ] && [ -f "$schema/DASH-MPD.xsd" ]; then
-  MOQ_EGRESS_DASH_SCHEMA=$(realpath "$schema")
-  export MOQ_EGRESS_DASH_SCHEMA
+if [ -z "${DASH_SCHEMA:-}" ] && [ -f "$schema/DASH-MPD.xsd" ]; then
+  DASH_SCHEMA=$(realpath "$schema")
+  export DASH_SCHEMA
 fi
 
 step "format" swift format lint --strict -r Sources Tests Package.swift

@@ -51,11 +51,12 @@ struct ConfigurationOptions: ParsableArguments {
   /// The effective configuration: defaults, file, environment, flags; later ones win.
   func configuration() throws -> Configuration {
     var configuration = Configuration()
+    var warnings: [String] = []
     do {
       if let config {
         try ConfigurationFile.apply(try readText(config), name: config, to: &configuration)
       }
-      try ConfigurationFile.apply(
+      warnings = try ConfigurationFile.apply(
         environment: ProcessInfo.processInfo.environment,
         to: &configuration
       )
@@ -63,6 +64,8 @@ struct ConfigurationOptions: ParsableArguments {
     } catch let error as ConfigurationError {
       throw Failure(.configuration, error.description)
     }
+    let logger = makeLogger(configuration)
+    for warning in warnings { logger.warning("\(warning)") }
     return configuration
   }
 }

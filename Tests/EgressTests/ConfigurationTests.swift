@@ -106,32 +106,39 @@ import Wire
   @Test func `a flag wins over the environment, that over the file, the file over defaults`() throws
   {
     var configuration = try configured("server:\n  threads: 1\n  fields: 9\n  pipelined: 3\n")
-    try ConfigurationFile.apply(
+    let warnings = try ConfigurationFile.apply(
       environment: [
         "MOQ_EGRESS_SERVER_THREADS": "2", "MOQ_EGRESS_SERVER_FIELDS": "10", "HOME": "/",
       ],
       to: &configuration
     )
     try ConfigurationFile.apply(flags: [("server.threads", "3")], to: &configuration)
+    #expect(warnings.isEmpty)
     #expect(configuration.server.threads == 3)
     #expect(configuration.server.fields == 10)
     #expect(configuration.server.pipelined == 3)
     #expect(configuration.server.connections == Configuration().server.connections)
   }
 
-  @Test func `a variable that no key has is refused`() {
+  @Test func `a variable that no key has is warned of, one of a wrong value is refused`() throws {
     var configuration = Configuration()
-    #expect(
-      message {
-        try ConfigurationFile.apply(
-          environment: ["MOQ_EGRESS_SERVER_PORT": "2"],
-          to: &configuration
-        )
-      } == "environment: no key is called MOQ_EGRESS_SERVER_PORT"
+    let warnings = try ConfigurationFile.apply(
+      environment: [
+        "MOQ_EGRESS_SERVER_FEILDS": "9", "MOQ_EGRESS_PORT_80_TCP": "tcp://10.0.0.1:80",
+      ],
+      to: &configuration
     )
     #expect(
+      warnings == [
+        "environment: MOQ_EGRESS_PORT_80_TCP is ignored: no key is called so",
+        "environment: MOQ_EGRESS_SERVER_FEILDS is ignored: no key is called so; "
+          + "did you mean MOQ_EGRESS_SERVER_FIELDS?",
+      ]
+    )
+    #expect(configuration == Configuration())
+    #expect(
       message {
-        try ConfigurationFile.apply(
+        _ = try ConfigurationFile.apply(
           environment: ["MOQ_EGRESS_SERVER_FIELDS": "x"],
           to: &configuration
         )

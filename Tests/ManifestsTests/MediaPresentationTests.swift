@@ -8,7 +8,7 @@ import Wire
 import XML
 
 /// Where the schema of MPDs lies; it is not part of this package.
-let schemaDirectory = ProcessInfo.processInfo.environment["MOQ_EGRESS_DASH_SCHEMA"]
+let schemaDirectory = ProcessInfo.processInfo.environment["DASH_SCHEMA"]
 
 /// An MPD as XPath sees it.
 struct Manifest: ~Copyable {
@@ -74,7 +74,7 @@ struct Manifest: ~Copyable {
   @Test(
     .enabled(
       if: schemaDirectory != nil,
-      "MOQ_EGRESS_DASH_SCHEMA IS NOT SET: NO MPD IS VALIDATED AGAINST DASH-MPD.xsd"
+      "DASH_SCHEMA IS NOT SET: NO MPD IS VALIDATED AGAINST DASH-MPD.xsd"
     ),
     arguments: Scenario.all
   )

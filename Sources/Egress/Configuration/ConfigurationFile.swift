@@ -28,18 +28,28 @@ package enum ConfigurationFile {
     try apply(node, path: "", name: name, to: &configuration)
   }
 
-  /// Applies variables named `MOQ_EGRESS_…`; unknown ones are refused like unknown keys.
+  /// Applies variables named `MOQ_EGRESS_…`.
+  ///
+  /// Unknown ones are not refused: Kubernetes gives every container `MOQ_EGRESS_SERVICE_HOST` and the
+  /// like once a service has the name `moq-egress`.
+  ///
+  /// - Returns: a warning for each unknown variable.
   package static func apply(
     environment: [String: String],
     to configuration: inout Configuration
-  ) throws(ConfigurationError) {
+  ) throws(ConfigurationError) -> [String] {
+    var warnings: [String] = []
     for (variable, value) in environment.sorted(by: { $0.key < $1.key })
-    where variable.hasPrefix("MOQ_EGRESS_") {
+    where variable.hasPrefix(ConfigurationKey.prefix) {
       guard let key = ConfigurationKey.all.first(where: { $0.variable == variable }) else {
-        throw ConfigurationError("environment: no key is called \(variable)")
+        warnings.append(
+          "environment: \(variable) is ignored: no key is called so\(ConfigurationKey.hint(variable: variable))"
+        )
+        continue
       }
       try set(key, value, where: "environment: \(variable)", in: &configuration)
     }
+    return warnings
   }
 
   /// Applies values given by flags, by path.

@@ -20,9 +20,12 @@ package struct ConfigurationKey: Sendable {
   /// Parses a value into a configuration; the error says what would be valid.
   package let set: @Sendable (inout Configuration, String) throws(ConfigurationError) -> Void
 
-  /// `MOQ_EGRESS_` and the path in capitals.
+  /// What all environment variables begin with.
+  static let prefix = "MOQ_EGRESS_"
+
+  /// The environment variable: `MOQ_EGRESS_` and the path in capitals.
   package var variable: String {
-    "MOQ_EGRESS_" + path.uppercased().map { $0 == "." || $0 == "-" ? "_" : $0 }
+    ConfigurationKey.prefix + path.uppercased().map { $0 == "." || $0 == "-" ? "_" : $0 }
   }
 }
 
@@ -48,9 +51,21 @@ extension ConfigurationKey {
 
   /// The valid path that is closest to a wrong one, by edit distance, when it is close at all.
   package static func nearest(to path: String) -> String? {
-    func distance(_ other: String) -> Int { editDistance(Array(path.utf8), Array(other.utf8)) }
-    guard let best = all.map(\.path).min(by: { distance($0) < distance($1) }) else { return nil }
-    return distance(best) <= max(2, path.utf8.count / 3) ? best : nil
+    nearest(to: path, among: all.map(\.path))
+  }
+
+  /// A question for the valid variable that is closest to a wrong one; empty when none is close.
+  static func hint(variable: String) -> String {
+    // What all variables begin with must not make them alike.
+    let names = all.map { String($0.variable.dropFirst(prefix.count)) }
+    return nearest(to: String(variable.dropFirst(prefix.count)), among: names)
+      .map { "; did you mean \(prefix)\($0)?" } ?? ""
+  }
+
+  private static func nearest(to wrong: String, among names: [String]) -> String? {
+    func distance(_ other: String) -> Int { editDistance(Array(wrong.utf8), Array(other.utf8)) }
+    guard let best = names.min(by: { distance($0) < distance($1) }) else { return nil }
+    return distance(best) <= max(2, wrong.utf8.count / 3) ? best : nil
   }
 
   private static let upstreamKeys = [
