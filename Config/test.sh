@@ -108,7 +108,11 @@ else
   if ! $is_quick; then
     peers
     step "fuzzing" fuzz
-    swift_tests "address sanitizer" --sanitize address --scratch-path .build-asan --filter QUICTests
+    # XCTest leaks what it runs, and a connection whose assertion failed is left alone, not freed.
+    echo leak:libXCTest >"$results/lsan.supp"
+    LSAN_OPTIONS=suppressions=$results/lsan.supp:print_suppressions=0 \
+      swift_tests "address sanitizer" --sanitize address --scratch-path .build-asan \
+      --filter QUICTests --skip 'assertion that fails'
     swift_tests "thread sanitizer" --sanitize thread --scratch-path .build-tsan \
       --filter 'LinuxIOTests|IntegrationTests'
   fi

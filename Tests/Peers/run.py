@@ -162,6 +162,14 @@ class Case:
             return []
         return [line for line in body.decode().splitlines() if line and not line.startswith("#")]
 
+    def published(self):
+        """The digest of every object that was published so far, by track and decode time."""
+        result = {}
+        for line in self.objects.read_text().splitlines():
+            track, _, _, moment, digest = json.loads(line)
+            result.setdefault(track, {})[moment] = digest
+        return result
+
     def wait_for_media(self, count=3):
         for rendition in ("240p", "audio"):
             wait_until(
@@ -222,18 +230,21 @@ class Player:
 
 def check_bytes(case):
     """Every chunk of every listed segment is an object that was published, and none is missing."""
-    published = {}
-    for line in case.objects.read_text().splitlines():
-        track, _, _, moment, digest = json.loads(line)
-        published.setdefault(track, {})[moment] = digest
-    total = 0
-    for rendition, objects in published.items():
-        order = sorted(objects)
-        expected = None
+    served = {}
+    for rendition in case.published():
         for name in case.segments(rendition):
             status, body = case.get(f"{rendition}/{name}")
             if status != 200:
                 raise Failed(f"{rendition}/{name} is listed and answers {status}")
+            served.setdefault(rendition, {})[name] = body
+    # Read last: the newest segments grew with what was published while they were fetched.
+    published = case.published()
+    total = 0
+    for rendition, bodies in served.items():
+        objects = published[rendition]
+        order = sorted(objects)
+        expected = None
+        for name, body in bodies.items():
             _, chunks = fragments.split(body)
             for chunk in chunks:
                 moment = fragments.decode_time(chunk)
