@@ -95,6 +95,16 @@ void door_burst_written(door_connection *connection, uint64_t now) {
   ngtcp2_conn_update_pkt_tx_time(connection->conn, now);
 }
 
+int door_burst_forgotten(door_connection *connection, uint64_t now) {
+  DOOR_GUARD(connection, DOOR_FAILED);
+  // ngtcp2 counts bytes until it is told the time, and would let all that was ever sent pass as one
+  // burst. Told a time long ago, it counts anew, with a timer that has expired; a timer costs its owner
+  // a turn of the loop, so it is taken away at once.
+  ngtcp2_conn_update_pkt_tx_time(connection->conn, 0);
+  int result = ngtcp2_conn_handle_expiry(connection->conn, now);
+  return result == 0 ? DOOR_OK : door_outcome(connection, result);
+}
+
 size_t door_burst_bytes(const door_connection *connection) {
   return ngtcp2_conn_get_send_quantum(connection->conn);
 }

@@ -38,9 +38,15 @@ extension Connection {
       }
     }
     if streams.droppedByteCount > 0 { settle(DOOR_OK.rawValue, now: now) }
-    // On a pure receiver this would make every expiry "now", and cost a timer for each packet.
-    if burstBytes > 0, !streams.ready.isEmpty || !datagrams.isEmpty {
+    guard burstBytes > 0 else { return hasMore }
+    if !streams.ready.isEmpty || !datagrams.isEmpty {
       unsafe door_burst_written(handle, time)
+    } else if phase == .established {
+      let result = unsafe door_burst_forgotten(handle, time)
+      if result != DOOR_OK.rawValue {
+        settle(result, now: now)
+        return closePacketIsDue
+      }
     }
     return hasMore
   }

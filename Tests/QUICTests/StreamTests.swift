@@ -50,6 +50,28 @@ import Wire
     #expect(link.serverEvents.contains(.streamData(stream, expected, isFinal: true)))
   }
 
+  @Test func `hours of small sends are no debt of a large one's pacing`() throws {
+    let (link, server) = try Fixture.connected()
+    link.keepsEvents = false
+    var received = 0
+    link.onServerEvent = { if case .streamData(_, let bytes, _) = $0 { received += bytes.count } }
+    // Each piece leaves at once.
+    let piece = Bytes(Fixture.pattern(5000))
+    for _ in 0..<1000 {
+      let stream = try #require(link.client.openStream(bidirectional: false))
+      link.client.send(piece, on: stream, isFinal: true)
+      link.run(for: .milliseconds(25))
+    }
+    link.run(for: .milliseconds(100))
+    #expect(received == 5_000_000)
+    // More than the congestion window of a connection that never had to fill it.
+    let stream = try #require(link.client.openStream(bidirectional: false))
+    link.client.send(Bytes(Fixture.pattern(400_000)), on: stream, isFinal: true)
+    link.run(for: .milliseconds(1000), until: { received == 5_400_000 })
+    #expect(received == 5_400_000)
+    #expect(server.isEstablished)
+  }
+
   @Test func `the sender waits for credit and goes on with it`() throws {
     var configuration = QUICConfiguration()
     configuration.streamWindowBytes = 10_000

@@ -219,8 +219,10 @@ int64_t door_write_datagram(door_connection *connection, uint8_t *into, size_t c
 // Finishes the packet in progress, or writes whatever else is due.
 int64_t door_write(door_connection *connection, uint8_t *into, size_t capacity, uint64_t now,
                    door_written *written);
-// Tells pacing that a burst has been written.
+// Tells pacing that a burst has been written and more waits: the expiry says when it may go.
 void door_burst_written(door_connection *connection, uint64_t now);
+// Tells pacing that a burst has been written and nothing waits, so that it is nobody's debt.
+int door_burst_forgotten(door_connection *connection, uint64_t now);
 size_t door_burst_bytes(const door_connection *connection);
 uint64_t door_connection_credit(const door_connection *connection);
 // Largest datagram that fits a packet now, 0 when the peer takes none.
