@@ -18,7 +18,7 @@ extension PublisherSession {
       range = (request.parameters.filter ?? .none).resolve(largest: track?.largest)
     case .relativeJoining(let joined, _), .absoluteJoining(let joined, _):
       guard let subscription = subscriptions[joined] else {
-        return refuse(
+        return core.refuse(
           request.requestID,
           .fetch,
           .invalidJoiningRequestID,
@@ -38,18 +38,18 @@ extension PublisherSession {
       }
     }
     guard let track else {
-      return refuse(request.requestID, .fetch, .doesNotExist, "no such track")
+      return core.refuse(request.requestID, .fetch, .doesNotExist, "no such track")
     }
     guard waitingFetches.count < core.limits.incomingRequests else {
-      return refuse(request.requestID, .fetch, .excessiveLoad, "too many")
+      return core.refuse(request.requestID, .fetch, .excessiveLoad, "too many")
     }
     guard let range, let largest = track.largest, range.lowerBound <= largest else {
-      return refuse(request.requestID, .fetch, .invalidRange, "nothing is in the range")
+      return core.refuse(request.requestID, .fetch, .invalidRange, "nothing is in the range")
     }
     let end = min(range.upperBound, largest)
     let items = items(of: track, from: range.lowerBound, through: end)
     if items.isEmpty, draft == .draft14 {
-      return refuse(request.requestID, .fetch, .noObjects, "nothing is kept of the range")
+      return core.refuse(request.requestID, .fetch, .noObjects, "nothing is kept of the range")
     }
     // Before draft 20 the end is the object after the last one, 0 the whole group.
     let written =

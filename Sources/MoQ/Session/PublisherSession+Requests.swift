@@ -34,7 +34,7 @@ extension PublisherSession {
     case .fetchCancel(let id): requestCancelled(id)
     case .subscribeNamespace(let request):
       guard interests.count < core.limits.namespaces else {
-        return refuse(request.requestID, .subscribeNamespace, .excessiveLoad, "too many")
+        return core.refuse(request.requestID, .subscribeNamespace, .excessiveLoad, "too many")
       }
       core.send(
         .requestOK(
@@ -50,11 +50,11 @@ extension PublisherSession {
     case .unsubscribeNamespace(let prefix):
       interests = interests.filter { $0.value.prefix != prefix }
     case .subscribeTracks(let request):
-      refuse(request.requestID, .other, .notSupported, "tracks are not pushed")
+      core.refuse(request.requestID, .other, .notSupported, "tracks are not pushed")
     case .publish(let request):
-      refuse(request.requestID, .publish, .uninterested, "this is a publisher")
+      core.refuse(request.requestID, .publish, .uninterested, "this is a publisher")
     case .publishNamespace(let request):
-      refuse(request.requestID, .publishNamespace, .uninterested, "this is a publisher")
+      core.refuse(request.requestID, .publishNamespace, .uninterested, "this is a publisher")
     case .publishNamespaceDone: break
     case .requestOK(let ok): accepted(requestID, ok.parameters)
     case .publishOK(let ok): accepted(requestID, ok.parameters)
@@ -64,35 +64,13 @@ extension PublisherSession {
     }
   }
 
-  func refuse(
-    _ requestID: UInt64,
-    _ kind: RequestKind,
-    _ meaning: RequestErrorMeaning,
-    _ reason: String
-  ) {
-    let kind = draft == .draft14 ? kind : .other
-    core.send(
-      .requestError(
-        RequestError(
-          kind: kind,
-          requestID: core.replyID(requestID),
-          code: meaning.code(in: draft, kind: kind),
-          reason: reason
-        )
-      ),
-      for: requestID,
-      isFinal: true
-    )
-    core.forget(requestID: requestID)
-  }
-
   func subscribe(_ request: Subscribe) {
     guard let track = store[request.track] else {
       events.append(.unknownTrack(request.track))
-      return refuse(request.requestID, .subscribe, .doesNotExist, "no such track")
+      return core.refuse(request.requestID, .subscribe, .doesNotExist, "no such track")
     }
     if draft < .draft20, subscriptions.values.contains(where: { $0.track === track }) {
-      return refuse(
+      return core.refuse(
         request.requestID,
         .subscribe,
         .duplicateSubscription,
@@ -103,7 +81,7 @@ extension PublisherSession {
     let filter = request.parameters.filter ?? .none
     let next = LocationFilter.nextObject.resolve(largest: largest)?.lowerBound ?? .zero
     guard let range = filter.resolve(largest: largest), range.upperBound >= next else {
-      return refuse(request.requestID, .subscribe, .invalidRange, "the range is in the past")
+      return core.refuse(request.requestID, .subscribe, .invalidRange, "the range is in the past")
     }
     let alias = takeAlias()
     var parameters = Parameters()
@@ -154,7 +132,7 @@ extension PublisherSession {
   func update(_ update: RequestUpdate, _ requestID: UInt64?) {
     guard let requestID, subscriptions[requestID] != nil else {
       if draft == .draft16 {
-        refuse(update.requestID, .other, .doesNotExist, "no such request")
+        core.refuse(update.requestID, .other, .doesNotExist, "no such request")
       }
       return
     }
@@ -185,7 +163,7 @@ extension PublisherSession {
 
   func trackStatus(_ request: Subscribe) {
     guard let track = store[request.track] else {
-      return refuse(request.requestID, .trackStatus, .doesNotExist, "no such track")
+      return core.refuse(request.requestID, .trackStatus, .doesNotExist, "no such track")
     }
     var parameters = Parameters()
     parameters.largestObject = track.largest

@@ -311,6 +311,29 @@ final class SessionCore {
     return true
   }
 
+  /// Answers a request with an error and forgets it.
+  func refuse(
+    _ requestID: UInt64,
+    _ kind: RequestKind,
+    _ meaning: RequestErrorMeaning,
+    _ reason: String
+  ) {
+    let kind = draft == .draft14 ? kind : .other
+    send(
+      .requestError(
+        RequestError(
+          kind: kind,
+          requestID: replyID(requestID),
+          code: meaning.code(in: draft, kind: kind),
+          reason: reason
+        )
+      ),
+      for: requestID,
+      isFinal: true
+    )
+    forget(requestID: requestID)
+  }
+
   /// Forgets a request whose stream ended on both sides.
   func forget(requestID: UInt64) {
     guard let stream = streamOfRequest.removeValue(forKey: requestID) else { return }

@@ -231,7 +231,7 @@ extension SubscriberSession {
     switch message {
     case .publishNamespace(let request):
       guard namespaces.accept(request) else {
-        refuse(request.requestID, .publishNamespace, .excessiveLoad, "too many namespaces")
+        core.refuse(request.requestID, .publishNamespace, .excessiveLoad, "too many namespaces")
         return
       }
       core.send(
@@ -262,37 +262,15 @@ extension SubscriberSession {
     case .unsubscribeNamespace: break
     case .publish(let request):
       if aliases[request.trackAlias] == nil { bury(alias: request.trackAlias) }
-      refuse(request.requestID, .publish, .uninterested, "not subscribed")
+      core.refuse(request.requestID, .publish, .uninterested, "not subscribed")
     case .subscribe(let request):
-      refuse(request.requestID, .subscribe, .doesNotExist, "this is a subscriber")
+      core.refuse(request.requestID, .subscribe, .doesNotExist, "this is a subscriber")
     case .trackStatus(let request):
-      refuse(request.requestID, .trackStatus, .doesNotExist, "this is a subscriber")
+      core.refuse(request.requestID, .trackStatus, .doesNotExist, "this is a subscriber")
     case .fetch(let request):
-      refuse(request.requestID, .fetch, .doesNotExist, "this is a subscriber")
+      core.refuse(request.requestID, .fetch, .doesNotExist, "this is a subscriber")
     case .unsubscribe, .fetchCancel, .requestUpdate: break
     default: throw .protocolViolation("message that a subscriber does not expect")
     }
-  }
-
-  func refuse(
-    _ requestID: UInt64,
-    _ kind: RequestKind,
-    _ meaning: RequestErrorMeaning,
-    _ reason: String
-  ) {
-    let kind = draft == .draft14 ? kind : .other
-    core.send(
-      .requestError(
-        RequestError(
-          kind: kind,
-          requestID: core.replyID(requestID),
-          code: meaning.code(in: draft, kind: kind),
-          reason: reason
-        )
-      ),
-      for: requestID,
-      isFinal: true
-    )
-    core.forget(requestID: requestID)
   }
 }
