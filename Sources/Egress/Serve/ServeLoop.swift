@@ -10,32 +10,6 @@ internal import Wire
 /// Media arrives by mailbox. Between two turns of the loop nothing changes, so a request that finds
 /// its media missing can be parked without a race: what satisfies it comes by the same mailbox.
 final class ServeLoop {
-  private struct Parked {
-    let client: EventToken
-    let request: RequestID
-    let head: RequestHead
-    let want: Want
-    let deadline: Instant
-  }
-
-  private struct Growing {
-    let client: EventToken
-    let request: RequestID
-    var growth: Growth
-    var deadline: Instant
-  }
-
-  /// Requests that wait for one rendition.
-  private struct Waiting {
-    var parked: [Parked] = []
-    var growing: [Growing] = []
-  }
-
-  private struct RenditionKey: Hashable {
-    let broadcast: BroadcastPath
-    let rendition: String
-  }
-
   private let configuration: Configuration
   private let mailbox: Mailbox<ServeMessage>
   private let metrics: Metrics
@@ -50,7 +24,7 @@ final class ServeLoop {
   private var clients: [EventToken: Client] = [:]
   private var broadcasts: [BroadcastPath: BroadcastView] = [:]
   private var statuses: [String: IngestStatus] = [:]
-  private var waiting: [RenditionKey: Waiting] = [:]
+  private var waiting: [Waiting.Key: Waiting] = [:]
   private var parkedCount = 0
   private var isStopping = false
   private var now: Instant
@@ -137,7 +111,7 @@ final class ServeLoop {
     case .snapshot(let path, let snapshot, let time):
       broadcasts[path] = BroadcastView(snapshot, publishTime: time, after: broadcasts[path])
       for rendition in snapshot.renditions {
-        wake(RenditionKey(broadcast: path, rendition: rendition.info.name))
+        wake(Waiting.Key(broadcast: path, rendition: rendition.info.name))
       }
     case .status(let status):
       statuses[status.broadcast] = status
@@ -147,7 +121,7 @@ final class ServeLoop {
   }
 
   /// Answers what a new snapshot satisfies; the rest waits on.
-  private func wake(_ key: RenditionKey) {
+  private func wake(_ key: Waiting.Key) {
     guard let entry = waiting.removeValue(forKey: key) else { return }
     var rest = Waiting()
     // What waits is media, for which no absolute URL is needed.
@@ -323,18 +297,9 @@ final class ServeLoop {
   private func answer(_ head: RequestHead) -> (Answer, BroadcastPath?) {
     switch head.method {
     case .get, .head: break
-    case .options: return (.now(preflight(head)), nil)
+    case .options: return (.now(.preflight(head)), nil)
     case .other(let name):
-      return (
-        .now(
-          .text(
-            .methodNotAllowed,
-            "\(name.prefix(32)) is not supported",
-            cacheControl: CachePolicy.fixed,
-            extra: [ResponseHead.line("Allow", "GET, HEAD, OPTIONS")]
-          )
-        ), nil
-      )
+      return (.now(.methodNotAllowed(name)), nil)
     }
     guard let route = Route(head.target.segments) else {
       return (.now(.notFound("nothing is served here")), nil)
@@ -355,11 +320,11 @@ final class ServeLoop {
       )
     case .metrics:
       return (
-        .now(operational(report().prometheus(), "text/plain; version=0.0.4; charset=utf-8")), nil
+        .now(.operational(report().prometheus(), "text/plain; version=0.0.4; charset=utf-8")), nil
       )
-    case .status: return (.now(operational(report().json(), "application/json")), nil)
+    case .status: return (.now(.operational(report().json(), "application/json")), nil)
     case .time:
-      return (.now(operational(Clock.utc.iso8601, "text/plain; charset=utf-8")), nil)
+      return (.now(.operational(Clock.utc.iso8601, "text/plain; charset=utf-8")), nil)
     case .multivariant(let path), .manifest(let path), .mediaPlaylist(let path, _),
       .initSegment(let path, _, _), .segment(let path, _, _, _), .part(let path, _, _, _):
       guard let view = broadcasts[path] else {
@@ -396,9 +361,9 @@ final class ServeLoop {
         case .segment(_, let rendition, _, _)? = Route(head.target.segments)
       else { return }
       client.connection.append(id, pieces)
-      waiting[RenditionKey(broadcast: path, rendition: rendition), default: Waiting()].growing
+      waiting[Waiting.Key(broadcast: path, rendition: rendition), default: Waiting()].growing
         .append(
-          Growing(
+          Waiting.Growing(
             client: client.token,
             request: id,
             growth: growth,
@@ -409,12 +374,7 @@ final class ServeLoop {
       guard let path, parkedCount < configuration.server.parked, !isStopping else {
         metrics.parkedRefused.increment()
         respond(
-          .text(
-            .unavailable,
-            "too many requests wait",
-            cacheControl: CachePolicy.never,
-            extra: [ResponseHead.line("Retry-After", "1")]
-          ),
+          .unavailable("too many requests wait"),
           to: id,
           client
         )
@@ -423,9 +383,9 @@ final class ServeLoop {
       parkedCount += 1
       metrics.parked.increment()
       metrics.parkedTotal.increment()
-      waiting[RenditionKey(broadcast: path, rendition: rendition), default: Waiting()].parked
+      waiting[Waiting.Key(broadcast: path, rendition: rendition), default: Waiting()].parked
         .append(
-          Parked(
+          Waiting.Parked(
             client: client.token,
             request: id,
             head: head,
@@ -449,37 +409,6 @@ final class ServeLoop {
     )
   }
 
-  private func operational(_ text: String, _ contentType: String) -> Response {
-    Response(
-      .ok,
-      [
-        ResponseHead.line("Content-Type", contentType),
-        ResponseHead.line("Cache-Control", CachePolicy.never), Response.crossOrigin,
-      ],
-      .whole([Bytes(utf8: text)])
-    )
-  }
-
-  /// Fetch standard §"CORS protocol": what pages may send is what they ask for.
-  private func preflight(_ head: RequestHead) -> Response {
-    let wanted = head.value("access-control-request-headers")?.text ?? Self.usualFields
-    return Response(
-      .noContent,
-      [
-        ResponseHead.line("Access-Control-Allow-Methods", "GET, HEAD, OPTIONS"),
-        ResponseHead.line("Access-Control-Allow-Headers", wanted),
-        ResponseHead.line("Access-Control-Max-Age", "86400"),
-        ResponseHead.line("Allow", "GET, HEAD, OPTIONS"),
-        ResponseHead.line("Vary", "Access-Control-Request-Headers"), Response.crossOrigin,
-      ],
-      .none
-    )
-  }
-
-  /// What players send that needs leave, where they do not say: ranges, conditions, CTA-5004.
-  private static let usualFields =
-    "Range, If-Range, If-None-Match, CMCD-Request, CMCD-Object, CMCD-Status, CMCD-Session"
-
   // MARK: Time
 
   private func sweep() {
@@ -492,7 +421,7 @@ final class ServeLoop {
     for client in clients.values { check(client) }
   }
 
-  private func expire(_ entry: Waiting, _ key: RenditionKey) {
+  private func expire(_ entry: Waiting, _ key: Waiting.Key) {
     var kept = entry
     kept.parked = []
     for parked in entry.parked {
@@ -526,7 +455,7 @@ final class ServeLoop {
     let fresh = waiting[key] ?? Waiting()
     kept.parked += fresh.parked.dropFirst(entry.parked.count)
     kept.growing += fresh.growing.dropFirst(entry.growing.count)
-    waiting[key] = kept.parked.isEmpty && kept.growing.isEmpty ? nil : kept
+    waiting[key] = kept.isEmpty ? nil : kept
   }
 
   private func check(_ client: Client) {
@@ -556,12 +485,7 @@ final class ServeLoop {
         unpark()
         guard let client = clients[parked.client] else { continue }
         respond(
-          .text(
-            .unavailable,
-            "the server is stopping",
-            cacheControl: CachePolicy.never,
-            extra: [ResponseHead.line("Retry-After", "1")]
-          ),
+          .unavailable("the server is stopping"),
           to: parked.request,
           client
         )
