@@ -23,7 +23,7 @@ package final class Service {
 
   private let mailboxes: [Mailbox<ServeMessage>]
   private let ingestMailbox: Mailbox<IngestMessage>
-  private let observer: Mailbox<IngestStatus>
+  private let observer: Mailbox<IngestReport>
   private let metrics = Metrics()
   private var threads: [LoopThread] = []
   private let logger: Logger
@@ -49,7 +49,7 @@ package final class Service {
       )
     }
     let metrics = metrics
-    let observer = try Mailbox<IngestStatus>()
+    let observer = try Mailbox<IngestReport>()
     self.observer = observer
     var mailboxes: [Mailbox<ServeMessage>] = []
     for _ in 0..<threadCount { mailboxes.append(try Mailbox<ServeMessage>()) }
@@ -71,6 +71,7 @@ package final class Service {
                 configuration: configuration,
                 listener: listener,
                 mailbox: mailbox,
+                ingest: ingestMailbox,
                 metrics: metrics,
                 logger: logger
               )
@@ -102,12 +103,12 @@ package final class Service {
     address = bound.value
   }
 
-  private var lastStatus: IngestStatus?
+  private var lastReport: IngestReport?
 
   /// What happens right now, in one line for a person.
   package func summary() -> String {
-    lastStatus = observer.takeLast() ?? lastStatus
-    guard let status = lastStatus else { return "starting" }
+    lastReport = observer.takeLast() ?? lastReport
+    guard let report = lastReport, let status = report.broadcasts.first else { return "starting" }
     let edges = status.tracks.compactMap { track in
       track.edge.map { Double(Clock.utc.microseconds - $0.microseconds) / 1e6 }
     }

@@ -114,6 +114,16 @@ package final class Presentation {
     pump(track, utc: utc, now: now)
   }
 
+  /// The objects that a track waits for, and since when; nil when it waits for none.
+  package func hole(of track: Int) -> (range: ClosedRange<ObjectPosition>, since: Instant)? {
+    isEnded ? nil : tracks[track].order.hole
+  }
+
+  /// Lets a track go on without objects that can't be had; the next input shows the effect.
+  package func giveUpWaiting(for range: ClosedRange<ObjectPosition>, on track: Int) {
+    tracks[track].order.giveUpWaiting(for: range)
+  }
+
   /// Forgets object ids, because what follows comes from a new session or a restarted publisher.
   ///
   /// What was published stays; whether media goes on seamlessly is decided by what arrives.

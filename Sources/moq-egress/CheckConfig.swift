@@ -26,7 +26,7 @@ struct CheckConfig: ParsableCommand {
         } catch let error as ConfigurationError {
           throw Failure(.configuration, error.description)
         }
-        if !configuration.upstream.url.isEmpty {
+        if !configuration.upstream.url.isEmpty || !configuration.sources.isEmpty {
           do {
             try ConfigurationFile.validate(configuration)
           } catch let error as ConfigurationError {

@@ -6,10 +6,14 @@ import Logging
 
 /// The flags that set configuration keys, and the layers below them.
 struct ConfigurationOptions: ParsableArguments {
-  @Option(help: "The relay or publisher: moqt://HOST:PORT/PATH.")
+  @Option(help: "The relay or publisher, or several: moqt://HOST:PORT/PATH.")
   var upstream: String?
   @Option(help: "The broadcast's track namespace; / separates its fields.")
   var namespace: String?
+  @Flag(help: "Follow every broadcast that is announced under the namespace.")
+  var discover = false
+  @Flag(help: "Subscribe to a broadcast only once somebody asks for it.")
+  var onDemand = false
   @Option(help: "Separates the fields of the namespace instead of /.")
   var namespaceSeparator: String?
   @Option(help: "Where to serve: ADDRESS:PORT; port 0 lets the kernel pick.")
@@ -38,6 +42,8 @@ struct ConfigurationOptions: ParsableArguments {
   private var flags: [(path: String, value: String)] {
     let values: [(String, String?)] = [
       ("upstream.url", upstream), ("upstream.namespace", namespace),
+      ("upstream.discover", discover ? "true" : nil),
+      ("upstream.on-demand", onDemand ? "true" : nil),
       ("upstream.namespace-separator", namespaceSeparator), ("server.listen", listen),
       ("upstream.ca-file", ca), ("upstream.fingerprint", fingerprint),
       ("upstream.insecure", insecure ? "true" : nil), ("upstream.draft", draft),

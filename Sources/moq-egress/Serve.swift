@@ -16,11 +16,11 @@ struct Serve: ParsableCommand {
   func run() throws {
     try reporting {
       let configuration = try options.configuration()
-      guard !configuration.upstream.url.isEmpty, !configuration.upstream.namespace.isEmpty else {
+      guard configuration.isServing else {
         throw Failure(
           .usage,
-          "serve needs --upstream and --namespace, or upstream.url and upstream.namespace "
-            + "in --config FILE"
+          "serve needs --upstream and --namespace (or --discover), or upstream.url and "
+            + "upstream.namespace, or sources, in --config FILE"
         )
       }
       let signals = try Signals()

@@ -209,14 +209,14 @@ import Wire
 
   @Test func `trust is what the keys say, in the order of their strength`() {
     var configuration = Configuration()
-    #expect(configuration.trust == .systemRoots)
+    #expect(configuration.upstream.trust == .systemRoots)
     configuration.upstream.caFile = "ca.pem"
-    #expect(configuration.trust == .certificateAuthorities(file: "ca.pem"))
+    #expect(configuration.upstream.trust == .certificateAuthorities(file: "ca.pem"))
     configuration.upstream.fingerprint = "00:" + String(repeating: "11", count: 31)
     #expect(
-      configuration.trust == .fingerprint(Bytes([0] + [UInt8](repeating: 0x11, count: 31)))
+      configuration.upstream.trust == .fingerprint(Bytes([0] + [UInt8](repeating: 0x11, count: 31)))
     )
     configuration.upstream.insecure = true
-    #expect(configuration.trust == .nothing)
+    #expect(configuration.upstream.trust == .nothing)
   }
 }

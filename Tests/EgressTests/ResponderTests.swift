@@ -133,7 +133,7 @@ import Wire
   }
 
   @Test func `HLS-071 a reload held too long is refused with 503 that is not stored`() {
-    let refusal = origin.responder.refusal(.reload(.segment(origin.newest), skips: false))
+    let refusal = Want.reload(.segment(origin.newest), skips: false).refusal
     #expect(refusal.status == .unavailable)
     let text = refusal.head.blocks.map(\.text).joined()
     #expect(text.contains("Cache-Control: no-store\r\n"))

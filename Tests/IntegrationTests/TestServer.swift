@@ -13,6 +13,8 @@ final class TestServer {
   static let broadcast = BroadcastPath(fields: [Bytes(utf8: "live")])
 
   let mailbox: Mailbox<ServeMessage>
+  /// What the loop tells ingest.
+  let ingest: Mailbox<IngestMessage>
   let metrics = Metrics()
   let address: SocketAddress
   private let thread: LoopThread
@@ -24,6 +26,8 @@ final class TestServer {
     change(&configuration)
     let mailbox = try Mailbox<ServeMessage>()
     self.mailbox = mailbox
+    let ingest = try Mailbox<IngestMessage>()
+    self.ingest = ingest
     let bound = Bound()
     let (settings, metrics) = (configuration, metrics)
     thread = try LoopThread(name: "test-serve") {
@@ -33,6 +37,7 @@ final class TestServer {
         configuration: settings,
         listener: listener,
         mailbox: mailbox,
+        ingest: ingest,
         metrics: metrics,
         logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
       )

@@ -6,35 +6,9 @@ package import Wire
 /// Values are checked where they are read in, so that a configuration in hand is one that the
 /// service can run with.
 package struct Configuration: Equatable, Sendable {
-  /// Whom to believe when a relay shows its certificate.
-  package enum Trust: Equatable, Sendable {
-    case systemRoots
-    case certificateAuthorities(file: String)
-    /// SHA-256 of the relay's certificate.
-    case fingerprint(Bytes)
-    /// Nobody is asked. Only for trying things out.
-    case nothing
-  }
-
   /// How detailed the log is.
   package enum LogLevel: String, CaseIterable, Sendable {
     case error, warning, info, debug, trace
-  }
-
-  package struct Upstream: Equatable, Sendable {
-    package var url = ""
-    package var namespace = ""
-    package var namespaceSeparator = "/"
-    /// Empty: `catalog`, then `catalog.json`.
-    package var catalogTrack = ""
-    /// 0: every draft that is spoken, best first.
-    package var draft = 0
-    package var caFile = ""
-    package var fingerprint = ""
-    package var insecure = false
-    package var reconnectFirst = Interval.milliseconds(250)
-    package var reconnectMost = Interval.seconds(8)
-    package var answerTimeout = Interval.seconds(8)
   }
 
   package struct Server: Equatable, Sendable {
@@ -68,9 +42,13 @@ package struct Configuration: Equatable, Sendable {
     package var controlMessageBytes = 65_535
     package var catalogBytes = 1 << 20
     package var tracks = 64
+    package var broadcasts = 1000
   }
 
+  /// The source given by flags, variables or the file's `upstream`; the defaults of `sources`.
   package var upstream = Upstream()
+  /// The sources that the file lists; empty when `upstream` is the only one.
+  package var sources: [Upstream] = []
   package var packaging = PackagingPolicy()
   package var server = Server()
   package var quic = Transport()
@@ -79,12 +57,11 @@ package struct Configuration: Equatable, Sendable {
 
   package init() {}
 
-  /// How the upstream's certificate is checked.
-  package var trust: Trust {
-    if upstream.insecure { return .nothing }
-    if let pin = Bytes(hex: upstream.fingerprint.filter { $0 != ":" }), !pin.isEmpty {
-      return .fingerprint(pin)
-    }
-    return upstream.caFile.isEmpty ? .systemRoots : .certificateAuthorities(file: upstream.caFile)
+  /// Everything that is followed.
+  package var effectiveSources: [Upstream] { sources.isEmpty ? [upstream] : sources }
+
+  /// Whether there is something to follow.
+  package var isServing: Bool {
+    !sources.isEmpty || !upstream.url.isEmpty && (upstream.discover || !upstream.namespace.isEmpty)
   }
 }

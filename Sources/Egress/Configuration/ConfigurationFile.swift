@@ -1,3 +1,4 @@
+internal import MoQ
 internal import Wire
 internal import Yams
 
@@ -26,6 +27,30 @@ package enum ConfigurationFile {
     }
     guard let node, node.null == nil else { return }
     try apply(node, path: "", name: name, to: &configuration)
+    try applySources(node, name: name, to: &configuration)
+  }
+
+  /// Reads the list of sources; each begins as the file's `upstream` section.
+  private static func applySources(
+    _ node: Node,
+    name: String,
+    to configuration: inout Configuration
+  ) throws(ConfigurationError) {
+    guard let list = node.mapping?["sources"], list.null == nil else { return }
+    let line = list.mark.map { ":\($0.line)" } ?? ""
+    guard let sequence = list.sequence else {
+      throw ConfigurationError("\(name)\(line): sources is a list of mappings")
+    }
+    configuration.sources = []
+    for source in sequence {
+      let line = source.mark.map { ":\($0.line)" } ?? ""
+      guard source.mapping != nil else {
+        throw ConfigurationError("\(name)\(line): a source is a mapping of the keys of upstream")
+      }
+      var scratch = configuration
+      try apply(source, path: "upstream", name: name, to: &scratch)
+      configuration.sources.append(scratch.upstream)
+    }
   }
 
   /// Applies variables named `MOQ_EGRESS_…`.
@@ -48,6 +73,7 @@ package enum ConfigurationFile {
         continue
       }
       try set(key, value, where: "environment: \(variable)", in: &configuration)
+      try expectNoSources(key.path, where: "environment: \(variable)", configuration)
     }
     return warnings
   }
@@ -62,13 +88,34 @@ package enum ConfigurationFile {
         throw ConfigurationError("no key is called \(path)")
       }
       try set(key, value, where: path, in: &configuration)
+      try expectNoSources(path, where: path, configuration)
     }
   }
 
-  /// Checks what no single key can: that the upstream's URL and namespace make sense.
+  /// What would be set without any effect is refused.
+  private static func expectNoSources(
+    _ path: String,
+    where place: String,
+    _ configuration: Configuration
+  ) throws(ConfigurationError) {
+    guard path.hasPrefix("upstream."), !configuration.sources.isEmpty else { return }
+    throw ConfigurationError("\(place): the file lists sources, and only they count")
+  }
+
+  /// Checks what no single key can: that URLs and namespaces make sense.
   package static func validate(_ configuration: Configuration) throws(ConfigurationError) {
-    _ = try UpstreamURL(configuration.upstream.url)
-    _ = try IngestLoop.namespace(configuration)
+    var names: Set<String> = []
+    for (index, source) in configuration.effectiveSources.enumerated() {
+      do throws(ConfigurationError) {
+        try source.validate()
+        guard names.insert(try source.trackNamespace().description).inserted else {
+          throw ConfigurationError("namespace '\(source.namespace)' is followed twice")
+        }
+      } catch {
+        guard !configuration.sources.isEmpty else { throw error }
+        throw ConfigurationError("sources[\(index)]: \(error.description)")
+      }
+    }
   }
 
   /// The configuration as a commented file that reads back to itself.
@@ -93,12 +140,30 @@ package enum ConfigurationFile {
       text += comment("\(key.explanation) [\(key.unit)]", indentation: indentation)
       text += "\(indentation)\(fields[fields.count - 1]): \(quoted(key.get(configuration)))\n"
     }
+    if !configuration.sources.isEmpty { text += render(configuration.sources) }
+    return text
+  }
+
+  /// What differs from the `upstream` section, source by source.
+  private static func render(_ sources: [Configuration.Upstream]) -> String {
+    let keys = ConfigurationKey.all.filter { $0.path.hasPrefix("upstream.") }
+    var text = "\n" + comment("What is followed; each has the keys of upstream.") + "sources:\n"
+    for source in sources {
+      var configuration = Configuration()
+      configuration.upstream = source
+      var lead = "  - "
+      for key in keys {
+        text += "\(lead)\(key.path.dropFirst(9)): \(quoted(key.get(configuration)))\n"
+        lead = "    "
+      }
+    }
     return text
   }
 
   /// What the sections are about.
   private static let sections = [
-    "upstream": "Where the broadcast comes from.",
+    "upstream": "Where the broadcast comes from. For several, a list `sources:` beside this section has "
+      + "mappings of the same keys; what a source leaves out is taken from here.",
     "packaging": "How media is cut and how much is kept. Bridges that stand in for each other need "
       + "the same values here.",
     "server": "The HTTP server and what one client may cost.",
@@ -143,6 +208,7 @@ package enum ConfigurationFile {
     if let mapping = node.mapping {
       for (keyNode, value) in mapping {
         let field = keyNode.string ?? ""
+        if path.isEmpty, field == "sources" { continue }
         let inner = path.isEmpty ? field : path + "." + field
         let line = keyNode.mark.map { ":\($0.line)" } ?? ""
         let isSection = ConfigurationKey.all.contains { $0.path.hasPrefix(inner + ".") }

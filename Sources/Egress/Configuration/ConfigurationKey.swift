@@ -72,14 +72,43 @@ extension ConfigurationKey {
     text(
       "upstream.url",
       "moqt://HOST:PORT/PATH",
-      "The relay or publisher to subscribe at.",
+      "The relay or publisher to subscribe at, or several, separated by blanks: the later ones stand in.",
       \.upstream.url
+    ),
+    integer(
+      "upstream.live",
+      "connections",
+      "How many of the URLs are subscribed at once; of two equal objects the first counts.",
+      \.upstream.live,
+      1...4
     ),
     text(
       "upstream.namespace",
       "text",
-      "The broadcast's track namespace.",
+      "The broadcast's track namespace, or the prefix of those to discover.",
       \.upstream.namespace
+    ),
+    flag(
+      "upstream.discover",
+      "Follow every broadcast that is announced under the namespace.",
+      \.upstream.discover
+    ),
+    flag(
+      "upstream.on-demand",
+      "Subscribe to a broadcast only once somebody asks for it.",
+      \.upstream.isOnDemand
+    ),
+    seconds(
+      "upstream.idle-timeout",
+      "How long nobody may ask for an on-demand broadcast until it is dropped.",
+      \.upstream.idleTimeout,
+      1...86_400
+    ),
+    seconds(
+      "upstream.retire-timeout",
+      "How long a discovered broadcast that is withdrawn may come back until it ends.",
+      \.upstream.retireTimeout,
+      0...3600
     ),
     text(
       "upstream.namespace-separator",
@@ -90,8 +119,14 @@ extension ConfigurationKey {
     text(
       "upstream.catalog-track",
       "track name",
-      "The catalog track; empty looks for catalog, then catalog.json.",
+      "The catalog track; empty looks for catalog, catalog.json and .catalog.",
       \.upstream.catalogTrack
+    ),
+    text(
+      "upstream.catalog",
+      "JSON",
+      "The catalog itself (MSF), for publishers that send none.",
+      \.upstream.catalog
     ),
     ConfigurationKey(
       path: "upstream.draft",
@@ -104,6 +139,30 @@ extension ConfigurationKey {
         }
         configuration.upstream.draft = draft
       }
+    ),
+    text(
+      "upstream.token",
+      "text",
+      "An authorization token, sent with the session and every request.",
+      \.upstream.token
+    ),
+    integer(
+      "upstream.token-type",
+      "number",
+      "The type of the token; 0 is agreed out of band.",
+      \.upstream.tokenType,
+      0...1_073_741_823
+    ),
+    flag(
+      "upstream.backfill",
+      "Fetch the past of a broadcast on joining, as much as the window holds.",
+      \.upstream.backfills
+    ),
+    seconds(
+      "upstream.repair-delay",
+      "How long a missing object may be late until it is fetched.",
+      \.upstream.repairDelay,
+      0.01...10
     ),
     text(
       "upstream.ca-file",
@@ -374,6 +433,13 @@ extension ConfigurationKey {
       "Tracks of a broadcast, at most; more are left out.",
       \.moq.tracks,
       1...1024
+    ),
+    integer(
+      "moq.broadcasts",
+      "broadcasts",
+      "Broadcasts followed at once, at most; more are left out.",
+      \.moq.broadcasts,
+      1...100_000
     ),
   ]
 }

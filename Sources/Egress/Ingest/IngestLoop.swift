@@ -1,105 +1,82 @@
 internal import LinuxIO
 internal import Logging
 internal import MoQ
-internal import Packaging
 internal import QUIC
 internal import Wire
 
 /// What other threads tell the ingest loop.
 enum IngestMessage: Sendable {
+  /// Somebody asks for a broadcast that is served on demand.
+  case wanted(BroadcastPath)
+  /// A host's addresses, or why there are none.
+  case resolved(IngestCore.ConnectionID, Result<[SocketAddress], Resolver.Failure>)
   case stop
 }
 
-/// The one loop that talks to the upstream: socket, QUIC, MoQ, packaging, and snapshots to the
-/// serve loops.
+/// The one loop that talks to upstreams: sockets, QUIC, MoQ, packaging, and snapshots to the serve
+/// loops.
 ///
-/// Serving never makes it wait.
+/// Serving never makes it wait, and neither does looking up names.
 final class IngestLoop {
+  private struct Link {
+    let link: UpstreamLink
+    let token: EventToken
+  }
+
   private let configuration: Configuration
-  private let url: UpstreamURL
-  private let ingest: BroadcastIngest
+  private let core: IngestCore
   private let serving: [Mailbox<ServeMessage>]
-  private let observer: Mailbox<IngestStatus>?
+  private let observer: Mailbox<IngestReport>?
   private let mailbox: Mailbox<IngestMessage>
   private let logger: Logger
   private let loop: EventLoop
   private let mailboxToken: EventToken
-  private let credentials: ClientCredentials
-  private var link: UpstreamLink?
-  private var linkToken: EventToken?
-  private var backoff: Backoff
-  private var random = SystemRandomNumberGenerator()
-  private var reconnectAt: Instant?
-  private var nextAddress = 0
+  private let credentials: [Configuration.Trust: ClientCredentials]
+  private var endpoints: [IngestCore.ConnectionID: Endpoint] = [:]
+  private var links: [IngestCore.ConnectionID: Link] = [:]
+  private var tokens: [EventToken: IngestCore.ConnectionID] = [:]
+  /// Which of a host's addresses is next.
+  private var attempts: [Endpoint: Int] = [:]
   private var statusAt: Instant
   private var now: Instant
   private var isStopping = false
-  private var lastComplaint = ""
-  private var lastPhase: IngestStatus.Phase?
+  private var lastReport: IngestReport?
 
-  /// Statuses are posted this often, and whenever the phase changes.
+  /// Statuses are posted this often, and whenever a phase changes.
   private static let statusInterval = Interval.milliseconds(500)
 
   /// Throws where the configuration can't work: a URL, a namespace or credentials.
   init(
     configuration: Configuration,
     serving: [Mailbox<ServeMessage>],
-    observer: Mailbox<IngestStatus>?,
+    observer: Mailbox<IngestReport>?,
     mailbox: Mailbox<IngestMessage>,
     logger: Logger
   ) throws {
+    try ConfigurationFile.validate(configuration)
     self.configuration = configuration
     self.serving = serving
     self.observer = observer
     self.mailbox = mailbox
     self.logger = logger
-    url = try UpstreamURL(configuration.upstream.url)
-    let namespace = try Self.namespace(configuration)
-    ingest = BroadcastIngest(configuration: configuration, namespace: namespace)
-    credentials = try Self.credentials(configuration.trust)
+    core = try IngestCore(configuration)
+    var credentials: [Configuration.Trust: ClientCredentials] = [:]
+    for trust in Set(configuration.effectiveSources.map(\.trust)) {
+      credentials[trust] = try ClientCredentials(trust)
+    }
+    self.credentials = credentials
     loop = try EventLoop()
     mailboxToken = try loop.add(mailbox.descriptor)
-    backoff = Backoff(
-      first: configuration.upstream.reconnectFirst,
-      most: configuration.upstream.reconnectMost
-    )
     now = Clock.now
     statusAt = now
   }
 
-  /// The track namespace of a configuration.
-  static func namespace(_ configuration: Configuration) throws(ConfigurationError) -> TrackNamespace
-  {
-    let separator = configuration.upstream.namespaceSeparator
-    guard separator.count == 1, let character = separator.first,
-      let namespace = TrackNamespace(
-        text: configuration.upstream.namespace,
-        separator: character
-      ),
-      FullTrackName(namespace, "catalog.json").isValid
-    else {
-      throw ConfigurationError(
-        "namespace '\(configuration.upstream.namespace)' is not 1 to 32 fields separated by "
-          + "'\(separator)', none empty"
-      )
-    }
-    return namespace
-  }
-
-  static func credentials(_ trust: Configuration.Trust) throws(QUICError) -> ClientCredentials {
-    switch trust {
-    case .systemRoots: try ClientCredentials(.systemRoots)
-    case .certificateAuthorities(let file): try ClientCredentials(.caFile(file))
-    case .fingerprint(let pin): try ClientCredentials(.fingerprints([pin]))
-    case .nothing: try ClientCredentials(.insecure)
-    }
-  }
-
   func run() {
-    if configuration.upstream.insecure {
-      logger.warning("certificates of the upstream are not checked: insecure was asked for")
+    if configuration.effectiveSources.contains(where: \.insecure) {
+      logger.warning("certificates of upstreams are not checked: insecure was asked for")
     }
-    connect()
+    core.start(now: now)
+    settle()
     while !isStopping {
       do {
         try loop.wait(until: deadline) { token, _ in
@@ -114,11 +91,15 @@ final class IngestLoop {
       handleTimeouts()
       settle()
     }
-    link?.close(now: now)
+    for link in links.values { link.link.close(now: now) }
   }
 
   private var deadline: Instant? {
-    [reconnectAt, link?.deadline, ingest.deadline, statusAt].compactMap { $0 }.min()
+    var earliest = statusAt
+    for link in links.values {
+      if let due = link.link.deadline { earliest = min(earliest, due) }
+    }
+    return core.deadline.map { min($0, earliest) } ?? earliest
   }
 
   private func handle(_ token: EventToken) {
@@ -126,117 +107,153 @@ final class IngestLoop {
       for message in mailbox.drain() {
         switch message {
         case .stop: isStopping = true
+        case .wanted(let path): core.want(path, now: now)
+        case .resolved(let id, .success(let addresses)): connect(id, among: addresses)
+        case .resolved(let id, .failure(let failure)):
+          core.lose(id, failure.description, now: now)
         }
       }
-    } else if token == linkToken {
-      link?.receive(now: now)
-      settle()
+    } else if let id = tokens[token] {
+      links[id]?.link.receive(now: now)
+    }
+    settle()
+  }
+
+  private func handleTimeouts() {
+    for link in links.values {
+      guard let due = link.link.deadline, due <= now else { continue }
+      link.link.handleTimeouts(now: now)
+    }
+    if let due = core.deadline, due <= now { core.handleTimeout(utc: Clock.utc, now: now) }
+    if statusAt <= now { postStatus() }
+  }
+
+  // MARK: Connections
+
+  private func open(_ id: IngestCore.ConnectionID, _ endpoint: Endpoint) {
+    endpoints[id] = endpoint
+    let url: UpstreamURL
+    do throws(ConfigurationError) {
+      url = try UpstreamURL(endpoint.url)
+    } catch {
+      // Relays can name any URI to move to.
+      return core.lose(id, error.description, now: now)
+    }
+    if let literal = SocketAddress.parseIPv4(url.host) ?? SocketAddress.parseIPv6(url.host) {
+      return connect(id, among: [SocketAddress(address: literal, port: url.port)])
+    }
+    let mailbox = mailbox
+    do {
+      // A name server that does not answer must not stop other broadcasts.
+      let lookUp: @Sendable () -> Void = {
+        do throws(Resolver.Failure) {
+          let addresses = try Resolver.addresses(of: url.host, port: url.port)
+          mailbox.post(.resolved(id, .success(addresses)))
+        } catch {
+          mailbox.post(.resolved(id, .failure(error)))
+        }
+      }
+      _ = try LoopThread(name: "resolve", lookUp)
+    } catch {
+      core.lose(id, "\(error)", now: now)
     }
   }
 
-  // MARK: Connecting
-
-  private func connect() {
-    reconnectAt = nil
-    ingest.setPhase(.connecting)
+  private func connect(_ id: IngestCore.ConnectionID, among addresses: [SocketAddress]) {
+    guard let endpoint = endpoints[id], let credentials = credentials[endpoint.settings.trust]
+    else { return }
+    let attempt = attempts[endpoint] ?? 0
+    attempts[endpoint] = attempt &+ 1
+    var settings = configuration
+    settings.upstream = endpoint.settings
     do {
-      let addresses = try Resolver.addresses(of: url.host, port: url.port)
-      let remote = addresses[nextAddress % addresses.count]
-      nextAddress += 1
+      let remote = addresses[attempt % addresses.count]
       let link = try UpstreamLink(
-        url,
+        try UpstreamURL(endpoint.url),
         at: remote,
-        configuration: configuration,
+        configuration: settings,
         credentials: credentials,
         now: now
       )
-      linkToken = try loop.add(link.descriptor)
-      self.link = link
-      logger.debug(
-        "connecting",
-        metadata: ["upstream": "\(url.authority)", "address": "\(remote)"]
-      )
+      let token = try loop.add(link.descriptor)
+      links[id] = Link(link: link, token: token)
+      tokens[token] = id
+      logger.debug("connecting", metadata: ["upstream": "\(endpoint.url)", "address": "\(remote)"])
     } catch {
-      lose("\(error)")
+      core.lose(id, "\(error)", now: now)
     }
   }
 
-  /// Gives the connection up and plans the next one.
-  private func lose(_ reason: String) {
-    ingest.sessionEnded(reason)
-    if let link, let linkToken { loop.remove(link.descriptor, linkToken) }
-    link = nil
-    linkToken = nil
-    let pause = backoff.next(using: &random)
-    reconnectAt = now + pause
-    let complaint = "\(configuration.upstream.url): \(reason)"
-    // The same failure again and again is worth one line, and one more when it changes.
-    let metadata: Logger.Metadata = ["retry-seconds": "\((pause.seconds * 100).rounded() / 100)"]
-    if complaint == lastComplaint {
-      logger.debug("upstream \(complaint)", metadata: metadata)
-    } else {
-      logger.error("upstream \(complaint)", metadata: metadata)
-    }
-    lastComplaint = complaint
-    postStatus()
+  private func close(_ id: IngestCore.ConnectionID) {
+    endpoints[id] = nil
+    guard let link = links.removeValue(forKey: id) else { return }
+    tokens[link.token] = nil
+    link.link.close(now: now)
+    loop.remove(link.link.descriptor, link.token)
   }
 
-  // MARK: The connection
-
-  private func handleTimeouts() {
-    if let at = reconnectAt, at <= now { connect() }
-    link?.handleTimeouts(now: now)
-    if let deadline = ingest.deadline, deadline <= now {
-      ingest.handleTimeout(utc: Clock.utc, now: now)
-    }
-    if statusAt <= now { postStatus() }
-  }
+  // MARK: Events and effects
 
   /// Carries events upwards and effects downwards until nothing moves any more.
   private func settle() {
     let utc = Clock.utc
-    var failure: String?
-    while failure == nil, let event = link?.poll(now: now) {
-      switch event {
-      case .failed(let reason): failure = reason
-      case .session(.ready(let draft)):
-        logger.log(
-          level: lastComplaint.isEmpty ? .info : .debug,
-          "session with \(url.authority)",
-          metadata: ["draft": "\(draft.rawValue)"]
-        )
-        if let session = link?.session { ingest.begin(session, draft: draft, now: now) }
-      case .session(let event): ingest.handle(event, utc: utc, now: now)
+    for (id, link) in links {
+      while let event = link.link.poll(now: now) {
+        switch event {
+        case .failed(let reason): core.lose(id, reason, now: now)
+        case .session(.ready(let draft)):
+          logger.info(
+            "session with \(endpoints[id]?.url ?? "")",
+            metadata: ["draft": "\(draft.rawValue)"]
+          )
+          if let session = link.link.session {
+            core.ready(id, session, draft: draft, now: now)
+          }
+        case .session(let event): core.handle(event, on: id, utc: utc, now: now)
+        }
       }
     }
-    while let output = ingest.poll() {
+    var hasNews = false
+    while let output = core.poll() {
       switch output {
+      case .open(let id, let endpoint): open(id, endpoint)
+      case .close(let id): close(id)
       case .log(let level, let text):
         logger.log(level: Logger.Level(rawValue: level.rawValue) ?? .info, "\(text)")
-      case .snapshot(let snapshot):
-        // Media arrives: only now has connecting been worth it.
-        backoff.succeeded()
-        lastComplaint = ""
-        for mailbox in serving { mailbox.postNewest(.snapshot(ingest.path, snapshot, Clock.utc)) }
-      case .giveUp(let reason): failure = failure ?? reason
+      case .snapshot(let path, let snapshot):
+        for mailbox in serving { mailbox.postNewest(.snapshot(path, snapshot, utc)) }
+      case .absent(let path):
+        for mailbox in serving { mailbox.post(.absent(path)) }
+        hasNews = true
+      case .retired(let path):
+        for mailbox in serving { mailbox.post(.retired(path)) }
+        hasNews = true
       }
     }
-    if ingest.status.phase != lastPhase { postStatus() }
-    link?.flush(now: now)
-    if let failure {
-      link?.close(now: now)
-      lose(failure)
-    }
+    for link in links.values { link.link.flush(now: now) }
+    if hasNews || core.hasNewPhase() { postStatus() }
   }
 
   private func postStatus() {
     statusAt = now + Self.statusInterval
-    let status = ingest.currentStatus()
-    lastPhase = status.phase
-    for mailbox in serving { mailbox.postNewest(.status(status)) }
-    observer?.post(status) { waiting, status in
-      waiting = [status]
+    let report = core.report()
+    for mailbox in serving { mailbox.postNewest(.status(report)) }
+    observer?.post(report) { waiting, report in
+      waiting = [report]
       return true
     }
+  }
+}
+
+extension ClientCredentials {
+  convenience init(_ trust: Configuration.Trust) throws(QUICError) {
+    let policy: TrustPolicy =
+      switch trust {
+      case .systemRoots: .systemRoots
+      case .certificateAuthorities(let file): .caFile(file)
+      case .fingerprint(let pin): .fingerprints([pin])
+      case .nothing: .insecure
+      }
+    try self.init(policy)
   }
 }

@@ -1,6 +1,24 @@
 internal import Wire
 
-/// What ingest tells about itself; immutable, posted to serve loops about once a second.
+/// What ingest tells about itself; immutable, posted to serve loops twice a second.
+struct IngestReport: Sendable {
+  /// A connection to an upstream.
+  struct Upstream: Equatable, Sendable {
+    var url = ""
+    var isConnected = false
+    var draft: Int?
+    /// Broadcasts that use it.
+    var broadcasts = 0
+  }
+
+  /// By name.
+  var broadcasts: [IngestStatus] = []
+  var upstreams: [Upstream] = []
+  /// Everything that is not left to demand is served, or over.
+  var isReady = false
+}
+
+/// What ingest tells about one broadcast.
 struct IngestStatus: Sendable {
   enum Phase: String, Sendable {
     case connecting
@@ -22,6 +40,10 @@ struct IngestStatus: Sendable {
     var late = 0
     var duplicate = 0
     var holes = 0
+    /// FETCHes for missing objects.
+    var repairs = 0
+    /// Missing objects that a FETCH brought.
+    var repaired = 0
     var heldBytes = 0
     var isStalled = false
     /// UTC of the end of the newest published media.
@@ -33,6 +55,8 @@ struct IngestStatus: Sendable {
   var upstream = ""
   var draft: Int?
   var sessions = 0
+  /// Sessions that deliver it now.
+  var legs = 0
   var lastError = ""
   var tracks: [Track] = []
   /// When an object last came; nil when none did.

@@ -4,13 +4,8 @@ internal import Wire
 /// Renders the state of the service for people, monitors and scrapers.
 struct StatusReport {
   let metrics: Metrics
-  let ingest: [IngestStatus]
+  let ingest: IngestReport
   let utc: UTCTime
-
-  /// Ready to serve players: every broadcast has published media and none is far behind.
-  var isReady: Bool {
-    !ingest.isEmpty && ingest.allSatisfy { $0.phase == .live || $0.phase == .ended }
-  }
 
   /// Seconds between the machine's clock and the newest media, nil before there is any.
   private func edgeAge(_ track: IngestStatus.Track) -> Double? {
@@ -93,13 +88,27 @@ struct StatusReport {
     )
 
     func broadcasts(_ value: (IngestStatus) -> Double) -> [(String, Double)] {
-      ingest.map { ("{broadcast=\"\(escaped($0.broadcast))\"}", value($0)) }
+      ingest.broadcasts.map { ("{broadcast=\"\(escaped($0.broadcast))\"}", value($0)) }
     }
     family(
       "broadcast_live",
       "gauge",
       "1 while media of the broadcast arrives.",
       broadcasts { $0.phase == .live ? 1 : 0 }
+    )
+    family(
+      "broadcast_sessions",
+      "gauge",
+      "Sessions that deliver the broadcast now.",
+      broadcasts { Double($0.legs) }
+    )
+    family(
+      "upstreams",
+      "gauge",
+      "Connections to upstreams, by draft once there is a session.",
+      Dictionary(grouping: ingest.upstreams, by: \.draft).map { draft, upstreams in
+        ("{draft=\"\(draft.map(String.init) ?? "none")\"}", Double(upstreams.count))
+      }.sorted { $0.0 < $1.0 }
     )
     family(
       "sessions_total",
@@ -109,7 +118,7 @@ struct StatusReport {
     )
 
     func tracks(_ value: (IngestStatus.Track) -> Double?) -> [(String, Double)] {
-      ingest.flatMap { status in
+      ingest.broadcasts.flatMap { status in
         status.tracks.compactMap { track in
           value(track).map {
             (
@@ -146,6 +155,18 @@ struct StatusReport {
       "Times that objects were given up as lost.",
       tracks { Double($0.holes) }
     )
+    family(
+      "repair_fetches_total",
+      "counter",
+      "FETCHes for missing objects.",
+      tracks { Double($0.repairs) }
+    )
+    family(
+      "repaired_objects_total",
+      "counter",
+      "Missing objects that a FETCH brought.",
+      tracks { Double($0.repaired) }
+    )
     family("held_bytes", "gauge", "Media held.", tracks { Double($0.heldBytes) })
     family(
       "edge_age_seconds",
@@ -161,13 +182,14 @@ struct StatusReport {
     let requests =
       "{\"2xx\":\(metrics.responses2xx.value),\"3xx\":\(metrics.responses1xx3xx.value),"
       + "\"4xx\":\(metrics.responses4xx.value),\"5xx\":\(metrics.responses5xx.value)}"
-    let broadcasts = ingest.map { status in
+    let broadcasts = ingest.broadcasts.map { status in
       let tracks = status.tracks.map { track in
         "{\"name\":\(quoted(track.name)),\"kind\":\(quoted(track.kind)),"
           + "\"codec\":\(quoted(track.codec)),\"groups\":\(track.groups),"
           + "\"objects\":\(track.objects),\"bytes\":\(track.bytes),"
           + "\"malformed\":\(track.malformed),\"late\":\(track.late),"
           + "\"duplicate\":\(track.duplicate),\"lost\":\(track.holes),"
+          + "\"repairs\":\(track.repairs),\"repaired\":\(track.repaired),"
           + "\"heldBytes\":\(track.heldBytes),\"stalled\":\(track.isStalled),"
           + "\"edgeAgeSeconds\":\(edgeAge(track).map { String($0) } ?? "null")}"
       }
@@ -175,13 +197,20 @@ struct StatusReport {
         "{\"broadcast\":\(quoted(status.broadcast)),\"state\":\(quoted(status.phase.rawValue)),"
         + "\"upstream\":\(quoted(status.upstream)),"
         + "\"draft\":\(status.draft.map(String.init) ?? "null"),\"sessions\":\(status.sessions),"
+        + "\"liveSessions\":\(status.legs),"
         + "\"lastError\":\(quoted(status.lastError)),\"tracks\":[\(tracks.joined(separator: ","))]}"
     }
-    return "{\"ready\":\(isReady),\"connections\":\(metrics.connectionsOpen.value),"
+    let upstreams = ingest.upstreams.map { upstream in
+      "{\"url\":\(quoted(upstream.url)),\"connected\":\(upstream.isConnected),"
+        + "\"draft\":\(upstream.draft.map(String.init) ?? "null"),"
+        + "\"broadcasts\":\(upstream.broadcasts)}"
+    }
+    return "{\"ready\":\(ingest.isReady),\"connections\":\(metrics.connectionsOpen.value),"
       + "\"parked\":\(metrics.parked.value),\"responses\":\(requests),"
       + "\"bytesSent\":\(metrics.bytesSent.value),"
       + "\"residentBytes\":\(ProcessUsage.residentBytes),"
       + "\"cpuSeconds\":\(Double(ProcessUsage.cpuMicroseconds) / 1e6),"
+      + "\"upstreams\":[\(upstreams.joined(separator: ","))],"
       + "\"broadcasts\":[\(broadcasts.joined(separator: ","))]}\n"
   }
 

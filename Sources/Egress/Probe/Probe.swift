@@ -37,9 +37,9 @@ package final class Probe {
   package init(_ configuration: Configuration, write: @escaping (String) -> Void) throws {
     self.configuration = configuration
     self.write = write
-    url = try UpstreamURL(configuration.upstream.url)
+    url = try UpstreamURL(configuration.upstream.urls.first ?? "")
     if !configuration.upstream.namespace.isEmpty {
-      let namespace = try IngestLoop.namespace(configuration)
+      let namespace = try configuration.upstream.trackNamespace()
       catalogNames = CatalogNames.candidates(for: namespace, configuration.upstream)
     }
     loop = try EventLoop()
@@ -49,7 +49,7 @@ package final class Probe {
       url,
       at: addresses[0],
       configuration: configuration,
-      credentials: try IngestLoop.credentials(configuration.trust),
+      credentials: try ClientCredentials(configuration.upstream.trust),
       now: now
     )
     token = try loop.add(link.descriptor)
@@ -121,7 +121,9 @@ package final class Probe {
     case .subscriptionEnded(let id, let end):
       write("track \(roles[id] ?? "catalog") ended: \(end.status) \(end.reason)")
     case .goAway(let uri, _, _): write("the relay goes away \(uri)")
-    case .subscribed, .groupStreamEnded, .fetchEnded, .closed: break
+    case .subscribed, .published, .absent, .groupStreamEnded, .joinEnded, .fetched, .fetchFinished,
+      .namespacesAccepted, .requestsBlocked, .closed:
+      break
     }
   }
 

@@ -6,16 +6,22 @@ internal import Wire
 ///
 /// No IO.
 final class LoopingBroadcast {
-  let store = BroadcastStore()
+  let store: BroadcastStore
   let namespace: TrackNamespace
   private var tracks: [LoopingTrack] = []
   private var places: [Int64] = []
   private var outlets: [BroadcastTrack] = []
   private var hasStarted = false
 
-  /// Names and contents of files, which may hold several tracks each.
-  init(namespace: TrackNamespace, files: [(name: String, content: Bytes)]) throws(PublishError) {
+  /// Names and contents of files, which may hold several tracks each; other broadcasts may be in the
+  /// store.
+  init(
+    namespace: TrackNamespace,
+    files: [(name: String, content: Bytes)],
+    store: BroadcastStore = BroadcastStore()
+  ) throws(PublishError) {
     self.namespace = namespace
+    self.store = store
     for (name, content) in files { try read(name, content) }
     guard let lead = tracks.first(where: \.isVideo) ?? tracks.first else {
       throw PublishError("there is nothing to publish")

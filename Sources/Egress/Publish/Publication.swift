@@ -25,7 +25,7 @@ package final class Publication {
     case files(certificate: String, key: String)
   }
 
-  private let mailbox: Mailbox<IngestMessage>
+  private let mailbox: Mailbox<PublishMessage>
   private let thread: LoopThread
   /// Where an origin listens; nil for a relay's client.
   package let address: SocketAddress?
@@ -41,7 +41,7 @@ package final class Publication {
   ) throws {
     let drafts = SpokenDrafts.offered(options.draft)
     let credentials = try Self.credentials(certificate)
-    let mailbox = try Mailbox<IngestMessage>()
+    let mailbox = try Mailbox<PublishMessage>()
     self.mailbox = mailbox
     let result = OriginResult()
     thread = try LoopThread(
@@ -81,7 +81,7 @@ package final class Publication {
   ) throws {
     let url = try UpstreamURL(relay)
     let drafts = SpokenDrafts.offered(options.draft)
-    let mailbox = try Mailbox<IngestMessage>()
+    let mailbox = try Mailbox<PublishMessage>()
     self.mailbox = mailbox
     thread = try LoopThread(
       name: "publish",
@@ -89,7 +89,7 @@ package final class Publication {
         let loop = try PublishLoop(
           broadcast: try Self.broadcast(options),
           drafts: drafts,
-          role: .relay(url, try IngestLoop.credentials(trust)),
+          role: .relay(url, try ClientCredentials(trust)),
           socket: nil,
           mailbox: mailbox,
           logger: logger
@@ -108,11 +108,11 @@ package final class Publication {
   }
 
   private static func broadcast(_ options: Options) throws -> LoopingBroadcast {
-    var configuration = Configuration()
-    configuration.upstream.namespace = options.namespace
-    configuration.upstream.namespaceSeparator = options.namespaceSeparator
+    var upstream = Configuration.Upstream()
+    upstream.namespace = options.namespace
+    upstream.namespaceSeparator = options.namespaceSeparator
     return try LoopingBroadcast(
-      namespace: try IngestLoop.namespace(configuration),
+      namespace: try upstream.trackNamespace(),
       files: options.files
     )
   }

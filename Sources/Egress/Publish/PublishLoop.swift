@@ -4,6 +4,11 @@ internal import MoQ
 internal import QUIC
 internal import Wire
 
+/// What other threads tell the publishing loop.
+enum PublishMessage: Sendable {
+  case stop
+}
+
 /// Runs a looping broadcast: as an origin that subscribers dial, or as a client of a relay.
 final class PublishLoop {
   /// Where subscribers come from.
@@ -21,7 +26,7 @@ final class PublishLoop {
   private let drafts: [Draft]
   private let role: Role
   private let logger: Logger
-  private let mailbox: Mailbox<IngestMessage>
+  private let mailbox: Mailbox<PublishMessage>
   private let loop: EventLoop
   private let mailboxToken: EventToken
   private var socket: UDPSocket?
@@ -44,7 +49,7 @@ final class PublishLoop {
     drafts: [Draft],
     role: Role,
     socket: UDPSocket?,
-    mailbox: Mailbox<IngestMessage>,
+    mailbox: Mailbox<PublishMessage>,
     logger: Logger
   ) throws {
     self.broadcast = broadcast

@@ -4,15 +4,6 @@ internal import Manifests
 internal import Packaging
 internal import Wire
 
-/// What a parked request waits for.
-enum Want: Equatable {
-  case reload(PlaylistPosition, skips: Bool)
-  /// A part, by the epoch and start in its name.
-  case part(epoch: String, start: Int64)
-  /// A segment that has not begun, by the epoch and start in its name.
-  case segment(epoch: String, start: Int64)
-}
-
 /// A growing segment that is being sent: by epoch and start, and how many parts have been.
 struct Growth: Equatable {
   let epoch: String
@@ -25,8 +16,8 @@ enum Answer {
   case now(Response)
   /// Send the head and the parts so far; the rest follows as it comes.
   case growing(Response, [Bytes], Growth)
-  /// Wait for media of the rendition.
-  case park(rendition: String, Want)
+  /// Wait for media of the rendition, or for the broadcast to begin.
+  case park(rendition: String?, Want)
 }
 
 /// Decides over requests for a broadcast: answer now, wait, or refuse.
@@ -73,6 +64,7 @@ struct Responder {
   func answer(parked want: Want, in name: String, _ request: RequestHead) -> Answer? {
     guard let rendition = view.rendition(name) else { return unknownRendition(name) }
     switch want {
+    case .broadcast: return nil
     case .reload(let position, let skips):
       if view.snapshot.isEnded { return current(rendition, request, skips: skips) }
       guard let satisfied = rendition.satisfied(position) else { return nil }
@@ -84,21 +76,6 @@ struct Responder {
     case .segment(let epoch, let start):
       if case .park = segment(rendition, epoch, start, request) { return nil }
       return segment(rendition, epoch, start, request)
-    }
-  }
-
-  /// The answer when the wait has lasted too long.
-  func refusal(_ want: Want) -> Response {
-    switch want {
-    case .reload:
-      .text(
-        .unavailable,
-        "no new media for three target durations",
-        cacheControl: CachePolicy.never,
-        extra: [ResponseHead.line("Retry-After", "1")]
-      )
-    case .part(_, let start), .segment(_, let start):
-      .notFound("media at \(start) did not come")
     }
   }
 

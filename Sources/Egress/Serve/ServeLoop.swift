@@ -12,6 +12,7 @@ internal import Wire
 final class ServeLoop {
   private let configuration: Configuration
   private let mailbox: Mailbox<ServeMessage>
+  private let ingest: Mailbox<IngestMessage>
   private let metrics: Metrics
   private let logger: Logger
   private let loop: EventLoop
@@ -23,7 +24,8 @@ final class ServeLoop {
 
   private var clients: [EventToken: Client] = [:]
   private var broadcasts: [BroadcastPath: BroadcastView] = [:]
-  private var statuses: [String: IngestStatus] = [:]
+  private var ingestReport = IngestReport()
+  private var onDemand: OnDemand
   private var waiting: [Waiting.Key: Waiting] = [:]
   private var parkedCount = 0
   private var isStopping = false
@@ -38,12 +40,15 @@ final class ServeLoop {
     configuration: Configuration,
     listener: TCPListener,
     mailbox: Mailbox<ServeMessage>,
+    ingest: Mailbox<IngestMessage>,
     metrics: Metrics,
     logger: Logger
   ) throws(SystemError) {
     self.configuration = configuration
     self.listener = listener
     self.mailbox = mailbox
+    self.ingest = ingest
+    onDemand = OnDemand(configuration)
     self.metrics = metrics
     self.logger = logger
     loop = try EventLoop()
@@ -110,19 +115,40 @@ final class ServeLoop {
     switch message {
     case .snapshot(let path, let snapshot, let time):
       broadcasts[path] = BroadcastView(snapshot, publishTime: time, after: broadcasts[path])
+      settleArrivals(path)
       for rendition in snapshot.renditions {
         wake(Waiting.Key(broadcast: path, rendition: rendition.info.name))
       }
-    case .status(let status):
-      statuses[status.broadcast] = status
+    case .status(let report):
+      ingestReport = report
+    case .absent(let path):
+      settleArrivals(path)
+    case .retired(let path):
+      let names = broadcasts.removeValue(forKey: path)?.snapshot.renditions.map(\.info.name) ?? []
+      for name in names { wake(Waiting.Key(broadcast: path, rendition: name)) }
     case .stop:
       stop()
     }
   }
 
+  /// Answers what waits for a broadcast to begin: it is there now, or won't be.
+  private func settleArrivals(_ path: BroadcastPath) {
+    guard let entry = waiting.removeValue(forKey: Waiting.Key(broadcast: path, rendition: nil))
+    else { return }
+    for parked in entry.parked {
+      unpark()
+      guard let client = clients[parked.client] else { continue }
+      let answer = broadcasts[path] == nil ? Self.noBroadcast : answer(parked.head).0
+      give(answer, to: parked.request, parked.head, client, path)
+      flush(client)
+    }
+  }
+
   /// Answers what a new snapshot satisfies; the rest waits on.
   private func wake(_ key: Waiting.Key) {
-    guard let entry = waiting.removeValue(forKey: key) else { return }
+    guard let entry = waiting.removeValue(forKey: key), let rendition = key.rendition else {
+      return
+    }
     var rest = Waiting()
     // What waits is media, for which no absolute URL is needed.
     let responder = broadcasts[key.broadcast].map { Responder(view: $0, timeURL: "") }
@@ -131,9 +157,10 @@ final class ServeLoop {
         unpark()
         continue
       }
-      guard
-        let answer = responder?.answer(parked: parked.want, in: key.rendition, parked.head)
-      else {
+      let given =
+        responder == nil
+        ? Self.noBroadcast : responder?.answer(parked: parked.want, in: rendition, parked.head)
+      guard let answer = given else {
         rest.parked.append(parked)
         continue
       }
@@ -143,7 +170,7 @@ final class ServeLoop {
     }
     for var growing in entry.growing {
       guard let client = clients[growing.client] else { continue }
-      guard let news = responder?.growth(growing.growth, in: key.rendition) else {
+      guard let news = responder?.growth(growing.growth, in: rendition) else {
         client.connection.abort(growing.request)
         flush(client)
         continue
@@ -308,7 +335,7 @@ final class ServeLoop {
     case .health: return (.now(.text(.ok, "ok", cacheControl: CachePolicy.never)), nil)
     case .readiness:
       let report = report()
-      let isReady = report.isReady && !isStopping
+      let isReady = report.ingest.isReady && !isStopping
       return (
         .now(
           .text(
@@ -327,12 +354,17 @@ final class ServeLoop {
       return (.now(.operational(Clock.utc.iso8601, "text/plain; charset=utf-8")), nil)
     case .multivariant(let path), .manifest(let path), .mediaPlaylist(let path, _),
       .initSegment(let path, _, _), .segment(let path, _, _, _), .part(let path, _, _, _):
+      if onDemand.use(path, now: now) { ingest.post(.wanted(path)) }
       guard let view = broadcasts[path] else {
-        return (.now(.notFound("no such broadcast, or it has no media yet")), nil)
+        return (onDemand.covers(path) ? .park(rendition: nil, .broadcast) : Self.noBroadcast, path)
       }
       return (responder(view, route, head).answer(route, head), path)
     }
   }
+
+  private static let noBroadcast = Answer.now(
+    .notFound("no such broadcast, or it has no media yet")
+  )
 
   /// Host may be absent in HTTP/1.0 and empty in any version; the clock's URL is absolute even then.
   private func responder(_ view: BroadcastView, _ route: Route, _ head: RequestHead) -> Responder {
@@ -390,7 +422,7 @@ final class ServeLoop {
             request: id,
             head: head,
             want: want,
-            deadline: holdDeadline(path)
+            deadline: want == .broadcast ? now + OnDemand.patience : holdDeadline(path)
           )
         )
     }
@@ -404,7 +436,7 @@ final class ServeLoop {
   private func report() -> StatusReport {
     StatusReport(
       metrics: metrics,
-      ingest: statuses.values.sorted { $0.broadcast < $1.broadcast },
+      ingest: ingestReport,
       utc: Clock.utc
     )
   }
@@ -417,6 +449,7 @@ final class ServeLoop {
       listenerToken = token
       isListening = true
     }
+    onDemand.sweep(now: now)
     for (key, entry) in waiting { expire(entry, key) }
     for client in clients.values { check(client) }
   }
@@ -435,13 +468,7 @@ final class ServeLoop {
       }
       unpark()
       metrics.parkedExpired.increment()
-      if let view = broadcasts[key.broadcast] {
-        respond(
-          Responder(view: view, timeURL: "").refusal(parked.want),
-          to: parked.request,
-          client
-        )
-      }
+      respond(parked.want.refusal, to: parked.request, client)
       flush(client)
     }
     kept.growing = entry.growing.filter { growing in

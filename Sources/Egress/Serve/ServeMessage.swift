@@ -5,7 +5,11 @@ internal import Wire
 /// What other threads tell a serve loop.
 enum ServeMessage: Sendable {
   case snapshot(BroadcastPath, PresentationSnapshot, UTCTime)
-  case status(IngestStatus)
+  case status(IngestReport)
+  /// Nobody has a broadcast that was asked for.
+  case absent(BroadcastPath)
+  /// A broadcast is no longer served.
+  case retired(BroadcastPath)
   case stop
 }
 
@@ -13,10 +17,12 @@ extension Mailbox where Value == ServeMessage {
   /// Posts a message in place of an older one about the same thing: a slow loop finds the newest.
   func postNewest(_ message: ServeMessage) {
     post(message) { waiting, message in
-      for index in waiting.indices {
+      // A snapshot that came before the end of its broadcast is not the place for one after it.
+      for index in waiting.indices.reversed() {
         switch (waiting[index], message) {
+        case (.retired(let old), .snapshot(let new, _, _)) where old == new: return false
         case (.snapshot(let old, _, _), .snapshot(let new, _, _)) where old == new: break
-        case (.status(let old), .status(let new)) where old.broadcast == new.broadcast: break
+        case (.status, .status): break
         default: continue
         }
         waiting[index] = message

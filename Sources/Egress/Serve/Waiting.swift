@@ -24,7 +24,8 @@ struct Waiting {
   /// What they wait for.
   struct Key: Hashable {
     let broadcast: BroadcastPath
-    let rendition: String
+    /// Nil for what waits until the broadcast begins.
+    let rendition: String?
   }
 
   var parked: [Parked] = []

@@ -2,7 +2,7 @@ package import Wire
 
 /// What a broadcast consists of, as its catalog track says.
 ///
-/// MSF/CMSF of any draft and catalogformat-01, told apart by shape and never by version number.
+/// MSF/CMSF of any draft, catalogformat-01 and hang, told apart by shape and never by version number.
 package struct Catalog: Hashable, Sendable {
   /// As written; a number becomes its digits.
   package var version: String?
@@ -62,14 +62,15 @@ extension CatalogUpdate {
     }
     if bytes.count >= 2, bytes[0] == 0x1f, bytes[1] == 0x8b { throw .compressed }
     guard let root = JSONValue(parsing: bytes) else { throw .notJSON(start: bytes.prefix(16)) }
-    guard case .object(let members) = root else {
+    guard case .object(var members) = root else {
       let isPatch = root.elements?.first?["op"] != nil
       throw .otherFormat(isPatch ? "a JSON Patch (RFC 6902)" : root.summary)
     }
     if let delta = try CatalogDelta(root, limits: limits) { return .delta(delta) }
-    if root["tracks"] == nil {
-      if root["video"] != nil || root["audio"] != nil { throw .otherFormat("a hang catalog") }
-      if root["catalogs"] != nil { throw .otherFormat("a catalog of catalogs") }
+    if let tracks = HangCatalog.tracks(root) {
+      members = ["tracks": .array(tracks.map { .object($0) })]
+    } else if root["tracks"] == nil, root["catalogs"] != nil {
+      throw .otherFormat("a catalog of catalogs")
     }
     var catalog = Catalog()
     let problems = try catalog.read(members, limits: limits)
@@ -239,5 +240,6 @@ extension CatalogTrack {
     maxObjectSAPStartingType = fields.integer("maxObjSapStartingType")
     locmafVersion = fields.text("locmafVersion")
     jitterMilliseconds = fields.integer("jitter")
+    broadcast = fields.text("broadcast")
   }
 }

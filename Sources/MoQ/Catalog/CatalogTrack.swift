@@ -5,6 +5,10 @@ package import Wire
 /// MSF §"packaging".
 package enum CatalogPackaging: Hashable, Sendable {
   case cmaf, loc, locmaf, legacy, mediaTimeline, eventTimeline
+  /// hang's LOC: a block of properties before each frame.
+  case hangLOC
+  /// draft-cenzano-moq-media-interop; only in catalogs that are written by hand.
+  case mediaInterop
   case other(String)
 
   /// Reads the word of a catalog; an unknown one is kept.
@@ -14,6 +18,8 @@ package enum CatalogPackaging: Hashable, Sendable {
     case "loc": self = .loc
     case "locmaf": self = .locmaf
     case "legacy": self = .legacy
+    case "hang-loc": self = .hangLOC
+    case "moq-mi": self = .mediaInterop
     case "mediatimeline": self = .mediaTimeline
     case "eventtimeline": self = .eventTimeline
     default: self = .other(text)
@@ -27,6 +33,8 @@ package enum CatalogPackaging: Hashable, Sendable {
     case .loc: "loc"
     case .locmaf: "locmaf"
     case .legacy: "legacy"
+    case .hangLOC: "hang-loc"
+    case .mediaInterop: "moq-mi"
     case .mediaTimeline: "mediatimeline"
     case .eventTimeline: "eventtimeline"
     case .other(let text): text
@@ -184,6 +192,9 @@ package struct CatalogTrack: Hashable, Sendable {
   /// The longest an object may be late.
   package var jitterMilliseconds: Int64?
 
+  /// The relative path of the broadcast that has the track; absent when it is the catalog's (hang).
+  package var broadcast: String?
+
   /// What the catalog said, for later updates to build on.
   var members: [String: JSONValue] = [:]
 
@@ -193,10 +204,14 @@ package struct CatalogTrack: Hashable, Sendable {
     self.packaging = packaging
   }
 
-  /// The names that the track may have on the wire, most likely first; never empty.
+  /// The names that the track may have on the wire, most likely first; empty only when its broadcast
+  /// is none.
   ///
   /// A catalog's namespace is one text while a namespace is a tuple, and no rule joins them.
   package func fullTrackNames(in own: TrackNamespace) -> [FullTrackName] {
+    if let broadcast {
+      return resolve(broadcast, from: own).map { [FullTrackName($0, name)] } ?? []
+    }
     guard let namespace else { return [FullTrackName(own, name)] }
     if namespace == own.joined() || namespace == own.description {
       return [FullTrackName(own, name)]
@@ -206,6 +221,20 @@ package struct CatalogTrack: Hashable, Sendable {
       return [FullTrackName(single, name)]
     }
     return [FullTrackName(single, name), FullTrackName(split, name)]
+  }
+
+  /// The namespace that a relative path leads to, fields for segments; nil when it leaves the root.
+  private func resolve(_ path: String, from own: TrackNamespace) -> TrackNamespace? {
+    var fields = Array(own.fields.dropLast())
+    for segment in path.split(separator: "/") where segment != "." {
+      if segment != ".." {
+        fields.append(Bytes(utf8: String(segment)))
+      } else if fields.popLast() == nil {
+        return nil
+      }
+    }
+    let found = TrackNamespace(fields)
+    return FullTrackName(found, name).isValid ? found : nil
   }
 
   /// What kind of media a codec or MIME type is; nil when it is neither's.

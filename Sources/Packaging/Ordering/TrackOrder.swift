@@ -48,6 +48,8 @@ package struct TrackOrder {
   /// Set while objects of the rest of a group can't be decoded because one is missing.
   private var skipsToIndependent = false
   private var lateSince: Instant?
+  /// What is missing up to here is not waited for.
+  private var givenUp: ObjectPosition?
   package private(set) var statistics = Statistics()
 
   /// `startsIndependent`: the track's first object, and the first after a hole, must start with a sync
@@ -99,6 +101,29 @@ package struct TrackOrder {
     announcedEnd = nil
     skipsToIndependent = false
     lateSince = nil
+    givenUp = nil
+  }
+
+  /// Objects that what waits has to wait for, by their ids, and since when; nil when there are none.
+  package var hole: (range: ClosedRange<ObjectPosition>, since: Instant)? {
+    guard let last, let first = waiting.first, !skipsToIndependent, last.object < .max,
+      !first.chunks[0].continues(from: expectedStart)
+    else { return nil }
+    let start =
+      announcedEnd == last.group && last.group < .max
+      ? ObjectPosition(group: last.group + 1, object: 0)
+      : ObjectPosition(group: last.group, object: last.object + 1)
+    let end =
+      first.position.object > 0
+      ? ObjectPosition(group: first.position.group, object: first.position.object - 1)
+      : ObjectPosition(group: first.position.group - 1, object: .max)
+    guard start <= end else { return nil }
+    return (start...end, first.arrival)
+  }
+
+  /// Stops waiting for the objects of a range: they don't exist, or can't be had.
+  package mutating func giveUpWaiting(for range: ClosedRange<ObjectPosition>) {
+    givenUp = givenUp.map { max($0, range.upperBound) } ?? range.upperBound
   }
 
   /// Whether a publisher seems to have restarted its ids below the last ones: for a while only late
@@ -167,6 +192,17 @@ package struct TrackOrder {
       && announcedEnd == last.group
     if isNextObject || isNextGroup { return .jump }
     let isOverdue = now - candidate.arrival >= patience || waitingBytes > byteLimit
-    return isOverdue ? .afterLoss : nil
+    let isGivenUp = givenUp.map { candidate.follows($0) } ?? false
+    return isOverdue || isGivenUp ? .afterLoss : nil
+  }
+}
+
+extension MediaObject {
+  /// Whether nothing that could be missing lies between a position and this object.
+  fileprivate func follows(_ end: ObjectPosition) -> Bool {
+    if position <= end { return true }
+    if position.group == end.group { return end.object == .max || position.object == end.object + 1 }
+    return end.object == .max && end.group < .max && position.group == end.group + 1
+      && position.object == 0
   }
 }

@@ -35,7 +35,7 @@ func fuzzConfiguration(_ bytes: Bytes) {
     return
   }
   _ = try? ConfigurationFile.validate(configuration)
-  _ = configuration.trust
+  _ = configuration.upstream.trust
   var again = Configuration()
   do {
     try ConfigurationFile.apply(

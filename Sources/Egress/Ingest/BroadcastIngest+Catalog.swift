@@ -1,0 +1,245 @@
+internal import MoQ
+internal import Packaging
+internal import Wire
+
+/// From the catalog to subscriptions.
+extension BroadcastIngest {
+  func askForCatalog(_ leg: LegID, now: Instant) {
+    guard let share = legs[leg]?.share else { return }
+    guard let name = legs[leg]?.catalog.names.first else {
+      legs[leg]?.catalog.deadline = nil
+      fail(
+        leg,
+        "no catalog for namespace \(namespace.joined()) at \(share.url): "
+          + "\(legs[leg]?.catalog.lastRefusal ?? ""); is it published, and is the name right "
+          + "(probe lists what is there)?"
+      )
+      return
+    }
+    legs[leg]?.catalogNamespace = name.namespace
+    legs[leg]?.catalog.deadline = now + source.answerTimeout
+    let id = share.subscribe(
+      name,
+      options: SubscribeOptions(priority: 0, start: .currentGroup),
+      for: leg
+    )
+    legs[leg]?.note(id, .catalog)
+  }
+
+  /// Gives the present name of the catalog up and tries the next.
+  func refuseCatalog(_ leg: LegID, _ reason: String, now: Instant) {
+    guard let value = legs[leg] else { return }
+    if let id = value.catalogSubscription {
+      value.share.unsubscribe(id)
+      _ = legs[leg]?.forget(id)
+    }
+    let name = value.catalog.names.first.map { "\($0)" } ?? "it"
+    legs[leg]?.catalog.refuse("the relay refused \(name): \(reason)")
+    askForCatalog(leg, now: now)
+  }
+
+  func takeCatalog(_ object: Object, _ leg: LegID, now: Instant) {
+    guard let result = legs[leg]?.catalog.take(object) else { return }
+    switch result {
+    case .nothing: break
+    case .changed(let catalog, let problems):
+      for problem in problems {
+        report(
+          problem.description,
+          problem.isTrackSkipped ? .error : .warning,
+          "catalog: \(problem.description)"
+        )
+      }
+      apply(catalog, leg, now: now)
+    case .unreadable(let reason):
+      log(.error, reason)
+      // The last good catalog stays until the next whole one.
+      if legs[leg]?.catalog.catalog == nil { fail(leg, "the catalog makes no sense: \(reason)") }
+    }
+  }
+
+  /// Subscribes to what is new in the catalog.
+  func apply(_ catalog: Catalog, _ leg: LegID, now: Instant) {
+    if catalog.isComplete {
+      completeDeadline = completeDeadline ?? now + Self.completeInterval
+    }
+    if status.phase == .ended, !catalog.isComplete, !catalog.tracks.isEmpty {
+      // A new broadcast under the name of one that has ended.
+      presentation = nil
+      early = EarlyMedia(byteLimit: configuration.packaging.windowBytes)
+      tracks = []
+      status.phase = .waitingForCatalog
+    }
+    for wanted in catalog.tracks {
+      guard let index = track(for: wanted) else { continue }
+      let hasChanged = tracks[index].catalog.initialization != wanted.initialization
+      tracks[index].catalog = wanted
+      if legs[leg]?.names[index] == nil, let namespace = legs[leg]?.catalogNamespace {
+        legs[leg]?.names[index] = wanted.fullTrackNames(in: namespace)
+      }
+      if hasChanged || tracks[index].intake == nil {
+        prepare(index, leg, now: now)
+      } else if legs[leg]?.subscription(of: index) == nil {
+        subscribe(index, leg)
+      }
+    }
+    if tracks.isEmpty, !catalog.isComplete {
+      report("nothing", .error, "the catalog has no track that can be served")
+    }
+  }
+
+  /// The index of a catalog's track, which may be new; nil when it is not wanted.
+  private func track(for wanted: CatalogTrack) -> Int? {
+    if let index = tracks.firstIndex(where: { $0.catalog.name == wanted.name }) { return index }
+    guard tracks.count < configuration.moq.tracks else {
+      report(
+        "tracks",
+        .error,
+        "the catalog has more than moq.tracks = \(configuration.moq.tracks) tracks"
+      )
+      return nil
+    }
+    guard isWanted(wanted) else { return nil }
+    var track = Track(catalog: wanted, seen: Self.nothingSeen)
+    track.status.name = wanted.name
+    tracks.append(track)
+    return tracks.count - 1
+  }
+
+  private func isWanted(_ track: CatalogTrack) -> Bool {
+    guard MediaIntake.takes(track.packaging) else {
+      report(
+        "packaging \(track.name)",
+        .warning,
+        "track \(track.name) is left out: packaging \(track.packaging.text) is not served"
+      )
+      return false
+    }
+    guard track.encryptionScheme == nil else {
+      report(
+        "encryption \(track.name)",
+        .warning,
+        "track \(track.name) is left out: its objects are encrypted"
+      )
+      return false
+    }
+    return true
+  }
+
+  /// Gets what a track's objects need to be read, and subscribes.
+  private func prepare(_ index: Int, _ leg: LegID, now: Instant) {
+    let track = tracks[index].catalog
+    switch track.initialization {
+    case .data(let header): plan(index, header: header, now: now)
+    case .track(let name):
+      guard let share = legs[leg]?.share, let namespace = legs[leg]?.catalogNamespace else {
+        return
+      }
+      let id = share.subscribe(
+        FullTrackName(namespace, name),
+        options: SubscribeOptions(priority: 1, start: .currentGroup),
+        for: leg
+      )
+      legs[leg]?.note(id, .header(track: track.name))
+      return
+    case .trackProperty, .objectProperty, nil:
+      report(
+        "header \(track.name)",
+        .warning,
+        "track \(track.name) is left out: the catalog has no header for it"
+      )
+    }
+    if tracks[index].intake != nil, legs[leg]?.subscription(of: index) == nil {
+      subscribe(index, leg)
+    }
+  }
+
+  /// Takes a header that was published as a track of its own.
+  func takeHeader(_ object: Object, _ id: SubscriptionID, of name: String, _ leg: LegID, now: Instant) {
+    guard !object.payload.isEmpty,
+      let index = tracks.firstIndex(where: { $0.catalog.name == name })
+    else { return }
+    _ = legs[leg]?.forget(id)
+    legs[leg]?.share.unsubscribe(id)
+    plan(index, header: object.payload, now: now)
+    if tracks[index].intake != nil, legs[leg]?.subscription(of: index) == nil {
+      subscribe(index, leg)
+    }
+  }
+
+  /// Learns how a track is packaged.
+  func plan(_ index: Int, header: Bytes, now: Instant) {
+    let plan: TrackPlan
+    do throws(TrackPlan.Refusal) {
+      plan = try TrackPlan(tracks[index].catalog, header: header)
+    } catch {
+      let name = tracks[index].catalog.name
+      report("plan \(name)", .error, "track \(name) is left out: \(error.reason)")
+      return
+    }
+    let isNew = tracks[index].plan?.description.initSegment != plan.description.initSegment
+    if isNew {
+      tracks[index].plan = plan
+      tracks[index].intake = MediaIntake(plan)
+      tracks[index].status.kind = plan.description.info.kind.rawValue
+      tracks[index].status.codec = plan.description.info.codec
+      if let presentation, let known = tracks[index].index {
+        presentation.replaceHeader(of: known, with: plan.description)
+      }
+    }
+    if let presentation, tracks[index].index == nil {
+      tracks[index].index = presentation.addTrack(plan.description)
+    }
+    if presentation == nil, settleDeadline == nil { settleDeadline = now + Self.settleInterval }
+  }
+
+  func subscribe(_ index: Int, _ leg: LegID) {
+    guard let share = legs[leg]?.share, let name = legs[leg]?.names[index]?.first else { return }
+    let isAudio = tracks[index].isAudio
+    // A late audio frame is missed more than a late picture.
+    let id = share.subscribe(
+      name,
+      options: SubscribeOptions(
+        priority: isAudio ? 32 : 64,
+        start: wantsBackfill ? .currentGroup : .nextGroup
+      ),
+      for: leg
+    )
+    legs[leg]?.note(id, .media(index))
+    legs[leg]?.ends[index] = GroupEnds(isVideo: !isAudio)
+    tracks[index].isEnded = false
+    if status.phase == .waitingForCatalog { status.phase = .waitingForMedia }
+  }
+
+  func makePresentation(utc: UTCTime, now: Instant) {
+    settleDeadline = nil
+    backfillDeadline = nil
+    // Video first, as manifests want it; otherwise as in the catalog.
+    let order = tracks.indices.filter { tracks[$0].plan != nil }.sorted { left, right in
+      (tracks[left].isAudio ? 1 : 0, left) < (tracks[right].isAudio ? 1 : 0, right)
+    }
+    let descriptions = order.compactMap { tracks[$0].plan?.description }
+    guard !descriptions.isEmpty else { return }
+    for (position, index) in order.enumerated() { tracks[index].index = position }
+    let made = Presentation(tracks: descriptions, policy: configuration.packaging)
+    presentation = made
+    let waiting = early
+    early = EarlyMedia(byteLimit: configuration.packaging.windowBytes)
+    for handed in waiting.inOrder() {
+      guard let track = tracks[handed.track].index else { continue }
+      // The past came just now, but was made earlier.
+      let then = UTCTime(microseconds: utc.microseconds - handed.age.nanoseconds / 1000)
+      switch handed.content {
+      case .object(let object): made.receive(object, on: track, utc: then, now: now)
+      case .groupEnd(let group, let end):
+        made.endGroup(group, at: end, on: track, utc: then, now: now)
+      }
+    }
+  }
+
+  static let nothingSeen = DeliveredObjects(maximumGroups: 1024, maximumRuns: 1024)
+}
+
+extension BroadcastIngest.Track {
+  var isAudio: Bool { (plan?.description.info.kind.rawValue ?? catalog.role) == "audio" }
+}

@@ -1,0 +1,132 @@
+internal import CMAF
+internal import MoQ
+internal import Packaging
+internal import Wire
+
+/// The past on joining, and what was lost on the way.
+extension BroadcastIngest {
+  /// Whether the window can still be filled from the start.
+  var wantsBackfill: Bool { source.backfills && presentation == nil }
+
+  /// Whether nothing of the past is waited for any more.
+  func isBackfilled(now: Instant) -> Bool {
+    guard let backfillDeadline, backfillDeadline > now else { return true }
+    return !legs.values.contains { leg in
+      leg.errands.values.contains { errand in
+        switch errand {
+        case .probe, .backfill: true
+        case .repair: false
+        }
+      }
+    }
+  }
+
+  /// Asks for what the window holds before the newest group of a track.
+  func beginBackfill(_ index: Int, _ leg: LegID, now: Instant) {
+    guard wantsBackfill, let largest = legs[leg]?.largest[index], largest.group > 0 else { return }
+    backfillDeadline = backfillDeadline ?? now + Self.backfillInterval
+    if let length = tracks[index].plan?.description.groupLength {
+      backfill(index, leg, before: largest.group, groupSeconds: length.seconds)
+    } else {
+      // One group tells how long they are.
+      fetch(groups: largest.group - 1...largest.group - 1, .probe(track: index), index, leg)
+    }
+  }
+
+  private func backfill(_ index: Int, _ leg: LegID, before group: UInt64, groupSeconds: Double) {
+    guard groupSeconds > 0, group > 0 else { return }
+    let wanted = (configuration.packaging.window.seconds / groupSeconds).rounded(.up)
+    let count = UInt64(min(max(wanted, 1), Self.backfillGroupLimit))
+    let first = group - min(count, group)
+    fetch(groups: first...group - 1, .backfill(track: index), index, leg)
+  }
+
+  private func fetch(
+    groups: ClosedRange<UInt64>,
+    _ errand: BroadcastLeg.Errand,
+    _ index: Int,
+    _ leg: LegID
+  ) {
+    guard let value = legs[leg], let subscription = value.subscription(of: index) else { return }
+    let first = Location(group: groups.lowerBound, object: 0)
+    let last = Location(group: groups.upperBound, object: .max)
+    // Behind everything that is live.
+    let id = value.share.fetch(first...last, of: subscription, priority: 200, for: leg)
+    legs[leg]?.errands[id] = errand
+  }
+
+  func fetched(_ id: FetchID, _ outcome: FetchOutcome, _ leg: LegID, now: Instant) {
+    guard let errand = legs[leg]?.errands.removeValue(forKey: id) else { return }
+    switch errand {
+    case .probe(let index):
+      log(.debug, "probe of track \(tracks[index].catalog.name): \(outcome)")
+      guard let largest = legs[leg]?.largest[index], largest.group > 1,
+        let seconds = early.groupSeconds(track: index)
+      else { return }
+      backfill(index, leg, before: largest.group - 1, groupSeconds: seconds)
+    case .backfill(let index):
+      log(.debug, "back-fill of track \(tracks[index].catalog.name): \(outcome)")
+    case .repair(let index):
+      log(.debug, "repair of track \(tracks[index].catalog.name): \(outcome)")
+      // Nobody has it, or nobody gives it: waiting on is of no use.
+      if let wanted = tracks[index].repairing, let track = tracks[index].index {
+        presentation?.giveUpWaiting(for: wanted, on: track)
+      }
+    }
+  }
+
+  // MARK: Repair
+
+  /// Takes the word of a publisher that objects don't exist.
+  func absent(
+    _ id: SubscriptionID,
+    _ range: ClosedRange<Location>,
+    _ leg: LegID,
+    utc: UTCTime,
+    now: Instant
+  ) {
+    guard case .media(let index)? = legs[leg]?.role(id) else { return }
+    if range.upperBound.object == .max, range.lowerBound.group == range.upperBound.group {
+      tracks[index].intake?.endGroup(range.lowerBound.group, at: range.lowerBound.object)
+      drain(index, utc: utc, now: now)
+    }
+    guard let track = tracks[index].index else { return }
+    presentation?.giveUpWaiting(
+      for: ObjectPosition(group: range.lowerBound.group, object: range.lowerBound.object)
+        ... ObjectPosition(group: range.upperBound.group, object: range.upperBound.object),
+      on: track
+    )
+  }
+
+  /// Objects that are missing for long enough to be asked for, with the time from which on.
+  private func missing(_ index: Int) -> (range: ClosedRange<ObjectPosition>, due: Instant)? {
+    guard let track = tracks[index].index, let hole = presentation?.hole(of: track),
+      tracks[index].repairing?.contains(hole.range.lowerBound) != true
+    else { return nil }
+    return (hole.range, hole.since + source.repairDelay)
+  }
+
+  var repairDeadline: Instant? { tracks.indices.compactMap { missing($0)?.due }.min() }
+
+  /// Fetches what is missing for too long, wherever it can be had.
+  func repair(now: Instant) {
+    for index in tracks.indices {
+      guard let (range, due) = missing(index), due <= now else { continue }
+      tracks[index].repairing = range
+      let wanted =
+        Location(group: range.lowerBound.group, object: range.lowerBound.object)...Location(
+          group: range.upperBound.group,
+          object: range.upperBound.object
+        )
+      for (leg, value) in legs {
+        guard let subscription = value.subscription(of: index) else { continue }
+        let id = value.share.fetch(wanted, of: subscription, priority: 16, for: leg)
+        legs[leg]?.errands[id] = .repair(track: index)
+        tracks[index].status.repairs += 1
+        break
+      }
+    }
+  }
+
+  private static let backfillGroupLimit = 8192.0
+}

@@ -1,0 +1,124 @@
+internal import MoQ
+internal import Packaging
+internal import Wire
+
+/// From objects to the presentation.
+extension BroadcastIngest {
+  func subscribed(_ id: SubscriptionID, _ largest: Location?, _ leg: LegID, now: Instant) {
+    guard let role = legs[leg]?.role(id) else { return }
+    log(.debug, "subscribed to \(name(role)), largest \(largest.map { "\($0)" } ?? "none")")
+    guard case .media(let index) = role else { return }
+    legs[leg]?.largest[index] = largest
+    if let newest = tracks[index].newest, legs[leg]?.isAlone == true {
+      // Ids that go back on the only session are a new broadcast's.
+      if largest.map({ $0 < newest }) ?? true { restart(leg) }
+    } else if presentation == nil {
+      beginBackfill(index, leg, now: now)
+    }
+  }
+
+  /// Forgets ids, once a session: what follows comes from a restarted publisher.
+  private func restart(_ leg: LegID) {
+    guard legs[leg]?.hasRestarted == false else { return }
+    legs[leg]?.hasRestarted = true
+    presentation?.restart()
+    for index in tracks.indices {
+      tracks[index].newest = nil
+      tracks[index].repairing = nil
+      tracks[index].seen = Self.nothingSeen
+    }
+  }
+
+  func streamEnded(
+    _ id: SubscriptionID,
+    _ group: UInt64,
+    _ end: GroupStreamEnd,
+    _ leg: LegID,
+    utc: UTCTime,
+    now: Instant
+  ) {
+    guard case .media(let index)? = legs[leg]?.role(id) else { return }
+    if case .refused(let reason) = end { malformed(index, "group \(group): \(reason)") }
+    guard let told = legs[leg]?.ends[index]?.streamEnded(group: group, end) else { return }
+    tracks[index].intake?.endGroup(told.group, at: told.end)
+    drain(index, utc: utc, now: now)
+  }
+
+  func take(
+    _ object: Object,
+    of id: SubscriptionID,
+    _ leg: LegID,
+    utc: UTCTime,
+    now: Instant
+  ) {
+    guard let role = legs[leg]?.role(id) else { return }
+    switch role {
+    case .catalog: takeCatalog(object, leg, now: now)
+    case .header(let track): takeHeader(object, id, of: track, leg, now: now)
+    case .media(let index): takeMedia(object, index, leg, utc: utc, now: now)
+    }
+  }
+
+  private func takeMedia(
+    _ object: Object,
+    _ index: Int,
+    _ leg: LegID,
+    utc: UTCTime,
+    now: Instant
+  ) {
+    let told = legs[leg]?.ends[index]?.note(object)
+    if object.status == .normal {
+      guard tracks[index].seen.insert(object.location) else {
+        tracks[index].status.duplicate += 1
+        return
+      }
+      tracks[index].status.objects += 1
+      tracks[index].status.bytes += object.payload.count
+      status.lastObject = now
+      if tracks[index].newest.map({ object.location > $0 }) ?? true {
+        if tracks[index].newest?.group != object.group { tracks[index].status.groups += 1 }
+        tracks[index].newest = object.location
+      } else if let wanted = tracks[index].repairing,
+        wanted.contains(ObjectPosition(group: object.group, object: object.id))
+      {
+        tracks[index].status.repaired += 1
+      }
+      tracks[index].intake?.take(object, now: now)
+    }
+    if let told { tracks[index].intake?.endGroup(told.group, at: told.end) }
+    drain(index, utc: utc, now: now)
+  }
+
+  private func malformed(_ index: Int, _ reason: String) {
+    tracks[index].status.malformed += 1
+    let name = tracks[index].catalog.name
+    // Once a track: a broken encoder breaks every object.
+    report(
+      "malformed \(name)",
+      .error,
+      "track \(name), \(reason); such objects are dropped and counted from now on"
+    )
+  }
+
+  /// Hands on what a track's intake has made.
+  func drain(_ index: Int, utc: UTCTime, now: Instant) {
+    while let output = tracks[index].intake?.poll() {
+      switch output {
+      case .malformed(let position, let reason):
+        malformed(index, "object \(position.group)/\(position.object): \(reason)")
+      case .media(let object):
+        if let presentation, let track = tracks[index].index {
+          presentation.receive(object, on: track, utc: utc, now: now)
+        } else if let timescale = tracks[index].plan?.description.info.timescale {
+          early.add(object, track: index, timescale: timescale)
+        }
+      case .groupEnd(let group, let end):
+        if let presentation, let track = tracks[index].index {
+          presentation.endGroup(group, at: end, on: track, utc: utc, now: now)
+        } else {
+          early.endGroup(group, at: end, track: index)
+        }
+      }
+    }
+  }
+}

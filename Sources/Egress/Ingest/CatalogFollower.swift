@@ -1,0 +1,66 @@
+internal import MoQ
+internal import Wire
+
+/// Finds the catalog of a broadcast on one session, and keeps up with it.
+struct CatalogFollower {
+  /// What an object of the catalog track led to.
+  enum Result {
+    /// The catalog has changed, or is here for the first time.
+    case changed(Catalog, [CatalogProblem])
+    case nothing
+    /// It could not be read; the last good one, if there is one, stays.
+    case unreadable(String)
+  }
+
+  /// The names that are left to try, the present one first.
+  private(set) var names: [FullTrackName]
+  /// Until when an answer is waited for.
+  var deadline: Instant?
+  /// Why the last name was none.
+  var lastRefusal = "no answer"
+  private(set) var catalog: Catalog?
+  private let limits: CatalogLimits
+  private var newest: Location?
+  /// A delta could not be read: what follows in its group builds on nothing.
+  private var isPoisoned = false
+
+  init(names: [FullTrackName], limits: CatalogLimits) {
+    self.names = names
+    self.limits = limits
+  }
+
+  /// Gives the present name up.
+  mutating func refuse(_ reason: String) {
+    lastRefusal = reason
+    if !names.isEmpty { names.removeFirst() }
+  }
+
+  mutating func take(_ object: Object) -> Result {
+    guard !object.payload.isEmpty else { return .nothing }
+    // Only the newest group counts, and of it each object once.
+    if let newest {
+      guard object.group > newest.group || object.group == newest.group && object.id > newest.object
+      else { return .nothing }
+    }
+    let group = newest?.group
+    var problems: [CatalogProblem]
+    do throws(CatalogError) {
+      switch try CatalogUpdate.decode(object.payload, limits: limits) {
+      case .independent(let whole, let found):
+        catalog = whole
+        isPoisoned = false
+        problems = found
+      case .delta(let delta):
+        guard let old = catalog, object.group == group, !isPoisoned else { return .nothing }
+        (catalog, problems) = try old.applying(delta, limits: limits)
+      }
+    } catch {
+      isPoisoned = true
+      lastRefusal = error.description
+      return .unreadable("catalog \(object.location): \(error.description)")
+    }
+    newest = object.location
+    deadline = nil
+    return catalog.map { .changed($0, problems) } ?? .nothing
+  }
+}

@@ -1,0 +1,330 @@
+internal import MoQ
+internal import Packaging
+internal import Wire
+
+/// Decides which broadcasts are followed, and on which connections.
+///
+/// A source of the configuration is one broadcast, or all under a prefix; each is followed on as many of
+/// the source's upstreams as it wants live, others stand in. Broadcasts share connections. No IO: the
+/// loop opens and closes the connections that are asked for here.
+final class IngestCore {
+  enum Output {
+    case open(ConnectionID, Endpoint)
+    case close(ConnectionID)
+    case log(Configuration.LogLevel, String)
+    case snapshot(BroadcastPath, PresentationSnapshot)
+    /// Nobody has the broadcast that was asked for.
+    case absent(BroadcastPath)
+    /// The broadcast is no longer followed.
+    case retired(BroadcastPath)
+  }
+
+  /// A connection for as long as it lives.
+  struct ConnectionID: Hashable, Sendable {
+    let number: Int
+  }
+
+  /// Who needs a connection.
+  enum User: Hashable {
+    case leg(LegID)
+    /// The index of a source that discovers broadcasts.
+    case discovery(Int)
+  }
+
+  struct Connection {
+    let endpoint: Endpoint
+    /// Nil while it is being made.
+    var share: SessionShare?
+    var users: Set<User> = []
+    /// The relay goes away; another takes its place.
+    var isLeaving = false
+    /// When what still uses it goes with it.
+    var leaveDeadline: Instant?
+  }
+
+  struct Source {
+    let settings: Configuration.Upstream
+    let namespace: TrackNamespace
+    let fixedCatalog: Catalog?
+    var roster: EndpointRoster
+    /// Connections on which broadcasts are discovered.
+    var discoveries: Set<ConnectionID> = []
+    /// Who announces what.
+    var announced: [TrackNamespace: Set<ConnectionID>] = [:]
+  }
+
+  struct Followed {
+    let ingest: BroadcastIngest
+    let source: Int
+    var roster: EndpointRoster
+    var legs: [LegID: ConnectionID] = [:]
+    var lastUse: Instant
+    /// When it ends because nobody announces it any more.
+    var retireAt: Instant?
+    /// When it is forgotten after its end.
+    var forgetAt: Instant?
+    /// Cached, because all are asked at every turn of the loop.
+    var deadline: Instant?
+    var hasMedia = false
+    /// Whether what is wrong with it was said; the same again is not worth a line.
+    var complaint = ""
+    var reportedPhase: IngestStatus.Phase?
+  }
+
+  let configuration: Configuration
+  var sources: [Source] = []
+  var connections: [ConnectionID: Connection] = [:]
+  var followed: [BroadcastPath: Followed] = [:]
+  var random = SystemRandomNumberGenerator()
+  private var outputs: [Output] = []
+  private var lastNumber = 0
+
+  init(_ configuration: Configuration) throws(ConfigurationError) {
+    self.configuration = configuration
+    for settings in configuration.effectiveSources {
+      sources.append(
+        Source(
+          settings: settings,
+          namespace: try settings.trackNamespace(),
+          fixedCatalog: try settings.fixedCatalog(),
+          roster: EndpointRoster(settings)
+        )
+      )
+    }
+  }
+
+  func poll() -> Output? { outputs.isEmpty ? nil : outputs.removeFirst() }
+
+  func put(_ output: Output) { outputs.append(output) }
+
+  func log(_ level: Configuration.LogLevel, _ text: String) { put(.log(level, text)) }
+
+  func newNumber() -> Int {
+    lastNumber += 1
+    return lastNumber
+  }
+
+  // MARK: Driving
+
+  /// Begins to follow what is not left to demand.
+  func start(now: Instant) {
+    for index in sources.indices {
+      if sources[index].settings.discover {
+        fillDiscovery(index, now: now)
+      } else if !sources[index].settings.isOnDemand {
+        follow(sources[index].namespace, source: index, now: now)
+      }
+    }
+  }
+
+  /// When `handleTimeout` wants to be called.
+  var deadline: Instant? {
+    var earliest: Instant?
+    func consider(_ candidate: Instant?) {
+      guard let candidate else { return }
+      earliest = earliest.map { min($0, candidate) } ?? candidate
+    }
+    for entry in followed.values { consider(entry.deadline) }
+    for connection in connections.values { consider(connection.leaveDeadline) }
+    for index in sources.indices { consider(discoveryDeadline(index)) }
+    return earliest
+  }
+
+  func handleTimeout(utc: UTCTime, now: Instant) {
+    for (path, entry) in followed {
+      guard let due = entry.deadline, due <= now else { continue }
+      entry.ingest.handleTimeout(utc: utc, now: now)
+      drain(path, now: now)
+      age(path, now: now)
+      fillLegs(path, now: now)
+      settle(path, now: now)
+    }
+    for index in sources.indices { fillDiscovery(index, now: now) }
+    for (id, connection) in connections {
+      guard let due = connection.leaveDeadline, due <= now else { continue }
+      lose(id, "the relay has gone away", now: now)
+    }
+  }
+
+  // MARK: Broadcasts
+
+  static func path(_ namespace: TrackNamespace) -> BroadcastPath {
+    BroadcastPath(fields: namespace.fields)
+  }
+
+  /// Begins to follow a broadcast; one that is followed already stays as it is.
+  func follow(_ namespace: TrackNamespace, source: Int, now: Instant) {
+    let path = Self.path(namespace)
+    guard followed[path] == nil else { return }
+    guard followed.count < configuration.moq.broadcasts else {
+      log(
+        .error,
+        "broadcast \(namespace.joined()) is left out: moq.broadcasts = "
+          + "\(configuration.moq.broadcasts) are followed already"
+      )
+      put(.absent(path))
+      return
+    }
+    followed[path] = Followed(
+      ingest: BroadcastIngest(
+        configuration: configuration,
+        source: sources[source].settings,
+        namespace: namespace,
+        fixedCatalog: sources[source].fixedCatalog
+      ),
+      source: source,
+      roster: EndpointRoster(sources[source].settings),
+      lastUse: now
+    )
+    fillLegs(path, now: now)
+    settle(path, now: now)
+  }
+
+  /// Forgets a broadcast with all that it uses.
+  func unfollow(_ path: BroadcastPath, _ reason: String) {
+    guard let entry = followed.removeValue(forKey: path) else { return }
+    for (leg, connection) in entry.legs {
+      entry.ingest.leave(leg, reason)
+      release(connection, .leg(leg))
+    }
+    put(entry.hasMedia ? .retired(path) : .absent(path))
+  }
+
+  /// Somebody asks for a broadcast.
+  func want(_ path: BroadcastPath, now: Instant) {
+    if followed[path] != nil {
+      followed[path]?.lastUse = now
+      return
+    }
+    let namespace = TrackNamespace(path.fields)
+    guard let index = sources.indices.first(where: { covers($0, namespace) }) else {
+      put(.absent(path))
+      return
+    }
+    log(.info, "broadcast \(namespace.joined()) is asked for")
+    follow(namespace, source: index, now: now)
+  }
+
+  /// Whether a source gives a broadcast on demand.
+  private func covers(_ index: Int, _ namespace: TrackNamespace) -> Bool {
+    let source = sources[index]
+    guard source.settings.isOnDemand, FullTrackName(namespace, "").isValid else { return false }
+    guard source.settings.discover else { return source.namespace == namespace }
+    guard namespace.hasPrefix(source.namespace) else { return false }
+    // A relay that tells what it has is believed; one that does not is asked.
+    return source.discoveries.isEmpty || source.announced[namespace] != nil
+  }
+
+  /// Ends, forgets or drops a broadcast whose time has come.
+  private func age(_ path: BroadcastPath, now: Instant) {
+    guard let entry = followed[path] else { return }
+    let settings = sources[entry.source].settings
+    if let due = entry.retireAt, due <= now {
+      followed[path]?.retireAt = nil
+      entry.ingest.finish(now: now)
+      drain(path, now: now)
+    }
+    if let due = forgetTime(entry), due <= now {
+      log(.info, "broadcast \(entry.ingest.namespace.joined()) is over and forgotten")
+      return unfollow(path, "it is over")
+    }
+    if settings.isOnDemand, now - entry.lastUse >= settings.idleTimeout {
+      log(.info, "broadcast \(entry.ingest.namespace.joined()) is asked for no more")
+      unfollow(path, "nobody asks for it")
+    }
+  }
+
+  /// Players may finish what a window holds; a broadcast that is configured by name may come back.
+  private func forgetTime(_ entry: Followed) -> Instant? {
+    sources[entry.source].settings.discover ? entry.forgetAt : nil
+  }
+
+  /// Takes what a broadcast has to say, and notes when it is due again.
+  func settle(_ path: BroadcastPath, now: Instant) {
+    drain(path, now: now)
+    guard let entry = followed[path] else { return }
+    if entry.ingest.status.phase == .ended, entry.forgetAt == nil {
+      followed[path]?.forgetAt = now + configuration.packaging.window
+    } else if entry.ingest.status.phase != .ended {
+      followed[path]?.forgetAt = nil
+    }
+    let settings = sources[entry.source].settings
+    var due = entry.ingest.deadline
+    func consider(_ candidate: Instant?) {
+      guard let candidate else { return }
+      due = due.map { min($0, candidate) } ?? candidate
+    }
+    consider(entry.retireAt)
+    consider(forgetTime(followed[path] ?? entry))
+    if settings.isOnDemand { consider(entry.lastUse + settings.idleTimeout) }
+    if entry.legs.count < settings.live {
+      consider(followed[path]?.roster.earliest(besides: usedEndpoints(path)))
+    }
+    followed[path]?.deadline = due
+  }
+
+  private func drain(_ path: BroadcastPath, now: Instant) {
+    while let output = followed[path]?.ingest.poll() {
+      switch output {
+      case .log(let level, let text):
+        let name = followed.count > 1 ? TrackNamespace(path.fields).joined() + ": " : ""
+        log(level, name + text)
+      case .snapshot(let snapshot):
+        followed[path]?.hasMedia = true
+        followed[path]?.complaint = ""
+        // Media arrives: only now has connecting been worth it.
+        for connection in followed[path]?.legs.values ?? [:].values {
+          if let endpoint = connections[connection]?.endpoint {
+            followed[path]?.roster.succeeded(endpoint)
+          }
+        }
+        put(.snapshot(path, snapshot))
+      case .legFailed(let leg, let reason): legFailed(leg, reason, now: now)
+      }
+    }
+  }
+
+  // MARK: Reporting
+
+  /// Whether a broadcast's phase is another than when this was last asked.
+  func hasNewPhase() -> Bool {
+    var hasNew = false
+    for (path, entry) in followed where entry.reportedPhase != entry.ingest.status.phase {
+      followed[path]?.reportedPhase = entry.ingest.status.phase
+      hasNew = true
+    }
+    return hasNew
+  }
+
+  /// The state of everything, for monitors.
+  func report() -> IngestReport {
+    IngestReport(
+      broadcasts: followed.values.map { $0.ingest.currentStatus() }
+        .sorted { $0.broadcast < $1.broadcast },
+      upstreams: connections.sorted { $0.key.number < $1.key.number }.map { _, connection in
+        IngestReport.Upstream(
+          url: connection.endpoint.url,
+          isConnected: connection.share != nil,
+          draft: connection.share?.draft.rawValue,
+          broadcasts: connection.users.count { if case .leg = $0 { true } else { false } }
+        )
+      },
+      isReady: isReady
+    )
+  }
+
+  /// Every broadcast that is configured is live or over; where broadcasts are discovered, someone
+  /// tells them and all that are there are live.
+  private var isReady: Bool {
+    let areReady = followed.values.allSatisfy { entry in
+      let phase = entry.ingest.status.phase
+      return sources[entry.source].settings.isOnDemand || phase == .live || phase == .ended
+    }
+    return areReady
+      && sources.indices.allSatisfy { index in
+        let source = sources[index]
+        if source.settings.discover { return !source.discoveries.isEmpty }
+        return source.settings.isOnDemand || followed[Self.path(source.namespace)] != nil
+      }
+  }
+}

@@ -1,0 +1,34 @@
+internal import HTTP
+internal import Packaging
+
+/// What a parked request waits for.
+enum Want: Equatable {
+  /// The broadcast, which is only now being subscribed.
+  case broadcast
+  case reload(PlaylistPosition, skips: Bool)
+  /// A part, by the epoch and start in its name.
+  case part(epoch: String, start: Int64)
+  /// A segment that has not begun, by the epoch and start in its name.
+  case segment(epoch: String, start: Int64)
+}
+
+extension Want {
+  /// The answer when the wait has lasted too long.
+  var refusal: Response {
+    switch self {
+    case .broadcast: unavailable("the broadcast has not begun")
+    case .reload: unavailable("no new media for three target durations")
+    case .part(_, let start), .segment(_, let start):
+      .notFound("media at \(start) did not come")
+    }
+  }
+
+  private func unavailable(_ text: String) -> Response {
+    .text(
+      .unavailable,
+      text,
+      cacheControl: CachePolicy.never,
+      extra: [ResponseHead.line("Retry-After", "1")]
+    )
+  }
+}

@@ -1,0 +1,204 @@
+import MoQ
+import Packaging
+import TestSupport
+import Testing
+import Wire
+
+@testable import Egress
+
+/// An ingest core whose upstreams are publishers in memory, with a clock that the test moves.
+final class IngestHarness {
+  /// What answers at a URL.
+  final class Relay {
+    let store: BroadcastStore
+    var isUp = true
+    /// Objects of these locations are lost on their way, on subscriptions only.
+    var loses: (FullTrackName, Location) -> Bool = { _, _ in false }
+    init(_ store: BroadcastStore) { self.store = store }
+  }
+
+  private struct Link {
+    let relay: Relay
+    let subscriber: SubscriberSession
+    let publisher: PublisherSession
+    let client: MoQFakeTransport
+    let server: MoQFakeTransport
+  }
+
+  let core: IngestCore
+  let draft: Draft
+  var relays: [String: Relay] = [:]
+  var broadcasts: [LoopingBroadcast] = []
+  /// 2026-11-26T00:00:00Z, a whole number of loops and groups of the fixtures.
+  var utc = UTCTime(microseconds: 1_795_651_200_000_000)
+  var now = Instant(nanoseconds: 1_000_000_000)
+  private var links: [IngestCore.ConnectionID: Link] = [:]
+  private var urls: [IngestCore.ConnectionID: String] = [:]
+  private(set) var snapshots: [BroadcastPath: PresentationSnapshot] = [:]
+  private(set) var absent: [BroadcastPath] = []
+  private(set) var retired: [BroadcastPath] = []
+  private(set) var logs: [String] = []
+
+  init(
+    draft: Draft = .draft18,
+    sources: [Configuration.Upstream],
+    _ change: (inout Configuration) -> Void = { _ in }
+  ) throws {
+    var configuration = Configuration()
+    configuration.sources = sources
+    configuration.packaging.window = .seconds(12)
+    change(&configuration)
+    self.draft = draft
+    core = try IngestCore(configuration)
+  }
+
+  /// A source that costs nothing to set up.
+  static func source(
+    _ urls: String...,
+    namespace: String,
+    _ change: (inout Configuration.Upstream) -> Void = { _ in }
+  ) -> Configuration.Upstream {
+    var source = Configuration.Upstream()
+    source.url = urls.joined(separator: " ")
+    source.namespace = namespace
+    source.insecure = true
+    change(&source)
+    return source
+  }
+
+  /// Test media under a namespace, published into a store.
+  @discardableResult
+  func publish(_ namespace: String, into store: BroadcastStore = BroadcastStore()) throws
+    -> LoopingBroadcast
+  {
+    let broadcast = try LoopingBroadcast(
+      namespace: try #require(TrackNamespace(text: namespace)),
+      files: [
+        ("video.mp4", try MediaFixture.bytes("Media/240p.mp4")),
+        ("audio.mp4", try MediaFixture.bytes("Media/audio.mp4")),
+      ],
+      store: store
+    )
+    broadcast.advance(to: utc, now: now)
+    broadcasts.append(broadcast)
+    return broadcast
+  }
+
+  func path(_ text: String) -> BroadcastPath {
+    BroadcastPath(fields: text.split(separator: "/").map { Bytes(utf8: String($0)) })
+  }
+
+  var openURLs: [String] { urls.values.sorted() }
+  var sessionCount: Int { links.count }
+
+  func start() {
+    core.start(now: now)
+    run()
+  }
+
+  /// Lets time pass in steps in which at most one frame is published.
+  func advance(_ interval: Interval, step: Interval = .milliseconds(20)) {
+    let end = now + interval
+    while now < end {
+      let pause = min(step, end - now)
+      now = now + pause
+      utc = UTCTime(microseconds: utc.microseconds + pause.nanoseconds / 1000)
+      for broadcast in broadcasts { broadcast.advance(to: utc, now: now) }
+      for link in links.values {
+        link.subscriber.handleTimeout(now: now)
+        link.publisher.handleTimeout(now: now)
+      }
+      if let due = core.deadline, due <= now { core.handleTimeout(utc: utc, now: now) }
+      run()
+    }
+  }
+
+  /// Breaks every connection to a URL, and lets none be made until it is up again.
+  func kill(_ url: String) {
+    relays[url]?.isUp = false
+    for (id, opened) in urls where opened == url { core.lose(id, "the relay is down", now: now) }
+    run()
+  }
+
+  /// Moves everything that waits, until all sides are quiet.
+  func run() {
+    var isBusy = true
+    while isBusy {
+      isBusy = takeOutputs()
+      for (id, link) in links where links[id] != nil {
+        link.publisher.pump(now: now)
+        isBusy = deliver(id, link) || isBusy
+      }
+    }
+  }
+
+  private func takeOutputs() -> Bool {
+    var isBusy = false
+    while let output = core.poll() {
+      isBusy = true
+      switch output {
+      case .open(let id, let endpoint): open(id, endpoint.url)
+      case .close(let id):
+        links[id]?.subscriber.close()
+        links[id] = nil
+        urls[id] = nil
+      case .log(_, let text): logs.append(text)
+      case .snapshot(let path, let snapshot): snapshots[path] = snapshot
+      case .absent(let path): absent.append(path)
+      case .retired(let path):
+        retired.append(path)
+        snapshots[path] = nil
+      }
+    }
+    return isBusy
+  }
+
+  private func open(_ id: IngestCore.ConnectionID, _ url: String) {
+    guard let relay = relays[url], relay.isUp else {
+      core.lose(id, "nothing listens", now: now)
+      return
+    }
+    let (client, server) = MoQFakeTransport.pair()
+    let subscriber = SubscriberSession(draft: draft, transport: client, role: .client)
+    let publisher = PublisherSession(
+      draft: draft,
+      transport: server,
+      role: .server,
+      store: relay.store
+    )
+    links[id] = Link(
+      relay: relay,
+      subscriber: subscriber,
+      publisher: publisher,
+      client: client,
+      server: server
+    )
+    urls[id] = url
+    subscriber.start(now: now)
+    publisher.start(now: now)
+  }
+
+  private func deliver(_ id: IngestCore.ConnectionID, _ link: Link) -> Bool {
+    var isBusy = false
+    while let event = link.client.takeEvent() {
+      link.subscriber.handle(event, now: now)
+      isBusy = true
+    }
+    while let event = link.server.takeEvent() {
+      link.publisher.handle(event, now: now)
+      isBusy = true
+    }
+    while link.publisher.poll() != nil {}
+    while links[id] != nil, let event = link.subscriber.poll() {
+      isBusy = true
+      if case .ready = event {
+        core.ready(id, link.subscriber, draft: draft, now: now)
+      } else if case .closed(let error) = event {
+        core.lose(id, error.reason, now: now)
+      } else {
+        core.handle(event, on: id, utc: utc, now: now)
+      }
+    }
+    return isBusy
+  }
+}

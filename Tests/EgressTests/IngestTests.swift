@@ -1,0 +1,172 @@
+import MoQ
+import Packaging
+import TestSupport
+import Testing
+import Wire
+
+@testable import Egress
+
+/// Which broadcasts are followed where, over sessions in memory.
+@Suite struct IngestTests {
+  private let url = "moqt://relay:1/"
+  private let other = "moqt://other:1/"
+
+  /// A harness with one relay that has one broadcast, `live/a`.
+  private func single(
+    draft: Draft = .draft18,
+    _ change: (inout Configuration.Upstream) -> Void = { _ in }
+  ) throws -> IngestHarness {
+    let harness = try IngestHarness(
+      draft: draft,
+      sources: [IngestHarness.source(url, namespace: "live/a", change)]
+    )
+    let broadcast = try harness.publish("live/a")
+    harness.relays[url] = IngestHarness.Relay(broadcast.store)
+    return harness
+  }
+
+  /// The media times of a rendition's segments, which must follow each other.
+  private func times(_ snapshot: PresentationSnapshot?, _ name: String = "video") -> [Int64] {
+    let segments = snapshot?.renditions.first { $0.info.name == name }?.segments ?? []
+    for (left, right) in zip(segments, segments.dropFirst()) {
+      #expect(left.end == right.start && left.number + 1 == right.number)
+    }
+    return segments.map(\.start)
+  }
+
+  @Test(arguments: [Draft.draft14, .draft16, .draft18, .draft20, .draft22])
+  func `a broadcast is served, its past first`(_ draft: Draft) throws {
+    let harness = try single(draft: draft)
+    harness.advance(.seconds(14))
+    harness.start()
+    harness.advance(.milliseconds(1900))
+    let snapshot = try #require(harness.snapshots[harness.path("live/a")])
+    // Eight groups are kept by the publisher: 12 s of window need six of 2 s.
+    #expect(times(snapshot).count >= 6)
+    #expect(times(snapshot, "audio").count >= 6)
+    let edge = try #require(snapshot.renditions[0].segments.last?.endTime)
+    #expect(abs(edge.microseconds - harness.utc.microseconds) < 2_600_000)
+  }
+
+  @Test func `without back-fill only what is live is served`() throws {
+    let harness = try single { $0.backfills = false }
+    harness.advance(.seconds(14))
+    harness.start()
+    harness.advance(.milliseconds(2500))
+    #expect(times(harness.snapshots[harness.path("live/a")]).count <= 2)
+  }
+
+  @Test func `a lost relay is replaced by the next, and nothing is missing`() throws {
+    let harness = try IngestHarness(
+      sources: [IngestHarness.source(url, other, namespace: "live/a")]
+    )
+    let broadcast = try harness.publish("live/a")
+    harness.relays[url] = IngestHarness.Relay(broadcast.store)
+    harness.relays[other] = IngestHarness.Relay(broadcast.store)
+    harness.advance(.seconds(6))
+    harness.start()
+    harness.advance(.seconds(5))
+    #expect(harness.openURLs == [url])
+    harness.kill(url)
+    #expect(harness.openURLs == [other])
+    harness.advance(.seconds(6))
+    let snapshot = try #require(harness.snapshots[harness.path("live/a")])
+    #expect(times(snapshot).count >= 6)
+    let segments = snapshot.renditions[0].segments
+    #expect(segments.allSatisfy { !$0.isGap && !$0.parts.contains(where: \.isGap) })
+    #expect(Set(segments.map(\.epoch.name)).count == 1)
+  }
+
+  @Test func `of two live upstreams one may die in the middle of a group`() throws {
+    let harness = try IngestHarness(
+      sources: [IngestHarness.source(url, other, namespace: "live/a") { $0.live = 2 }]
+    )
+    let broadcast = try harness.publish("live/a")
+    harness.relays[url] = IngestHarness.Relay(broadcast.store)
+    harness.relays[other] = IngestHarness.Relay(broadcast.store)
+    harness.advance(.seconds(6))
+    harness.start()
+    #expect(harness.openURLs == [other, url])
+    harness.advance(.milliseconds(5300))
+    let path = harness.path("live/a")
+    let before = try #require(harness.snapshots[path]?.renditions[0].segments.last?.end)
+    harness.kill(url)
+    harness.advance(.milliseconds(600))
+    let after = try #require(harness.snapshots[path]?.renditions[0].segments.last?.end)
+    // A part of half a second has come meanwhile.
+    #expect(after > before)
+    harness.advance(.seconds(4))
+    let segments = try #require(harness.snapshots[path]?.renditions[0].segments)
+    #expect(segments.allSatisfy { !$0.isGap && !$0.parts.contains(where: \.isGap) })
+    #expect(Set(segments.map(\.epoch.name)).count == 1)
+  }
+
+  @Test func `nothing is connected on demand until somebody asks, and soon after nobody does`()
+    throws
+  {
+    let harness = try single {
+      $0.isOnDemand = true
+      $0.idleTimeout = .seconds(10)
+    }
+    harness.start()
+    harness.advance(.seconds(4))
+    #expect(harness.sessionCount == 0)
+    let path = harness.path("live/a")
+    harness.core.want(path, now: harness.now)
+    harness.run()
+    #expect(harness.sessionCount == 1)
+    harness.advance(.seconds(6))
+    #expect(harness.snapshots[path] != nil)
+    harness.core.want(path, now: harness.now)
+    harness.advance(.seconds(9))
+    #expect(harness.snapshots[path] != nil)
+    harness.advance(.seconds(2))
+    #expect(harness.retired == [path])
+    #expect(harness.sessionCount == 0)
+  }
+
+  @Test func `who asks for what is not there is told so`() throws {
+    let harness = try single { $0.isOnDemand = true }
+    harness.start()
+    harness.core.want(harness.path("live/b"), now: harness.now)
+    harness.run()
+    #expect(harness.absent == [harness.path("live/b")])
+    harness.relays[url]?.isUp = false
+    harness.core.want(harness.path("live/a"), now: harness.now)
+    harness.run()
+    #expect(harness.absent == [harness.path("live/b"), harness.path("live/a")])
+  }
+
+  @Test(arguments: [Draft.draft14, .draft16, .draft18, .draft20, .draft22])
+  func `broadcasts under a prefix come and go`(_ draft: Draft) throws {
+    let harness = try IngestHarness(
+      draft: draft,
+      sources: [
+        IngestHarness.source(url, namespace: "live") {
+          $0.discover = true
+          $0.retireTimeout = .seconds(3)
+        }
+      ]
+    )
+    let store = BroadcastStore()
+    try harness.publish("live/a", into: store)
+    try harness.publish("else/b", into: store)
+    harness.relays[url] = IngestHarness.Relay(store)
+    harness.start()
+    harness.advance(.seconds(5))
+    #expect(Set(harness.snapshots.keys) == [harness.path("live/a")])
+    let late = try harness.publish("live/c", into: store)
+    harness.advance(.seconds(5))
+    #expect(Set(harness.snapshots.keys) == [harness.path("live/a"), harness.path("live/c")])
+    #expect(harness.sessionCount == 1)
+    harness.broadcasts.removeAll { $0 === late }
+    for name in ["video", "audio", "catalog"] {
+      store.removeTrack(FullTrackName(late.namespace, name))
+    }
+    harness.advance(.seconds(4))
+    #expect(harness.snapshots[harness.path("live/c")]?.isEnded == true)
+    harness.advance(.seconds(13))
+    #expect(harness.retired == [harness.path("live/c")])
+    #expect(harness.snapshots[harness.path("live/a")]?.isEnded == false)
+  }
+}
