@@ -134,7 +134,9 @@ final class BroadcastIngest {
 
   func handle(_ event: SubscriberEvent, utc: UTCTime, now: Instant) {
     switch event {
-    case .ready, .namespaceAnnounced, .namespaceWithdrawn, .namespacesRefused, .closed: break
+    case .ready, .namespaceAnnounced, .namespaceWithdrawn, .namespacesRefused, .closed, .published,
+      .absent, .fetched, .fetchFinished, .namespacesAccepted, .requestsBlocked:
+      break
     case .subscribed(let id, let largest, _):
       if let role = roles[id] {
         log(.debug, "subscribed to \(name(role)), largest \(largest.map { "\($0)" } ?? "none")")
@@ -143,7 +145,7 @@ final class BroadcastIngest {
     case .object(let id, let object): take(object, of: id, utc: utc, now: now)
     case .groupStreamEnded(let id, let group, let subgroup, let end):
       streamEnded(id, group, subgroup, end, utc: utc, now: now)
-    case .fetchEnded(let id, let outcome):
+    case .joinEnded(let id, let outcome):
       if let role = roles[id] { log(.debug, "join of \(name(role)): \(outcome)") }
     case .subscriptionEnded(let id, let end): ended(id, end, now: now)
     case .goAway(let uri, _, let subscription):

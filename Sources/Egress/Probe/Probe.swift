@@ -121,7 +121,9 @@ package final class Probe {
     case .subscriptionEnded(let id, let end):
       write("track \(roles[id] ?? "catalog") ended: \(end.status) \(end.reason)")
     case .goAway(let uri, _, _): write("the relay goes away \(uri)")
-    case .subscribed, .groupStreamEnded, .fetchEnded, .closed: break
+    case .subscribed, .published, .absent, .groupStreamEnded, .joinEnded, .fetched, .fetchFinished,
+      .namespacesAccepted, .requestsBlocked, .closed:
+      break
     }
   }
 
