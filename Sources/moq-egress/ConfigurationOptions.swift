@@ -24,7 +24,7 @@ struct ConfigurationOptions: ParsableArguments {
   var fingerprint: String?
   @Flag(help: "Accept any certificate of the relay. Only for trying things out.")
   var insecure = false
-  @Option(help: "Offer this MoQT draft only: 14, 16 or 18.")
+  @Option(help: "Offer this MoQT draft only: 14, 16, 18, 20 or 22.")
   var draft: String?
   @Option(help: "The catalog track; otherwise catalog, then catalog.json.")
   var catalogTrack: String?

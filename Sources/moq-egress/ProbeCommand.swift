@@ -22,7 +22,7 @@ struct ProbeCommand: ParsableCommand {
   var fingerprint: String?
   @Flag(help: "Accept any certificate of the relay.")
   var insecure = false
-  @Option(help: "Offer this MoQT draft only: 14, 16 or 18.")
+  @Option(help: "Offer this MoQT draft only: 14, 16, 18, 20 or 22.")
   var draft: String?
   @Option(help: "The catalog track; otherwise catalog, then catalog.json.")
   var catalogTrack: String?

@@ -21,7 +21,7 @@ struct Publish: ParsableCommand {
   var namespace: String
   @Option(help: "Separates the fields of the namespace instead of /.")
   var namespaceSeparator = "/"
-  @Option(help: "Speak this MoQT draft only: 14, 16 or 18.")
+  @Option(help: "Speak this MoQT draft only: 14, 16, 18, 20 or 22.")
   var draft: Int = 0
   @Option(help: "PEM file of the origin's certificate; otherwise one is made.")
   var cert: String?
@@ -41,8 +41,8 @@ struct Publish: ParsableCommand {
       guard (listen == nil) != (relay == nil) else {
         throw Failure(.usage, "publish needs either --listen or --relay")
       }
-      guard [0, 14, 16, 18].contains(draft) else {
-        throw Failure(.usage, "--draft is 14, 16 or 18")
+      guard [0, 14, 16, 18, 20, 22].contains(draft) else {
+        throw Failure(.usage, "--draft is 14, 16, 18, 20 or 22")
       }
       var configuration = Configuration()
       let flags: [(String, String?)] = [

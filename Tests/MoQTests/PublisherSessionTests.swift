@@ -29,14 +29,15 @@ import Wire
     pair.run()
     #expect(
       texts(pair) == [
-        "object 10/0", "object 10/1", "stream 10.0 finished(endOfGroup: true)", "object 11/0",
+        "object 10/0", "object 10/1", "absent 10/2-*", "stream 10.0 finished(endOfGroup: true)",
+        "object 11/0",
       ]
     )
     track.end()
     pair.run()
     #expect(
       texts(pair) == [
-        "stream 11.0 finished(endOfGroup: true)", "ended trackEnded end of track",
+        "absent 11/1-*", "stream 11.0 finished(endOfGroup: true)", "ended trackEnded end of track",
       ]
     )
   }
@@ -85,7 +86,7 @@ import Wire
     #expect(Array(events.prefix(2)) == ["ready", "subscribed 4/1"])
     #expect(
       Set(events.dropFirst(2)) == [
-        "object 4/0", "object 4/1", "fetch finished(objects: 2)", "object 4/2",
+        "object 4/0", "object 4/1", "join complete 2", "object 4/2",
       ]
     )
     #expect(events.count == 6)
@@ -270,7 +271,7 @@ import Wire
     pair.run()
     pair.store.removeTrack(Self.name)
     pair.run()
-    #expect(texts(pair) == ["ready", "+live-cam1", "+live-cam2", "-live-cam1"])
+    #expect(texts(pair) == ["ready", "accepted live", "+live-cam1", "+live-cam2", "-live-cam1"])
   }
 
   @Test(arguments: Draft.allCases)

@@ -93,6 +93,63 @@ final class ScriptedPeer {
     )
   }
 
+  /// Refuses the n-th request.
+  func refuse(_ number: Int, _ kind: RequestKind, code: UInt64, redirect: String? = nil) {
+    reply(
+      .requestError(
+        RequestError(
+          kind: draft == .draft14 ? kind : .other,
+          requestID: id(UInt64(number * 2)),
+          code: code,
+          reason: "no",
+          redirect: redirect.map { .init(uri: $0, track: Self.track) }
+        )
+      ),
+      toRequest: number
+    )
+  }
+
+  /// Sends a FETCH_OK for the n-th request, which ends with a location.
+  func fetchOK(_ number: Int, through end: Location) {
+    let written =
+      draft >= .draft20
+      ? end
+      : Location(group: end.group, object: end.object == .max ? 0 : end.object + 1)
+    reply(
+      .fetchOK(FetchOK(requestID: id(UInt64(number * 2)), isEndOfTrack: false, end: written)),
+      toRequest: number
+    )
+  }
+
+  /// Sends the stream of a FETCH or a fill.
+  @discardableResult
+  func fetched(_ requestID: UInt64, _ items: [FetchItem], isFinal: Bool = true) -> UInt64 {
+    var encoder = FetchEncoder(requestID: requestID, draft: draft)
+    let stream = newUnidirectional()
+    handle(.streamData(stream, encoder.headerBytes, isFinal: isFinal && items.isEmpty))
+    for (index, item) in items.enumerated() {
+      let isLast = index == items.count - 1
+      handle(.streamData(stream, encoder.encode(item), isFinal: isFinal && isLast))
+    }
+    return stream
+  }
+
+  /// Objects of one group as a FETCH brings them.
+  func items(_ group: UInt64, _ ids: ClosedRange<UInt64>) -> [FetchItem] {
+    ids.map { .object(object(group, $0)) }
+  }
+
+  /// Every FETCH that was sent, in order.
+  func fetches() throws -> [Fetch] {
+    try sentMessages().compactMap { if case .fetch(let fetch) = $0 { fetch } else { nil } }
+  }
+
+  /// Lets time pass.
+  func advance(_ interval: Interval) {
+    now = now + interval
+    session.handleTimeout(now: now)
+  }
+
   /// Sends a whole subgroup stream.
   @discardableResult
   func subgroup(
@@ -146,20 +203,44 @@ func describe(_ event: SubscriberEvent) -> String {
   case .subscribed(_, let largest, _): "subscribed \(largest.map { "\($0)" } ?? "-")"
   case .subscriptionFailed(_, let failure):
     "failed \(failure.meaning) \(failure.code.map { "\($0)" } ?? "-") \(failure.reason)"
+  case .published(_, let track): "published \(track)"
   case .object(_, let object): "object \(object.location)\(object.status == .normal ? "" : "!")"
+  case .absent(_, let range): "absent \(describe(range))"
   case .groupStreamEnded(_, let group, let subgroup, let end):
     "stream \(group).\(subgroup.map { "\($0)" } ?? "-") \(end)"
-  case .fetchEnded(_, let outcome):
-    if case .failed(let failure) = outcome {
-      "fetch failed \(failure.meaning)"
-    } else {
-      "fetch \(outcome)"
-    }
+  case .joinEnded(_, let outcome): "join \(describe(outcome))"
+  case .fetched(_, let object): "fetched \(object.location)"
+  case .fetchFinished(_, let outcome): "fetch \(describe(outcome))"
   case .subscriptionEnded(_, let end): "ended \(end.status) \(end.reason)"
+  case .namespacesAccepted(let prefix): "accepted \(prefix)"
+  case .namespacesRefused(let prefix, let failure): "refused \(prefix) \(failure.meaning)"
   case .namespaceAnnounced(let namespace): "+\(namespace)"
   case .namespaceWithdrawn(let namespace): "-\(namespace)"
-  case .namespacesRefused(let prefix, let failure): "refused \(prefix) \(failure.meaning)"
   case .goAway(let uri, _, let subscription): "goaway \(uri)\(subscription == nil ? "" : " one")"
+  case .requestsBlocked(let waiting): "blocked \(waiting)"
   case .closed(let error): "closed \(error.code.rawValue)"
   }
+}
+
+/// How it ended, with how many objects, and what is absent (`-`) or unknown (`?`).
+func describe(_ outcome: FetchOutcome) -> String {
+  let end =
+    switch outcome.end {
+    case .failed(let failure): "failed \(failure.meaning)"
+    case .reset(let code): "reset \(code)"
+    case .refused: "refused"
+    default: "\(outcome.end)"
+    }
+  return
+    ([end, "\(outcome.objects)"] + outcome.absent.map { "-\(describe($0))" }
+    + outcome.unknown.map { "?\(describe($0))" }).joined(separator: " ")
+}
+
+/// `group/first-last`, with `*` for everything after, or two locations.
+func describe(_ range: ClosedRange<Location>) -> String {
+  func text(_ id: UInt64) -> String { id == .max ? "*" : "\(id)" }
+  let (start, end) = (range.lowerBound, range.upperBound)
+  if start == end { return "\(start)" }
+  if start.group == end.group { return "\(start)-\(text(end.object))" }
+  return "\(start)-\(text(end.group))/\(text(end.object))"
 }

@@ -130,12 +130,12 @@ extension ConfigurationKey {
     ),
     ConfigurationKey(
       path: "upstream.draft",
-      unit: "14, 16, 18 or 0",
+      unit: "14, 16, 18, 20, 22 or 0",
       explanation: "The one MoQT draft to offer; 0 offers all, 18 first.",
       get: { String($0.upstream.draft) },
       set: { configuration, text throws(ConfigurationError) in
-        guard let draft = Int(text), [0, 14, 16, 18].contains(draft) else {
-          throw ConfigurationError("'\(text)' is none of 14, 16, 18 and 0")
+        guard let draft = Int(text), [0, 14, 16, 18, 20, 22].contains(draft) else {
+          throw ConfigurationError("'\(text)' is none of 14, 16, 18, 20, 22 and 0")
         }
         configuration.upstream.draft = draft
       }

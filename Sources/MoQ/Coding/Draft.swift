@@ -1,3 +1,5 @@
+internal import Wire
+
 /// A version of MOQT that this module speaks.
 package enum Draft: Int, CaseIterable, Comparable, Sendable {
   case draft14 = 14
@@ -22,6 +24,9 @@ package enum Draft: Int, CaseIterable, Comparable, Sendable {
 
   /// The number that stands for this draft in a version list, `0xff000000` plus the draft.
   package var versionCode: UInt64 { 0xff00_0000 + UInt64(rawValue) }
+
+  /// The largest integer that can be written.
+  var largestInteger: UInt64 { profile.integers == .quic ? ByteWriter.maximumVarint : .max }
 
   package static func < (left: Draft, right: Draft) -> Bool { left.rawValue < right.rawValue }
 

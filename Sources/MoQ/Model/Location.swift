@@ -19,6 +19,18 @@ package struct Location: Hashable, Comparable, Sendable {
   package static let zero = Location(group: 0, object: 0)
   /// The last location that any draft can say.
   static let last = Location(group: .max, object: .max)
+
+  /// The location after this one, in the next group where object ids end; nil after the last.
+  package var successor: Location? {
+    if object < .max { return Location(group: group, object: object + 1) }
+    return group < .max ? Location(group: group + 1, object: 0) : nil
+  }
+
+  /// The location before this one, in the group before where object ids begin; nil before the first.
+  package var predecessor: Location? {
+    if object > 0 { return Location(group: group, object: object - 1) }
+    return group > 0 ? Location(group: group - 1, object: .max) : nil
+  }
 }
 
 extension Location: CustomStringConvertible {

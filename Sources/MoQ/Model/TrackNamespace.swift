@@ -34,6 +34,11 @@ package struct TrackNamespace: Hashable, Sendable {
   /// The bytes of all fields together.
   package var byteCount: Int { fields.reduce(0) { $0 + $1.count } }
 
+  /// Whether it may go on the wire.
+  var isWithinLimits: Bool {
+    fields.count <= Self.maximumFields && byteCount <= Self.maximumBytes
+  }
+
   /// Whether every field of `prefix` equals the field at the same place here.
   package func hasPrefix(_ prefix: TrackNamespace) -> Bool {
     fields.starts(with: prefix.fields)

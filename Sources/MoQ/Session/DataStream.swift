@@ -1,22 +1,37 @@
 import Wire
 
-/// One data stream of a live subscription.
+/// One data stream whose subscription or FETCH is known.
 final class DataStream {
   enum Content {
     case subgroup(SubgroupDecoder)
     case fetch(FetchDecoder)
   }
+  enum Owner {
+    /// The subscriptions of an alias, several from draft 20 on.
+    case subscriptions([UInt64])
+    case fetch(FetchID)
+  }
 
-  let subscription: UInt64
+  var owner: Owner
   /// The header of a subgroup stream; nil for a FETCH stream.
   let header: SubgroupHeader?
   private var content: Content
   private(set) var bufferedBytes = 0
+  /// The object that came last, without its payload.
+  private(set) var last: (location: Location, status: ObjectStatus)?
 
-  init(subscription: UInt64, content: Content) {
-    self.subscription = subscription
+  init(owner: Owner, content: Content) {
+    self.owner = owner
     self.content = content
     if case .subgroup(let decoder) = content { header = decoder.header } else { header = nil }
+  }
+
+  /// What an orderly end says of the group after this stream; nil when it says nothing.
+  var absentAfterEnd: ClosedRange<Location>? {
+    guard header?.endsGroup == true, let last, last.status == .normal,
+      let next = last.location.successor, next.group == last.location.group
+    else { return nil }
+    return next...Location(group: next.group, object: .max)
   }
 
   /// The id of a subgroup stream's subgroup; nil when nothing said it.
@@ -46,7 +61,10 @@ final class DataStream {
         content = .subgroup(decoder)
       }
       decoder.receive(bytes)
-      while let object = try decoder.next() { body(.object(object)) }
+      while let object = try decoder.next() {
+        last = (object.location, object.status)
+        body(.object(object))
+      }
     case .fetch(var decoder):
       content = .fetch(FetchDecoder(draft: .draft14))
       defer {

@@ -15,7 +15,7 @@ extension PublisherSession {
         if requestID == nil { events.append(.goAway(uri: goAway.uri)) }
       case .streamOpened(let stream, _, _): core.refuse(stream)
       case .streamBytes(let stream, let bytes): transport.consumed(bytes.count, on: stream)
-      case .streamFinished, .streamReset, .datagram, .credit: break
+      case .streamFinished, .streamReset, .datagram, .credit, .blocked: break
       case .stopSending(let stream, _): streamRefused(stream)
       }
     } catch { core.close(error) }

@@ -25,6 +25,8 @@ final class SessionCore {
     case stopSending(UInt64, code: UInt64)
     case datagram(Bytes)
     case credit
+    /// So many requests wait until the peer allows more.
+    case blocked(waiting: Int)
   }
 
   /// What a peer's unidirectional stream is.
@@ -186,17 +188,25 @@ final class SessionCore {
 
   /// Sends a request as soon as the peer lets us, and says its id.
   func request(_ message: (UInt64) -> ControlMessage) -> UInt64 {
-    let requestID = nextRequestID
-    nextRequestID += 2
+    let requestID = takeRequestID()
     queue.append((requestID, message(requestID)))
     sendQueuedRequests()
     return requestID
+  }
+
+  /// Uses up the id of a request that goes on the stream of another one.
+  func takeRequestID() -> UInt64 {
+    defer { nextRequestID += 2 }
+    return nextRequestID
   }
 
   /// Whether a request id was given out here.
   func isOurs(requestID: UInt64) -> Bool {
     requestID < nextRequestID && requestID % 2 == nextRequestID % 2
   }
+
+  /// Whether a request of ours waits for the peer's permission.
+  func isQueued(requestID: UInt64) -> Bool { queue.contains { $0.requestID == requestID } }
 
   /// Takes back a request that was not sent; false when it was, or when its id must be used.
   func withdraw(requestID: UInt64) -> Bool {
@@ -214,7 +224,7 @@ final class SessionCore {
       if !hasRequestStreams {
         guard isReady else { return }
         guard requestID < peerMaximumRequestID else {
-          reportBlocked()
+          reportBlocked(waiting: queue.count - sent)
           return
         }
       } else if controlStream == nil {
@@ -232,10 +242,11 @@ final class SessionCore {
     }
   }
 
-  func reportBlocked() {
+  func reportBlocked(waiting: Int) {
     guard reportedBlockedAt != peerMaximumRequestID else { return }
     reportedBlockedAt = peerMaximumRequestID
     sendOnControlStream(.requestsBlocked(maximum: peerMaximumRequestID))
+    events.append(.blocked(waiting: waiting))
   }
 
   func usesOwnStream(_ message: ControlMessage) -> Bool {
@@ -260,7 +271,7 @@ final class SessionCore {
   /// Sends a message that belongs to a request of either side.
   func send(_ message: ControlMessage, for requestID: UInt64, isFinal: Bool = false) {
     guard error == nil else { return }
-    if queue.contains(where: { $0.requestID == requestID }) {
+    if isQueued(requestID: requestID) {
       // Whatever follows a request must not overtake it.
       queue.append((requestID, message))
     } else if let stream = streamOfRequest[requestID] {
@@ -309,6 +320,16 @@ final class SessionCore {
     }
     transport.reset(stream, code: code)
     return true
+  }
+
+  /// Answers a request with REQUEST_OK.
+  func accept(_ requestID: UInt64, _ kind: RequestKind) {
+    send(
+      .requestOK(
+        RequestOK(kind: draft == .draft14 ? kind : .other, requestID: replyID(requestID))
+      ),
+      for: requestID
+    )
   }
 
   /// Answers a request with an error and forgets it.

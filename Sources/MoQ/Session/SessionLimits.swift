@@ -34,8 +34,14 @@ package struct SessionLimits: Sendable {
   package var setupInterval = Interval.milliseconds(10_000)
   /// How long after PUBLISH_DONE the streams it counted are waited for.
   package var doneInterval = Interval.milliseconds(5_000)
-  /// How long a joining FETCH may take to begin its stream.
+  /// How long a FETCH or a fill may take to begin its stream.
   package var fetchInterval = Interval.milliseconds(5_000)
+  /// The most ranges that are fetched at a time; past it they are refused here.
+  package var fetches = 64
+  /// The most groups that are asked for one at a time, where the peer does not give several at once.
+  package var splitGroups = 64
+  /// The most ranges that the outcome of one FETCH tells of each kind.
+  package var fetchRanges = 1024
 
   /// The defaults.
   package init() {}

@@ -11,22 +11,20 @@ extension SubscriberSession {
     var input = input
     switch key {
     case .alias(let alias):
-      if let requestID = aliases[alias] {
-        try begin(stream, header, requestID, [input.takeUnread()])
+      if aliases[alias] != nil {
+        try begin(stream, header, [input.takeUnread()])
       } else if tombstones.contains(alias) {
         core.refuse(stream)
       } else {
         park(key, stream, header, input.takeUnread())
       }
     case .request(let requestID):
-      guard let owner = joins[requestID], let subscription = subscriptions[owner] else {
-        core.refuse(stream)
-        return
-      }
-      if case .live = subscription.phase {
-        try begin(stream, header, owner, [input.takeUnread()])
-      } else {
+      if fetchOfRequest[requestID] != nil {
+        try begin(stream, header, [input.takeUnread()])
+      } else if subscriptions[requestID]?.awaitsFill == true {
         park(key, stream, header, input.takeUnread())
+      } else {
+        core.refuse(stream)
       }
     }
   }
@@ -61,16 +59,7 @@ extension SubscriberSession {
       return
     }
     core.transport.consumed(entry.uncredited, on: stream)
-    let owner: UInt64?
-    switch entry.key {
-    case .alias(let alias): owner = aliases[alias]
-    case .request(let requestID): owner = joins[requestID]
-    }
-    guard let owner, subscriptions[owner] != nil else {
-      core.refuse(stream)
-      return
-    }
-    try begin(stream, header, owner, entry.pieces)
+    try begin(stream, header, entry.pieces)
     if entry.isFinished { try streamFinished(stream) }
   }
 
@@ -80,39 +69,60 @@ extension SubscriberSession {
     if !entry.isFinished { core.refuse(stream) }
   }
 
+  /// Starts reading a stream for those whose it is; without any it is refused.
   func begin(
     _ stream: UInt64,
     _ header: StreamHeader,
-    _ requestID: UInt64,
     _ pieces: [Bytes]
   ) throws(CodingError) {
-    guard let subscription = subscriptions[requestID] else { return }
-    let content: DataStream.Content
+    let data: DataStream?
     switch header {
-    case .subgroup(let header):
-      subscriptions[requestID]?.streamsSeen += 1
-      content = .subgroup(
+    case .subgroup(let header): data = beginSubgroup(stream, header)
+    case .fetch(let requestID): data = beginFetch(stream, requestID)
+    case .control, .padding: data = nil
+    }
+    guard let data else {
+      core.refuse(stream)
+      return
+    }
+    streams[stream] = data
+    for bytes in pieces { try feed(stream, bytes) }
+  }
+
+  private func beginSubgroup(_ stream: UInt64, _ header: SubgroupHeader) -> DataStream? {
+    guard let owners = aliases[header.trackAlias], let first = owners.first else { return nil }
+    for owner in owners {
+      subscriptions[owner]?.streamsSeen += 1
+      subscriptions[owner]?.openStreams.insert(stream)
+    }
+    return DataStream(
+      owner: .subscriptions(owners),
+      content: .subgroup(
         SubgroupDecoder(
           header: header,
           draft: draft,
-          defaultPriority: subscription.defaultPriority,
+          defaultPriority: subscriptions[first]?.defaultPriority ?? 128,
           limits: limits.object
         )
       )
-    case .fetch:
-      guard subscription.join?.stream == nil, subscription.join != nil else {
-        core.refuse(stream)
-        return
-      }
-      // A fill is among the streams that PUBLISH_DONE counts, a FETCH is not.
-      if draft >= .draft20 { subscriptions[requestID]?.streamsSeen += 1 }
-      subscriptions[requestID]?.join?.stream = stream
-      content = .fetch(FetchDecoder(draft: draft, limits: limits.object))
-    case .control, .padding: return
+    )
+  }
+
+  private func beginFetch(_ stream: UInt64, _ requestID: UInt64) -> DataStream? {
+    guard let id = fetchOfRequest[requestID], let attempt = fetches[id]?.attempt,
+      attempt.stream == nil
+    else { return nil }
+    // A fill is among the streams that PUBLISH_DONE counts, a FETCH is not.
+    if case .fill(let subscription) = attempt.form {
+      subscriptions[subscription]?.streamsSeen += 1
     }
-    subscriptions[requestID]?.openStreams.insert(stream)
-    streams[stream] = DataStream(subscription: requestID, content: content)
-    for bytes in pieces { try feed(stream, bytes) }
+    hasFetched = hasFetched || attempt.form == .standalone
+    fetches[id]?.attempt?.stream = stream
+    fetches[id]?.attempt?.deadline = nil
+    return DataStream(
+      owner: .fetch(id),
+      content: .fetch(FetchDecoder(draft: draft, limits: limits.object))
+    )
   }
 
   func streamBytes(_ stream: UInt64, _ bytes: Bytes) throws(CodingError) {
@@ -133,20 +143,19 @@ extension SubscriberSession {
   }
 
   func feed(_ stream: UInt64, _ bytes: Bytes) throws(CodingError) {
-    guard !bytes.isEmpty, let data = streams[stream],
-      var subscription = subscriptions.removeValue(forKey: data.subscription)
-    else { return }
+    guard !bytes.isEmpty, let data = streams[stream] else { return }
     let before = data.bufferedBytes
     var problem: DataStreamError?
     do throws(DataStreamError) {
       try data.receive(bytes) { item in
-        guard case .object(let object) = item else { return }
-        if data.header == nil { subscription.join?.objects += 1 }
-        guard subscription.delivered.insert(object.location) else { return }
-        events.append(.object(subscription.id, object))
+        switch data.owner {
+        case .subscriptions(let owners):
+          guard case .object(let object) = item else { return }
+          for owner in owners { deliver(object, to: owner) }
+        case .fetch(let id): take(item, of: id)
+        }
       }
     } catch { problem = error }
-    subscriptions[data.subscription] = subscription
     partialBytes += data.bufferedBytes - before
     if problem == nil, partialBytes > limits.partialObjectBytes {
       problem = .tooLarge("\(partialBytes) bytes of incomplete objects")
@@ -160,11 +169,25 @@ extension SubscriberSession {
     }
   }
 
+  /// Reports an object, and what it says of others, unless it is known.
+  func deliver(_ object: Object, to requestID: UInt64) {
+    guard let id = subscriptions[requestID]?.id,
+      subscriptions[requestID]?.note(object) == true
+    else { return }
+    for range in object.absences { events.append(.absent(id, range)) }
+    events.append(.object(id, object))
+  }
+
   func streamFinished(_ stream: UInt64) throws(CodingError) {
     if parked.finish(stream: stream) { return }
     guard let data = streams[stream] else { return }
     guard data.isBetweenObjects else {
       throw .protocolViolation("data stream finished inside an object")
+    }
+    if case .subscriptions(let owners) = data.owner, let range = data.absentAfterEnd {
+      for owner in owners {
+        if let id = subscriptions[owner]?.id { events.append(.absent(id, range)) }
+      }
     }
     endStream(stream, .finished(endOfGroup: data.header?.endsGroup ?? false))
   }
@@ -180,29 +203,19 @@ extension SubscriberSession {
   func endStream(_ stream: UInt64, _ end: GroupStreamEnd) {
     guard let data = streams.removeValue(forKey: stream) else { return }
     partialBytes -= data.bufferedBytes
-    let requestID = data.subscription
-    guard let subscription = subscriptions[requestID] else { return }
-    subscriptions[requestID]?.openStreams.remove(stream)
-    if let header = data.header {
-      events.append(
-        .groupStreamEnded(
-          subscription.id,
-          group: header.group,
-          subgroup: data.subgroupID,
-          end
+    switch data.owner {
+    case .fetch(let id): fetchStreamEnded(id, end)
+    case .subscriptions(let owners):
+      guard let header = data.header else { return }
+      for owner in owners {
+        guard let id = subscriptions[owner]?.id else { continue }
+        subscriptions[owner]?.openStreams.remove(stream)
+        events.append(
+          .groupStreamEnded(id, group: header.group, subgroup: data.subgroupID, end)
         )
-      )
-    } else if let join = subscription.join {
-      switch end {
-      case .finished:
-        let isEmpty = join.objects == 0
-        endJoin(of: requestID, isEmpty ? .empty : .finished(objects: join.objects))
-      case .reset(let code): endJoin(of: requestID, .reset(code: code))
-      case .refused(let reason):
-        endJoin(of: requestID, .failed(RequestFailure(meaning: .internalError, reason: reason)))
+        endIfDrained(owner)
       }
     }
-    endIfDrained(requestID)
   }
 
   func receiveDatagram(_ bytes: Bytes) throws(CodingError) {
@@ -212,54 +225,36 @@ extension SubscriberSession {
     }
     guard var datagram else { return }
     guard datagram.object.payload.count <= limits.objectBytes else { return }
-    guard let requestID = aliases[datagram.trackAlias] else {
+    guard let owners = aliases[datagram.trackAlias] else {
       if !tombstones.contains(datagram.trackAlias) {
         park(.alias(datagram.trackAlias), nil, nil, bytes)
       }
       return
     }
-    guard let subscription = subscriptions[requestID] else { return }
-    if datagram.inheritsPriority { datagram.object.priority = subscription.defaultPriority }
-    if subscriptions[requestID]?.delivered.insert(datagram.object.location) == true {
-      events.append(.object(subscription.id, datagram.object))
+    if datagram.inheritsPriority, let first = owners.first {
+      datagram.object.priority = subscriptions[first]?.defaultPriority ?? 128
     }
-    if datagram.endsGroup {
+    let object = datagram.object
+    for owner in owners {
+      guard let id = subscriptions[owner]?.id else { continue }
+      deliver(object, to: owner)
+      guard datagram.endsGroup else { continue }
+      if let next = object.location.successor, next.group == object.group {
+        events.append(.absent(id, next...Location(group: object.group, object: .max)))
+      }
       events.append(
-        .groupStreamEnded(
-          subscription.id,
-          group: datagram.object.group,
-          subgroup: nil,
-          .finished(endOfGroup: true)
-        )
+        .groupStreamEnded(id, group: object.group, subgroup: nil, .finished(endOfGroup: true))
       )
     }
   }
 
   // MARK: Endings
 
-  func endJoin(of requestID: UInt64, _ outcome: FetchOutcome) {
-    guard let subscription = subscriptions[requestID], let join = subscription.join else {
-      return
-    }
-    subscriptions[requestID]?.join = nil
-    joins[join.requestID] = nil
-    events.append(.fetchEnded(subscription.id, outcome))
-    endIfDrained(requestID)
-  }
-
-  func cancelJoin(of requestID: UInt64) {
-    guard let join = subscriptions[requestID]?.join else { return }
-    joins[join.requestID] = nil
-    guard join.requestID != requestID, !core.withdraw(requestID: join.requestID) else { return }
-    if draft.profile.topology == .streamPerRequest {
-      core.cancel(requestID: join.requestID)
-    } else {
-      core.send(.fetchCancel(requestID: join.requestID), for: join.requestID)
-    }
-  }
-
   func endIfDrained(_ requestID: UInt64) {
-    if subscriptions[requestID]?.isDrained == true { end(requestID) }
+    guard subscriptions[requestID]?.isDrained == true,
+      !fetches.values.contains(where: { $0.subscription == requestID })
+    else { return }
+    end(requestID)
   }
 
   /// Reports the end that PUBLISH_DONE announced.
@@ -267,22 +262,30 @@ extension SubscriberSession {
     guard let subscription = subscriptions[requestID], let end = subscription.end else { return }
     core.finish(requestID: requestID)
     core.forget(requestID: requestID)
-    cancelJoin(of: requestID)
+    cancelFetches(of: requestID, isReported: true)
     forget(requestID)
     events.append(.subscriptionEnded(subscription.id, end))
   }
 
   /// Removes every trace of a subscription but the tombstone of its alias.
   func forget(_ requestID: UInt64) {
+    cancelFetches(of: requestID, isReported: false)
     guard let subscription = subscriptions.removeValue(forKey: requestID) else { return }
-    joins[requestID] = nil
-    if let join = subscription.join { joins[join.requestID] = nil }
     for stream in subscription.openStreams {
-      if let data = streams.removeValue(forKey: stream) { partialBytes -= data.bufferedBytes }
+      guard let data = streams[stream], case .subscriptions(let owners) = data.owner else {
+        continue
+      }
+      let others = owners.filter { $0 != requestID }
+      data.owner = .subscriptions(others)
+      guard others.isEmpty else { continue }
+      streams[stream] = nil
+      partialBytes -= data.bufferedBytes
       core.refuse(stream)
     }
     for entry in parked.take({ $0.key == .request(requestID) }) { drop(entry) }
-    if let alias = subscription.alias, aliases[alias] == requestID { bury(alias: alias) }
+    guard let alias = subscription.alias else { return }
+    aliases[alias]?.removeAll { $0 == requestID }
+    if aliases[alias]?.isEmpty == true { bury(alias: alias) }
   }
 
   /// Remembers that an alias is not wanted, and drops what waits for it.
@@ -292,11 +295,6 @@ extension SubscriberSession {
     if tombstones.count > limits.tombstones { tombstones.removeFirst() }
     for entry in parked.take({ $0.key == .alias(alias) }) { drop(entry) }
   }
-}
-
-extension Subscription.Join {
-  /// Nothing more is waited for once the stream has begun.
-  var joinDeadline: Instant? { stream == nil ? deadline : nil }
 }
 
 /// Milliseconds of a peer as a length of time, at most a day.

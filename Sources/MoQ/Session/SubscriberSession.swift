@@ -13,14 +13,28 @@ package final class SubscriberSession {
   var isGoingAway = false
 
   var subscriptions: [UInt64: Subscription] = [:]
-  /// From the request of a joining FETCH, or of a fill, to its subscription.
-  var joins: [UInt64: UInt64] = [:]
-  var aliases: [UInt64: UInt64] = [:]
+  /// The subscriptions that an alias serves; several from draft 20 on.
+  var aliases: [UInt64: [UInt64]] = [:]
   var tombstones: [UInt64] = []
   var streams: [UInt64: DataStream] = [:]
   var partialBytes = 0
   var parked = ParkingLot()
   var namespaces: NamespaceRegister
+
+  var fetches: [FetchID: FetchJob] = [:]
+  /// Which FETCH, or fill, belongs to a request.
+  var fetchOfRequest: [UInt64: FetchID] = [:]
+  var nextFetch: UInt64 = 0
+  /// The peer has answered a standalone FETCH as one who serves them.
+  var hasFetched = false
+  /// The peer gives one group at a time only.
+  var splitsFetches = false
+  /// Whether it is worth to ask this peer for the past; false once it has shown that it serves no FETCH.
+  package internal(set) var canFetch = true
+
+  /// Which tracks the publisher may push, and how they are subscribed to; nil refuses all, and so does
+  /// an answer of nil.
+  package var acceptsPublish: ((FullTrackName) -> SubscribeOptions?)?
 
   /// Prepares a session over a connected transport whose ALPN or subprotocol said the draft.
   package init(
@@ -53,22 +67,30 @@ package final class SubscriberSession {
   package func handle(_ event: TransportEvent, now: Instant) {
     self.now = now
     core.handle(event, now: now)
+    settle()
+  }
+
+  func settle() {
     while let event = core.poll() { process(event) }
     reportClose()
   }
 
   /// The next event; nil when there is none for now.
-  package func poll() -> SubscriberEvent? { events.popFirst() }
+  package func poll() -> SubscriberEvent? {
+    // A command may have left something to be told.
+    settle()
+    return events.popFirst()
+  }
 
   /// When `handleTimeout` wants to be called; nil when nothing waits.
   package var deadline: Instant? {
     guard core.error == nil else { return nil }
     var result = [core.deadline, parked.deadline].compactMap { $0 }.min()
-    for subscription in subscriptions.values {
-      for candidate in [subscription.endDeadline, subscription.join?.joinDeadline] {
-        if let candidate, result.map({ candidate < $0 }) ?? true { result = candidate }
-      }
+    func consider(_ candidate: Instant?) {
+      if let candidate, result.map({ candidate < $0 }) ?? true { result = candidate }
     }
+    for subscription in subscriptions.values { consider(subscription.endDeadline) }
+    for job in fetches.values { consider(job.attempt?.deadline) }
     return result
   }
 
@@ -78,11 +100,8 @@ package final class SubscriberSession {
     core.handleTimeout(now: now)
     guard core.error == nil else { return reportClose() }
     for entry in parked.take({ $0.deadline <= now }) { drop(entry) }
+    giveUpFetches()
     for (requestID, subscription) in subscriptions {
-      if let join = subscription.join, let deadline = join.joinDeadline, deadline <= now {
-        cancelJoin(of: requestID)
-        endJoin(of: requestID, .empty)
-      }
       if let deadline = subscription.endDeadline, deadline <= now { end(requestID) }
     }
     reportClose()
@@ -97,99 +116,13 @@ package final class SubscriberSession {
   func reportClose() {
     guard let error = core.error, !reportedClose else { return }
     reportedClose = true
+    for namespace in namespaces.removeAll() { events.append(.namespaceWithdrawn(namespace)) }
     subscriptions = [:]
+    fetches = [:]
+    fetchOfRequest = [:]
     streams = [:]
     parked = ParkingLot()
     partialBytes = 0
     events.append(.closed(error))
-  }
-
-  // MARK: Commands
-
-  /// Asks for a track; the answer is `.subscribed` or `.subscriptionFailed`.
-  ///
-  /// Traps when no draft can carry the name.
-  package func subscribe(
-    _ track: FullTrackName,
-    options: SubscribeOptions = SubscribeOptions()
-  ) -> SubscriptionID {
-    precondition(track.isValid, "a full track name has 1…32 fields and at most 4,096 bytes")
-    guard core.error == nil, !isGoingAway else {
-      // No id of a request that is sent can be this one: it has the peer's parity.
-      let id = SubscriptionID(requestID: core.role == .client ? .max : .max - 1)
-      events.append(
-        .subscriptionFailed(
-          id,
-          RequestFailure(meaning: .goingAway, reason: "the session is ending")
-        )
-      )
-      return id
-    }
-    var parameters = Parameters()
-    parameters.subscriberPriority = options.priority
-    parameters.groupOrder = .ascending
-    parameters.forward = true
-    parameters.filter = options.start == .nextGroup ? .nextGroup : .nextObject
-    parameters.deliveryTimeoutMilliseconds = options.deliveryTimeoutMilliseconds
-    parameters.token = options.token
-    if draft >= .draft18, let rendezvous = options.rendezvousMilliseconds {
-      parameters.set(Parameters.Kind.rendezvousTimeout, .integer(rendezvous))
-    }
-    let fills = options.start == .currentGroup && draft >= .draft20
-    if fills {
-      var fill = Parameters()
-      fill.filter = .relative(groups: 1)
-      parameters.fill = fill
-    }
-    let requestID = core.request {
-      .subscribe(Subscribe(requestID: $0, track: track, parameters: parameters))
-    }
-    let id = SubscriptionID(requestID: requestID)
-    subscriptions[requestID] = Subscription(
-      id: id,
-      track: track,
-      options: options,
-      delivered: DeliveredObjects(
-        maximumGroups: limits.deduplicatedGroups,
-        maximumRuns: limits.deduplicatedRuns
-      )
-    )
-    if fills { joins[requestID] = requestID }
-    return id
-  }
-
-  /// Gives up a subscription; nothing of it is reported any more.
-  package func unsubscribe(_ id: SubscriptionID) {
-    let requestID = id.requestID
-    guard core.error == nil, subscriptions[requestID] != nil else { return }
-    if !core.withdraw(requestID: requestID) {
-      cancelJoin(of: requestID)
-      if draft.profile.topology == .streamPerRequest {
-        core.cancel(requestID: requestID)
-      } else {
-        core.send(.unsubscribe(requestID: requestID), for: requestID)
-      }
-    }
-    forget(requestID)
-  }
-
-  /// Asks for the namespaces under a prefix; they come as `.namespaceAnnounced`.
-  ///
-  /// Draft 14 cannot say an empty prefix; there it is refused at once.
-  package func subscribeNamespace(_ prefix: TrackNamespace) {
-    guard core.error == nil else { return }
-    guard !prefix.fields.isEmpty || draft != .draft14 else {
-      events.append(
-        .namespacesRefused(
-          prefix: prefix,
-          RequestFailure(meaning: .notSupported, reason: "draft 14 has no empty prefix")
-        )
-      )
-      return
-    }
-    let requestID = core.request {
-      .subscribeNamespace(SubscribeNamespace(requestID: $0, prefix: prefix))
-    }
-    namespaces.prefixes[requestID] = prefix
   }
 }

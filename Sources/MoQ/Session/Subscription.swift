@@ -10,66 +10,54 @@ struct Subscription {
   let id: SubscriptionID
   let track: FullTrackName
   let options: SubscribeOptions
+  /// Whether the publisher opened it.
+  var isPush = false
   var phase = Phase.requested
+  /// Whether the SUBSCRIBE asked for a fill whose range is not known yet.
+  var awaitsFill = false
+  /// The newest object that is known to exist.
+  var largest: Location?
   /// The priority of objects that inherit it.
   var defaultPriority: UInt8 = 128
   var delivered: DeliveredObjects
-  /// Data streams that began, fill and joining FETCH not counted.
+  /// Data streams that began, FETCH not counted.
   var streamsSeen: UInt64 = 0
+  /// Whether its alias served another subscription too, whose streams look the same.
+  var sharesAlias = false
   var openStreams: Set<UInt64> = []
   /// What PUBLISH_DONE said, until its streams are here.
   var end: SubscriptionEnd?
   var endDeadline: Instant?
-  /// The join with the past, while it goes on.
-  var join: Join?
-
-  struct Join {
-    /// The request whose id the stream carries: a FETCH, or the SUBSCRIBE itself for a fill.
-    var requestID: UInt64
-    var objects: UInt64 = 0
-    var stream: UInt64?
-    /// When to give up waiting for the stream.
-    var deadline: Instant
-  }
 
   var alias: UInt64? { if case .live(let alias) = phase { alias } else { nil } }
 
   /// Whether all streams that PUBLISH_DONE counted are over.
   var isDrained: Bool {
-    guard let end, openStreams.isEmpty, join == nil, let count = end.streamCount else {
+    guard let end, openStreams.isEmpty, !sharesAlias, let count = end.streamCount else {
       return false
     }
     return streamsSeen >= count
   }
-}
 
-/// Which objects of a track were delivered, for the newest groups.
-struct DeliveredObjects {
-  private var groups: [UInt64: IntervalSet] = [:]
-  /// Groups below this one are no longer remembered.
-  private var floor: UInt64 = 0
-  private let maximumGroups: Int
-  private let maximumRuns: Int
-
-  init(maximumGroups: Int, maximumRuns: Int) {
-    self.maximumGroups = maximumGroups
-    self.maximumRuns = maximumRuns
+  /// Notes an object; false when it came before.
+  mutating func note(_ object: Object) -> Bool {
+    guard delivered.insert(object.location) else { return false }
+    if object.status == .normal { largest = max(largest ?? .zero, object.location) }
+    return true
   }
 
-  /// Notes an object; false when it was noted before.
-  mutating func insert(_ location: Location) -> Bool {
-    guard location.group >= floor else { return true }
-    guard groups[location.group, default: IntervalSet()].insert(location.object) else {
-      return false
-    }
-    if let runs = groups[location.group]?.runs.count, runs > maximumRuns {
-      // Ids with so many holes are not worth remembering.
-      groups[location.group] = IntervalSet()
-    }
-    if groups.count > maximumGroups, let oldest = groups.keys.min() {
-      groups[oldest] = nil
-      floor = max(floor, oldest == .max ? oldest : oldest + 1)
-    }
-    return true
+  init(
+    id: SubscriptionID,
+    track: FullTrackName,
+    options: SubscribeOptions,
+    limits: SessionLimits
+  ) {
+    self.id = id
+    self.track = track
+    self.options = options
+    delivered = DeliveredObjects(
+      maximumGroups: limits.deduplicatedGroups,
+      maximumRuns: limits.deduplicatedRuns
+    )
   }
 }

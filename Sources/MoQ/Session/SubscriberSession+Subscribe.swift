@@ -1,0 +1,207 @@
+import Wire
+
+/// Subscriptions that we open: asking, being answered, giving up.
+extension SubscriberSession {
+  // MARK: Commands
+
+  /// Asks for a track; the answer is `.subscribed` or `.subscriptionFailed`.
+  ///
+  /// Traps when no draft can carry the name.
+  package func subscribe(
+    _ track: FullTrackName,
+    options: SubscribeOptions = SubscribeOptions()
+  ) -> SubscriptionID {
+    precondition(track.isValid, "a full track name has 1…32 fields and at most 4,096 bytes")
+    guard core.error == nil, !isGoingAway else {
+      // No id of a request that is sent can be this one: it has the peer's parity.
+      let id = SubscriptionID(requestID: core.role == .client ? .max : .max - 1)
+      events.append(
+        .subscriptionFailed(
+          id,
+          RequestFailure(meaning: .goingAway, reason: "the session is ending")
+        )
+      )
+      return id
+    }
+    let parameters = parameters(options)
+    let requestID = core.request {
+      .subscribe(Subscribe(requestID: $0, track: track, parameters: parameters))
+    }
+    let id = SubscriptionID(requestID: requestID)
+    var subscription = Subscription(id: id, track: track, options: options, limits: limits)
+    subscription.awaitsFill = parameters.fill != nil
+    subscriptions[requestID] = subscription
+    return id
+  }
+
+  private func parameters(_ options: SubscribeOptions) -> Parameters {
+    var parameters = Parameters()
+    parameters.subscriberPriority = options.priority
+    parameters.groupOrder = .ascending
+    parameters.forward = true
+    parameters.deliveryTimeoutMilliseconds = options.deliveryTimeoutMilliseconds
+    parameters.token = options.token
+    if draft >= .draft18, let rendezvous = options.rendezvousMilliseconds {
+      parameters.set(Parameters.Kind.rendezvousTimeout, .integer(rendezvous))
+    }
+    if options.start == .nextGroup {
+      parameters.filter = .nextGroup
+    } else if draft < .draft20 {
+      parameters.filter = .nextObject
+    }
+    // Later drafts send what is published from now on when there is no filter, and some peers read
+    // draft 22's spelling of "next object" as draft 20's of something else.
+    if draft >= .draft20, let backlog = options.start.backlog {
+      var fill = Parameters()
+      fill.filter = .relative(groups: backlog < .max ? backlog + 1 : .max)
+      parameters.fill = fill
+    }
+    return parameters
+  }
+
+  /// Gives up a subscription; nothing of it is reported any more.
+  package func unsubscribe(_ id: SubscriptionID) {
+    let requestID = id.requestID
+    guard core.error == nil, subscriptions[requestID] != nil else { return }
+    cancelFetches(of: requestID, isReported: false)
+    if !core.withdraw(requestID: requestID) {
+      if core.hasRequestStreams {
+        core.cancel(requestID: requestID)
+      } else {
+        core.send(.unsubscribe(requestID: requestID), for: requestID)
+      }
+    }
+    forget(requestID)
+  }
+
+  // MARK: Answers
+
+  func receive(_ ok: SubscribeOK, _ requestID: UInt64?) throws(CodingError) {
+    try expectOurs(requestID)
+    guard let requestID, let subscription = subscriptions[requestID] else {
+      // Cancelled meanwhile: its streams are not wanted.
+      if aliases[ok.trackAlias] == nil { bury(alias: ok.trackAlias) }
+      return
+    }
+    guard case .requested = subscription.phase else {
+      throw .protocolViolation("second SUBSCRIBE_OK for request \(requestID)")
+    }
+    // From draft 20 on one alias may serve several subscriptions of the same track.
+    if let other = aliases[ok.trackAlias]?.first,
+      draft < .draft20 || subscriptions[other]?.track != subscription.track
+    {
+      throw .violation(.duplicateTrackAlias, "track alias \(ok.trackAlias) is in use")
+    }
+    if let unknown = mandatoryProperty(of: ok.trackProperties) {
+      unsubscribe(subscription.id)
+      if aliases[ok.trackAlias] == nil { bury(alias: ok.trackAlias) }
+      let failure = RequestFailure(
+        meaning: .unsupportedExtension,
+        reason: Self.unknownProperty(unknown)
+      )
+      events.append(.subscriptionFailed(subscription.id, failure))
+      return
+    }
+    try begin(
+      requestID,
+      alias: ok.trackAlias,
+      largest: ok.parameters.largestObject,
+      trackProperties: ok.trackProperties
+    )
+  }
+
+  /// Makes a subscription live: its past is asked for, and what came early is read.
+  func begin(
+    _ requestID: UInt64,
+    alias: UInt64,
+    largest: Location?,
+    trackProperties: Properties
+  ) throws(CodingError) {
+    guard let id = subscriptions[requestID]?.id else { return }
+    tombstones.removeAll { $0 == alias }
+    aliases[alias, default: []].append(requestID)
+    if let owners = aliases[alias], owners.count > 1 {
+      for owner in owners { subscriptions[owner]?.sharesAlias = true }
+    }
+    subscriptions[requestID]?.phase = .live(alias: alias)
+    subscriptions[requestID]?.largest = largest
+    if let priority = trackProperties.integer(Properties.Kind.defaultPublisherPriority) {
+      subscriptions[requestID]?.defaultPriority = UInt8(clamping: priority)
+    }
+    events.append(.subscribed(id, largest: largest, trackProperties: trackProperties))
+    join(requestID, largest: largest)
+    let arrived = parked.take { $0.key == .alias(alias) || $0.key == .request(requestID) }
+    for entry in arrived { try resume(entry) }
+  }
+
+  /// A property that a receiver must understand or refuse the track; nil when there is none.
+  func mandatoryProperty(of properties: Properties) -> UInt64? {
+    guard draft >= .draft18 else { return nil }
+    return properties.pairs.pairs.first { Properties.Kind.mandatory.contains($0.type) }?.type
+  }
+
+  static func unknownProperty(_ type: UInt64) -> String {
+    "track property 0x\(String(type, radix: 16)) must be understood"
+  }
+
+  func receive(_ error: RequestError, _ requestID: UInt64?) throws(CodingError) {
+    try expectOurs(requestID)
+    guard let requestID else { return }
+    guard core.role == .client || error.redirect?.uri.isEmpty != false else {
+      throw .protocolViolation("redirect of a server to another one")
+    }
+    let failure = RequestFailure(error, draft: draft)
+    if let subscription = subscriptions[requestID] {
+      // Otherwise it answers an update: the subscription goes on, or PUBLISH_DONE follows.
+      guard case .requested = subscription.phase else { return }
+      fail(requestID, failure)
+    } else if let fetch = fetchOfRequest[requestID] {
+      endAttempt(fetch, .failed(failure))
+    } else if let (prefix, _) = forgetInterest(requestID) {
+      core.finish(requestID: requestID)
+      core.forget(requestID: requestID)
+      events.append(.namespacesRefused(prefix: prefix, failure))
+    }
+  }
+
+  /// Ends a subscription that was not accepted.
+  func fail(_ requestID: UInt64, _ failure: RequestFailure) {
+    guard let id = subscriptions[requestID]?.id else { return }
+    core.finish(requestID: requestID)
+    core.forget(requestID: requestID)
+    forget(requestID)
+    events.append(.subscriptionFailed(id, failure))
+  }
+
+  func receive(_ done: PublishDone, _ requestID: UInt64?) throws(CodingError) {
+    try expectKnown(requestID)
+    guard let requestID, let subscription = subscriptions[requestID] else { return }
+    guard case .live = subscription.phase, subscription.end == nil else {
+      throw .protocolViolation("PUBLISH_DONE for request \(requestID) in the wrong state")
+    }
+    let isKnown = done.streamCount < PublishDone.unknownStreamCount
+    subscriptions[requestID]?.end = SubscriptionEnd(
+      status: PublishDoneStatus(code: done.status, draft: draft),
+      code: done.status,
+      reason: done.reason,
+      streamCount: isKnown ? done.streamCount : nil
+    )
+    subscriptions[requestID]?.endDeadline = now + limits.doneInterval
+    endIfDrained(requestID)
+  }
+
+  /// Takes what the publisher says of a subscription unasked (20 and later).
+  func receive(state: Parameters, _ requestID: UInt64?) throws(CodingError) {
+    guard let requestID, let subscription = subscriptions[requestID],
+      case .live = subscription.phase
+    else {
+      // One that we gave up may still be told of.
+      guard let requestID, core.isOurs(requestID: requestID), subscriptions[requestID] == nil
+      else { throw .protocolViolation("PUBLISH_STATE_NOTIFY outside a live subscription") }
+      return
+    }
+    if let largest = state.largestObject {
+      subscriptions[requestID]?.largest = max(largest, subscription.largest ?? .zero)
+    }
+  }
+}

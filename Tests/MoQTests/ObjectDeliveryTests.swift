@@ -1,0 +1,126 @@
+import MoQ
+import TestSupport
+import Testing
+import Wire
+
+/// Objects from streams and datagrams to the subscription whose they are.
+@Suite struct ObjectDeliveryTests {
+  @Test(arguments: Draft.allCases)
+  func `data that overtakes SUBSCRIBE_OK waits for its alias`(_ draft: Draft) {
+    let peer = ScriptedPeer(draft)
+    _ = peer.session.subscribe(ScriptedPeer.track)
+    let stream = peer.subgroup(group: 5, ids: 0...1, isFinal: false)
+    #expect(peer.events() == ["ready"])
+    let header = peer.transport.consumedBytes[stream] ?? 0
+    peer.accept()
+    #expect(peer.events() == ["subscribed -", "object 5/0", "object 5/1"])
+    // The credit for what waited comes back only now.
+    #expect((peer.transport.consumedBytes[stream] ?? 0) > header)
+  }
+
+  @Test func `a finished stream and a datagram wait for their alias too`() {
+    let peer = ScriptedPeer(.draft18)
+    _ = peer.session.subscribe(ScriptedPeer.track)
+    peer.subgroup(group: 5, ids: 0...0)
+    peer.handle(
+      .datagram(
+        ObjectDatagram(trackAlias: 7, object: peer.object(6, 0, nil)).encode(for: .draft18)
+      )
+    )
+    peer.accept()
+    #expect(
+      peer.events() == [
+        "ready", "subscribed -", "object 5/0", "stream 5.0 finished(endOfGroup: false)",
+        "object 6/0",
+      ]
+    )
+  }
+
+  @Test func `what nobody claims is dropped after its time`() {
+    let peer = ScriptedPeer(.draft18)
+    let stream = peer.subgroup(group: 5, ids: 0...0, isFinal: false)
+    #expect(peer.session.deadline == peer.now + Interval.milliseconds(5000))
+    peer.now = peer.now + Interval.milliseconds(5000)
+    peer.session.handleTimeout(now: peer.now)
+    #expect(peer.transport.stopped[stream] == 1)
+    #expect(peer.session.deadline == nil)
+  }
+
+  @Test func `parked streams are bounded in number and in bytes`() {
+    var limits = SessionLimits()
+    limits.parkedStreams = 2
+    limits.parkedBytes = 12
+    let peer = ScriptedPeer(.draft18, limits: limits)
+    let first = peer.subgroup(group: 1, ids: 0...0, isFinal: false)
+    let second = peer.subgroup(group: 2, ids: 0...0, isFinal: false)
+    let third = peer.subgroup(group: 3, ids: 0...0, isFinal: false)
+    #expect(peer.transport.stopped == [third: 1])
+    // Each holds an object of five bytes; one more than two would be the thirteenth.
+    peer.handle(.streamData(first, [0, 0], isFinal: false))
+    #expect(peer.transport.stopped == [third: 1])
+    peer.handle(.streamData(first, [0], isFinal: false))
+    #expect(peer.transport.stopped == [third: 1, first: 1])
+    #expect(peer.transport.stopped[second] == nil)
+  }
+
+  @Test(arguments: Draft.allCases)
+  func `a reset stream is reported with its code`(_ draft: Draft) {
+    let peer = ScriptedPeer(draft)
+    _ = peer.session.subscribe(ScriptedPeer.track)
+    peer.accept()
+    let stream = peer.subgroup(group: 0, ids: 0...1, isFinal: false)
+    peer.handle(.streamReset(stream, code: 2))
+    #expect(
+      peer.events() == [
+        "ready", "subscribed -", "object 0/0", "object 0/1", "stream 0.0 reset(code: 2)",
+      ]
+    )
+  }
+
+  @Test(arguments: Draft.allCases)
+  func `datagrams deliver objects once`(_ draft: Draft) {
+    let peer = ScriptedPeer(draft)
+    _ = peer.session.subscribe(ScriptedPeer.track)
+    peer.accept()
+    let datagram = ObjectDatagram(
+      trackAlias: 7,
+      object: peer.object(3, 4, nil),
+      endsGroup: true
+    )
+    peer.handle(.datagram(datagram.encode(for: draft)))
+    peer.handle(.datagram(datagram.encode(for: draft)))
+    #expect(
+      peer.events().filter { $0.hasPrefix("object") } == ["object 3/4"]
+    )
+  }
+
+  @Test func `the track's priority is inherited`() throws {
+    let peer = ScriptedPeer(.draft18)
+    _ = peer.session.subscribe(ScriptedPeer.track)
+    let properties = try #require(Properties(type: 0x0e, value: 64))
+    peer.send(
+      .subscribeOK(SubscribeOK(requestID: nil, trackAlias: 7, trackProperties: properties)),
+      on: 0
+    )
+    let header = SubgroupHeader(trackAlias: 7, group: 1, priority: nil)
+    var encoder = SubgroupEncoder(header: header, draft: .draft18)
+    let stream = peer.newUnidirectional()
+    peer.handle(.streamData(stream, encoder.headerBytes, isFinal: false))
+    peer.handle(.streamData(stream, encoder.encode(peer.object(1, 0)), isFinal: false))
+    let priorities = sequence(state: ()) { _ in peer.session.poll() }
+      .compactMap { event -> UInt8? in
+        if case .object(_, let object) = event { object.priority } else { nil }
+      }
+    #expect(priorities == [64])
+  }
+
+  @Test(arguments: [Draft.draft18, .draft20, .draft22])
+  func `padding is drained`(_ draft: Draft) {
+    let peer = ScriptedPeer(draft)
+    let stream = peer.newUnidirectional()
+    peer.handle(.streamData(stream, StreamHeader.padding.encode(for: draft), isFinal: false))
+    peer.handle(.streamData(stream, [0, 0, 0], isFinal: true))
+    #expect(peer.transport.consumedBytes[stream] == 8)
+    #expect(peer.events() == ["ready"])
+  }
+}
