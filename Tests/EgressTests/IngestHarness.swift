@@ -12,8 +12,10 @@ final class IngestHarness {
   final class Relay {
     let store: BroadcastStore
     var isUp = true
-    /// Objects of these locations are lost on their way, on subscriptions only.
-    var loses: (FullTrackName, Location) -> Bool = { _, _ in false }
+    /// How many of a thousand pieces of subscriptions' streams break their stream off.
+    var breaksPerThousand = 0
+    /// Whether FETCH streams break off.
+    var breaksFetches = false
     init(_ store: BroadcastStore) { self.store = store }
   }
 
@@ -34,6 +36,9 @@ final class IngestHarness {
   var now = Instant(nanoseconds: 1_000_000_000)
   private var links: [IngestCore.ConnectionID: Link] = [:]
   private var urls: [IngestCore.ConnectionID: String] = [:]
+  private var random = SeededGenerator(seed: 7)
+  private var broken: [IngestCore.ConnectionID: Set<UInt64>] = [:]
+  private var kinds: [IngestCore.ConnectionID: [UInt64: UInt8]] = [:]
   private(set) var snapshots: [BroadcastPath: PresentationSnapshot] = [:]
   private(set) var absent: [BroadcastPath] = []
   private(set) var retired: [BroadcastPath] = []
@@ -181,8 +186,8 @@ final class IngestHarness {
   private func deliver(_ id: IngestCore.ConnectionID, _ link: Link) -> Bool {
     var isBusy = false
     while let event = link.client.takeEvent() {
-      link.subscriber.handle(event, now: now)
       isBusy = true
+      if let event = travelled(event, id, link.relay) { link.subscriber.handle(event, now: now) }
     }
     while let event = link.server.takeEvent() {
       link.publisher.handle(event, now: now)
@@ -200,5 +205,28 @@ final class IngestHarness {
       }
     }
     return isBusy
+  }
+
+  /// What arrives of an event: streams of media may break off.
+  private func travelled(
+    _ event: TransportEvent,
+    _ id: IngestCore.ConnectionID,
+    _ relay: Relay
+  ) -> TransportEvent? {
+    guard case .streamData(let stream, let bytes, _) = event, stream & 3 == 3, !bytes.isEmpty else {
+      return event
+    }
+    let kind = kinds[id]?[stream] ?? bytes[0]
+    kinds[id, default: [:]][stream] = kind
+    guard broken[id]?.contains(stream) != true else { return nil }
+    let isFetch = kind == 0x05
+    let isSubgroup = kind & 0x90 == 0x10
+    let breaks =
+      isFetch
+      ? relay.breaksFetches
+      : isSubgroup && Int.random(in: 0..<1000, using: &random) < relay.breaksPerThousand
+    guard breaks else { return event }
+    broken[id, default: []].insert(stream)
+    return .streamReset(stream, code: 0)
   }
 }

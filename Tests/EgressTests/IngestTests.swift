@@ -101,6 +101,40 @@ import Wire
     #expect(Set(segments.map(\.epoch.name)).count == 1)
   }
 
+  @Test(arguments: [Draft.draft14, .draft16, .draft18, .draft20, .draft22])
+  func `what is lost on the way is fetched`(_ draft: Draft) throws {
+    let harness = try single(draft: draft)
+    harness.start()
+    harness.advance(.seconds(3))
+    harness.relays[url]?.breaksPerThousand = 10
+    harness.advance(.seconds(20))
+    let status = harness.core.report().broadcasts[0]
+    #expect(status.tracks.allSatisfy { $0.repairs > 0 && $0.repaired > 0 && $0.holes == 0 })
+    let snapshot = try #require(harness.snapshots[harness.path("live/a")])
+    for rendition in snapshot.renditions {
+      #expect(times(snapshot, rendition.info.name).count >= 6)
+      #expect(rendition.segments.allSatisfy { !$0.isGap && !$0.parts.contains(where: \.isGap) })
+    }
+  }
+
+  @Test func `what can't be had becomes a gap at once, and media goes on`() throws {
+    let harness = try single()
+    harness.start()
+    harness.advance(.seconds(3))
+    harness.relays[url]?.breaksPerThousand = 10
+    harness.relays[url]?.breaksFetches = true
+    harness.advance(.seconds(20))
+    let status = harness.core.report().broadcasts[0]
+    #expect(status.tracks.allSatisfy { $0.repairs > 0 && $0.repaired == 0 && $0.holes > 0 })
+    let snapshot = try #require(harness.snapshots[harness.path("live/a")])
+    #expect(times(snapshot).count >= 6)
+    #expect(
+      snapshot.renditions[0].segments.contains { $0.isGap || $0.parts.contains(where: \.isGap) }
+    )
+    let edge = try #require(snapshot.renditions[0].segments.last?.endTime)
+    #expect(harness.utc.microseconds - edge.microseconds < 4_600_000)
+  }
+
   @Test func `nothing is connected on demand until somebody asks, and soon after nobody does`()
     throws
   {
