@@ -128,9 +128,10 @@ package struct PublishOK: Hashable, Sendable {
 
 extension DraftReader {
   mutating func subscribeNamespace() throws(CodingError) -> SubscribeNamespace {
+    // Draft 14 allows no empty prefix, but moq-rs sends it all the same.
     var message = SubscribeNamespace(
       requestID: try integer(),
-      prefix: try namespace(mayBeEmpty: draft != .draft14)
+      prefix: try namespace(mayBeEmpty: true)
     )
     if draft == .draft16 {
       let options = try integer()
