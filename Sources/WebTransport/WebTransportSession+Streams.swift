@@ -218,6 +218,9 @@ extension WebTransportSession {
       } else {
         refuse(stream, .requestIncomplete)
       }
+    case .session? where code == HTTP3Code.sessionGone.rawValue:
+      // The end of the session, which is about to be told, overtaken by what follows from it.
+      streams[stream] = .discarded
     case .session?:
       report(
         .stream(
@@ -238,7 +241,7 @@ extension WebTransportSession {
     }
     if stream == connectStream, phase == .established {
       endByPeer(code: 0, "the session's stream was stopped with 0x\(String(code, radix: 16))")
-    } else if case .session? = streams[stream] {
+    } else if case .session? = streams[stream], code != HTTP3Code.sessionGone.rawValue {
       report(
         .stream(
           .stopSending(stream, code: UInt64(ApplicationErrorCode.decode(code) ?? 0))

@@ -29,6 +29,7 @@ package struct Configuration: Equatable, Sendable {
     package var catalogTrack = ""
     /// 0: every draft that is spoken, best first.
     package var draft = 0
+    package var transport = TransportChoice.auto
     package var caFile = ""
     package var fingerprint = ""
     package var insecure = false

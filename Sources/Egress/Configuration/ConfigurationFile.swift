@@ -67,7 +67,7 @@ package enum ConfigurationFile {
 
   /// Checks what no single key can: that the upstream's URL and namespace make sense.
   package static func validate(_ configuration: Configuration) throws(ConfigurationError) {
-    _ = try UpstreamURL(configuration.upstream.url)
+    _ = try UpstreamURL(configuration.upstream)
     _ = try IngestLoop.namespace(configuration)
   }
 

@@ -53,7 +53,7 @@ final class IngestLoop {
     self.observer = observer
     self.mailbox = mailbox
     self.logger = logger
-    url = try UpstreamURL(configuration.upstream.url)
+    url = try UpstreamURL(configuration.upstream)
     let namespace = try Self.namespace(configuration)
     ingest = BroadcastIngest(configuration: configuration, namespace: namespace)
     credentials = try Self.credentials(configuration.trust)
@@ -203,7 +203,9 @@ final class IngestLoop {
         logger.log(
           level: lastComplaint.isEmpty ? .info : .debug,
           "session with \(url.authority)",
-          metadata: ["draft": "\(draft.rawValue)"]
+          metadata: [
+            "draft": "\(draft.rawValue)", "transport": "\(link?.transport?.rawValue ?? "")",
+          ]
         )
         if let session = link?.session { ingest.begin(session, draft: draft, now: now) }
       case .session(let event): ingest.handle(event, utc: utc, now: now)
@@ -231,7 +233,8 @@ final class IngestLoop {
 
   private func postStatus() {
     statusAt = now + Self.statusInterval
-    let status = ingest.currentStatus()
+    var status = ingest.currentStatus()
+    status.transport = link?.transport
     lastPhase = status.phase
     for mailbox in serving { mailbox.postNewest(.status(status)) }
     observer?.post(status) { waiting, status in

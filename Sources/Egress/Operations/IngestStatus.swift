@@ -32,6 +32,8 @@ struct IngestStatus: Sendable {
   var phase = Phase.connecting
   var upstream = ""
   var draft: Int?
+  /// What the session runs on; nil while there is none.
+  var transport: TransportKind?
   var sessions = 0
   var lastError = ""
   var tracks: [Track] = []

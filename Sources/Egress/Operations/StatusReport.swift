@@ -108,6 +108,19 @@ struct StatusReport {
       broadcasts { Double($0.sessions) }
     )
 
+    family(
+      "session_info",
+      "gauge",
+      "1 for the session that there is, with its draft and transport.",
+      ingest.compactMap { status in
+        guard let draft = status.draft, let transport = status.transport else { return nil }
+        return (
+          "{broadcast=\"\(escaped(status.broadcast))\",draft=\"\(draft)\","
+            + "transport=\"\(transport.rawValue)\"}", 1
+        )
+      }
+    )
+
     func tracks(_ value: (IngestStatus.Track) -> Double?) -> [(String, Double)] {
       ingest.flatMap { status in
         status.tracks.compactMap { track in
@@ -174,7 +187,9 @@ struct StatusReport {
       return
         "{\"broadcast\":\(quoted(status.broadcast)),\"state\":\(quoted(status.phase.rawValue)),"
         + "\"upstream\":\(quoted(status.upstream)),"
-        + "\"draft\":\(status.draft.map(String.init) ?? "null"),\"sessions\":\(status.sessions),"
+        + "\"draft\":\(status.draft.map(String.init) ?? "null"),"
+        + "\"transport\":\(status.transport.map { quoted($0.rawValue) } ?? "null"),"
+        + "\"sessions\":\(status.sessions),"
         + "\"lastError\":\(quoted(status.lastError)),\"tracks\":[\(tracks.joined(separator: ","))]}"
     }
     return "{\"ready\":\(isReady),\"connections\":\(metrics.connectionsOpen.value),"

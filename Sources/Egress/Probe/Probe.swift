@@ -37,7 +37,7 @@ package final class Probe {
   package init(_ configuration: Configuration, write: @escaping (String) -> Void) throws {
     self.configuration = configuration
     self.write = write
-    url = try UpstreamURL(configuration.upstream.url)
+    url = try UpstreamURL(configuration.upstream)
     if !configuration.upstream.namespace.isEmpty {
       let namespace = try IngestLoop.namespace(configuration)
       catalogNames = CatalogNames.candidates(for: namespace, configuration.upstream)
@@ -94,7 +94,8 @@ package final class Probe {
   private func handle(_ event: SubscriberEvent) {
     switch event {
     case .ready(let draft):
-      write("connected to \(url.authority): raw QUIC, draft \(draft.rawValue)")
+      let transport = link.transport?.name ?? "?"
+      write("connected to \(url.authority): \(transport), draft \(draft.rawValue)")
       if catalogNames.isEmpty {
         session?.subscribeNamespace(TrackNamespace([]))
       } else {
