@@ -65,6 +65,11 @@ let package = Package(
       pkgConfig: "libxml-2.0",
       providers: [.apt(["libxml2-dev"])]
     ),
+    .systemLibrary(
+      name: "CNghttp3",
+      pkgConfig: "libnghttp3",
+      providers: [.apt(["libnghttp3-dev"])]
+    ),
     .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 
@@ -76,14 +81,15 @@ let package = Package(
     module("MoQ", ["Wire"]),
     module("HTTP", ["Wire"]),
     module("QUIC", ["Wire", "CNgtcp2"]),
+    module("WebTransport", ["Wire", "CNghttp3"]),
     module("LinuxIO", ["Wire", "CLinux"]),
     module("Packaging", ["Wire", "CMAF", "Digest"]),
     module("Manifests", ["Wire", "CMAF", "Packaging", "XML"]),
     module(
       "Egress",
       [
-        "Wire", "CMAF", "MoQ", "HTTP", "QUIC", "LinuxIO", "Packaging", "Manifests", "Digest",
-        "Compression",
+        "Wire", "CMAF", "MoQ", "HTTP", "QUIC", "WebTransport", "LinuxIO", "Packaging", "Manifests",
+        "Digest", "Compression",
         .product(name: "Logging", package: "swift-log"),
         .product(name: "Yams", package: "Yams"),
       ]
@@ -107,14 +113,15 @@ let package = Package(
 
     .target(
       name: "TestSupport",
-      dependencies: ["Wire", "CMAF", "MoQ", "Packaging"],
+      dependencies: ["Wire", "CMAF", "MoQ", "Packaging", "WebTransport"],
       path: "Tests/Support",
       swiftSettings: settings
     ),
     .target(
       name: "FuzzTargets",
       dependencies: [
-        "Wire", "CMAF", "HTTP", "MoQ", "Packaging", "Manifests", "Egress", "TestSupport",
+        "Wire", "CMAF", "HTTP", "MoQ", "Packaging", "Manifests", "Egress", "WebTransport",
+        "TestSupport",
       ],
       path: "Tests/Fuzz/Targets",
       swiftSettings: settings
@@ -124,6 +131,7 @@ let package = Package(
     tests("MoQTests", ["MoQ", "TestSupport"]),
     tests("HTTPTests", ["HTTP", "TestSupport"]),
     tests("QUICTests", ["QUIC", "TestSupport"]),
+    tests("WebTransportTests", ["WebTransport", "TestSupport"]),
     tests("LinuxIOTests", ["LinuxIO", "TestSupport"]),
     tests("PackagingTests", ["Packaging", "Manifests", "TestSupport"]),
     tests("ManifestsTests", ["Manifests", "XML", "TestSupport"]),

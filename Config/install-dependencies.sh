@@ -6,6 +6,7 @@ set -euo pipefail
 
 packages=(
   libgnutls28-dev
+  libnghttp3-dev
   libngtcp2-crypto-gnutls-dev
   libngtcp2-dev
   libssl-dev

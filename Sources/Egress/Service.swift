@@ -114,6 +114,7 @@ package final class Service {
     }
     var parts = [status.phase.rawValue]
     if let draft = status.draft { parts.append("draft \(draft)") }
+    if let transport = status.transport { parts.append(transport.name) }
     if let oldest = edges.max() {
       parts.append(
         "\(edges.count) renditions, edge \((oldest * 10).rounded() / 10) s behind the clock"

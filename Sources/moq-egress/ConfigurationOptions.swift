@@ -6,7 +6,7 @@ import Logging
 
 /// The flags that set configuration keys, and the layers below them.
 struct ConfigurationOptions: ParsableArguments {
-  @Option(help: "The relay or publisher, or several: moqt://HOST:PORT/PATH.")
+  @Option(help: "The relay or publisher, or several: moqt:// or https://HOST:PORT/PATH.")
   var upstream: String?
   @Option(help: "The broadcast's track namespace; / separates its fields.")
   var namespace: String?
@@ -26,6 +26,8 @@ struct ConfigurationOptions: ParsableArguments {
   var insecure = false
   @Option(help: "Offer this MoQT draft only: 14, 16, 18, 20 or 22.")
   var draft: String?
+  @Option(help: "What to offer a moqt:// relay: auto (both), quic or webtransport.")
+  var transport: String?
   @Option(help: "The catalog track; otherwise catalog, then catalog.json.")
   var catalogTrack: String?
   @Option(help: "Longest part in seconds.")
@@ -47,7 +49,8 @@ struct ConfigurationOptions: ParsableArguments {
       ("upstream.namespace-separator", namespaceSeparator), ("server.listen", listen),
       ("upstream.ca-file", ca), ("upstream.fingerprint", fingerprint),
       ("upstream.insecure", insecure ? "true" : nil), ("upstream.draft", draft),
-      ("upstream.catalog-track", catalogTrack), ("packaging.part-target", partTarget),
+      ("upstream.transport", transport), ("upstream.catalog-track", catalogTrack),
+      ("packaging.part-target", partTarget),
       ("packaging.segment-target", segmentTarget), ("packaging.window", window),
       ("log-level", logLevel),
     ]

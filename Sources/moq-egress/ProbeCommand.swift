@@ -7,10 +7,11 @@ import Wire
 struct ProbeCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "probe",
-    abstract: "Connect, and print the draft, namespaces or catalog, and the groups that arrive."
+    abstract:
+      "Connect, and print transport, draft, namespaces or catalog, and the groups that arrive."
   )
 
-  @Argument(help: "moqt://HOST:PORT/PATH")
+  @Argument(help: "moqt://HOST:PORT/PATH or https://HOST:PORT/PATH")
   var url: String
   @Argument(help: "The broadcast's namespace; without it, namespaces are listed.")
   var namespace: String?
@@ -24,6 +25,8 @@ struct ProbeCommand: ParsableCommand {
   var insecure = false
   @Option(help: "Offer this MoQT draft only: 14, 16, 18, 20 or 22.")
   var draft: String?
+  @Option(help: "What to offer a moqt:// relay: auto (both), quic or webtransport.")
+  var transport: String?
   @Option(help: "The catalog track; otherwise catalog, then catalog.json.")
   var catalogTrack: String?
 
@@ -33,7 +36,8 @@ struct ProbeCommand: ParsableCommand {
       let flags: [(String, String?)] = [
         ("upstream.url", url), ("upstream.namespace", namespace), ("upstream.ca-file", ca),
         ("upstream.fingerprint", fingerprint), ("upstream.insecure", insecure ? "true" : nil),
-        ("upstream.draft", draft), ("upstream.catalog-track", catalogTrack),
+        ("upstream.draft", draft), ("upstream.transport", transport),
+        ("upstream.catalog-track", catalogTrack),
       ]
       guard seconds > 0, seconds <= 86_400 else { throw Failure(.usage, "--seconds is 0 to 86400") }
       do {

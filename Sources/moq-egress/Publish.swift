@@ -15,7 +15,7 @@ struct Publish: ParsableCommand {
   var files: [String]
   @Option(help: "Where subscribers dial: ADDRESS:PORT (UDP).")
   var listen: String?
-  @Option(help: "The relay to publish into: moqt://HOST:PORT/PATH.")
+  @Option(help: "The relay to publish into: moqt://HOST:PORT/PATH or https://HOST:PORT/PATH.")
   var relay: String?
   @Option(help: "The broadcast's track namespace; / separates its fields.")
   var namespace: String
@@ -23,6 +23,8 @@ struct Publish: ParsableCommand {
   var namespaceSeparator = "/"
   @Option(help: "Speak this MoQT draft only: 14, 16, 18, 20 or 22.")
   var draft: Int = 0
+  @Option(help: "What sessions run on: auto (both), quic or webtransport.")
+  var transport: String?
   @Option(help: "PEM file of the origin's certificate; otherwise one is made.")
   var cert: String?
   @Option(help: "PEM file of the origin's key.")
@@ -47,7 +49,8 @@ struct Publish: ParsableCommand {
       var configuration = Configuration()
       let flags: [(String, String?)] = [
         ("upstream.ca-file", ca), ("upstream.fingerprint", fingerprint),
-        ("upstream.insecure", insecure ? "true" : nil), ("log-level", logLevel),
+        ("upstream.insecure", insecure ? "true" : nil), ("upstream.transport", transport),
+        ("log-level", logLevel),
       ]
       do {
         try ConfigurationFile.apply(
@@ -60,8 +63,9 @@ struct Publish: ParsableCommand {
       let signals = try Signals()
       let publication = try start(configuration)
       if let address = publication.address, let fingerprint = publication.fingerprint {
+        let scheme = configuration.upstream.transport == .webTransport ? "https" : "moqt"
         StandardOutput().write(
-          "publishing at moqt://\(address)/ fingerprint \(hex(fingerprint.slice))\n"
+          "publishing at \(scheme)://\(address)/ fingerprint \(hex(fingerprint.slice))\n"
         )
       }
       waitForStop(signals)
@@ -74,6 +78,7 @@ struct Publish: ParsableCommand {
     options.namespace = namespace
     options.namespaceSeparator = namespaceSeparator
     options.draft = draft
+    options.transport = configuration.upstream.transport
     options.files = try files.map { (name: $0, content: try readMedia($0)) }
     let logger = makeLogger(configuration)
     do {

@@ -197,7 +197,7 @@ final class IngestHarness {
     while links[id] != nil, let event = link.subscriber.poll() {
       isBusy = true
       if case .ready = event {
-        core.ready(id, link.subscriber, draft: draft, now: now)
+        core.ready(id, link.subscriber, draft: draft, over: .quic, now: now)
       } else if case .closed(let error) = event {
         core.lose(id, error.reason, now: now)
       } else {

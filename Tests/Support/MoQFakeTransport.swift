@@ -13,6 +13,8 @@ package final class MoQFakeTransport: Transport {
   package var unidirectionalCredit = 100_000
   /// The bytes that `pendingBytes` reports for each stream; a slow network is played with them.
   package var pending: [UInt64: Int] = [:]
+  /// Whether datagrams can be sent.
+  package var takesDatagrams = true
   /// Cuts what is sent into pieces of this many bytes.
   package var pieceBytes: Int?
 
@@ -84,6 +86,7 @@ package final class MoQFakeTransport: Transport {
   }
 
   package func sendDatagram(_ bytes: Bytes) -> Bool {
+    guard takesDatagrams else { return false }
     datagrams.append(bytes)
     peer?.inbox.append(.datagram(bytes))
     return true

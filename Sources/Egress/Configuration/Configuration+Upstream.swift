@@ -34,6 +34,7 @@ extension Configuration {
     package var catalog = ""
     /// 0: every draft that is spoken, best first.
     package var draft = 0
+    package var transport = TransportChoice.auto
     package var token = ""
     package var tokenType = 0
     package var backfills = true
@@ -78,7 +79,7 @@ extension Configuration {
     /// Checks what no single key can.
     func validate() throws(ConfigurationError) {
       guard !urls.isEmpty else { throw ConfigurationError("upstream '' is no URL") }
-      for url in urls { _ = try UpstreamURL(url) }
+      for url in urls { _ = try UpstreamURL(url, transport: transport) }
       guard live <= urls.count else {
         throw ConfigurationError("live is \(live), but only \(urls.count) URLs are given")
       }

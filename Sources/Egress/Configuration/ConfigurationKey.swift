@@ -71,7 +71,7 @@ extension ConfigurationKey {
   private static let upstreamKeys = [
     text(
       "upstream.url",
-      "moqt://HOST:PORT/PATH",
+      "moqt://HOST:PORT/PATH or https://HOST:PORT/PATH",
       "The relay or publisher to subscribe at, or several, separated by blanks: the later ones stand in.",
       \.upstream.url
     ),
@@ -138,6 +138,18 @@ extension ConfigurationKey {
           throw ConfigurationError("'\(text)' is none of 14, 16, 18, 20, 22 and 0")
         }
         configuration.upstream.draft = draft
+      }
+    ),
+    ConfigurationKey(
+      path: "upstream.transport",
+      unit: "auto, quic or webtransport",
+      explanation: "What to offer a moqt:// relay; auto offers both, https:// is WebTransport's.",
+      get: { $0.upstream.transport.rawValue },
+      set: { configuration, text throws(ConfigurationError) in
+        guard let choice = TransportChoice(rawValue: text) else {
+          throw ConfigurationError("'\(text)' is none of auto, quic and webtransport")
+        }
+        configuration.upstream.transport = choice
       }
     ),
     text(

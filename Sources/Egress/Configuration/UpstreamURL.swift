@@ -1,24 +1,49 @@
 internal import Wire
 
-/// Where a broadcast comes from: `moqt://HOST[:PORT][/PATH][?QUERY]`, raw QUIC.
+/// Which transports a session may run on; the raw value is its name in configurations.
+package enum TransportChoice: String, CaseIterable, Sendable {
+  /// Raw QUIC, or WebTransport where the peer prefers or knows only that.
+  case auto
+  case quic
+  case webTransport = "webtransport"
+}
+
+/// Where a broadcast comes from: `moqt://HOST[:PORT][/PATH][?QUERY]`, or the same with `https://`
+/// over WebTransport alone.
 package struct UpstreamURL: Equatable, Sendable {
   /// A name or an address; IPv6 without brackets.
   package let host: String
   package let port: UInt16
   /// Path and query, at least `/`.
   package let path: String
+  /// What the scheme and the wanted transport come to.
+  package let transport: TransportChoice
 
   /// The authority as the session's setup carries it.
   package var authority: String { (host.contains(":") ? "[\(host)]" : host) + ":\(port)" }
 
-  package init(_ text: String) throws(ConfigurationError) {
+  /// Reads a URL; throws when it is none, or can't be reached over the transport that is wanted.
+  package init(
+    _ text: String,
+    transport: TransportChoice = .auto
+  ) throws(ConfigurationError) {
     guard let separator = text.firstRange(of: "://") else {
       throw ConfigurationError("upstream '\(text)' is not a URL; write moqt://HOST:PORT/")
     }
     let scheme = text[..<separator.lowerBound].lowercased()
-    guard scheme == "moqt" else {
+    switch scheme {
+    case "moqt": self.transport = transport
+    case "https":
+      guard transport != .quic else {
+        throw ConfigurationError(
+          "upstream '\(text)' is WebTransport's, but the transport is quic; write moqt://"
+        )
+      }
+      self.transport = .webTransport
+    default:
       throw ConfigurationError(
-        "upstream '\(text)' has the scheme '\(scheme)'; moqt:// (raw QUIC) is supported"
+        "upstream '\(text)' has the scheme '\(scheme)'; it is moqt:// or, for WebTransport, "
+          + "https://"
       )
     }
     var rest = text[separator.upperBound...]
@@ -55,5 +80,10 @@ package struct UpstreamURL: Equatable, Sendable {
       }
       port = value
     }
+  }
+
+  /// Reads what a configuration says of its upstream.
+  init(_ upstream: Configuration.Upstream) throws(ConfigurationError) {
+    try self.init(upstream.url, transport: upstream.transport)
   }
 }

@@ -87,6 +87,7 @@ final class BroadcastIngest {
   func join(_ leg: LegID, _ share: SessionShare, now: Instant) {
     status.sessions += 1
     status.draft = share.draft.rawValue
+    status.transport = share.transport
     status.upstream = share.url
     setPhase(.waitingForCatalog)
     var limits = CatalogLimits()

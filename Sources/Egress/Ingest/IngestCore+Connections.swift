@@ -6,9 +6,20 @@ extension IngestCore {
   // MARK: From the loop
 
   /// A connection's session is ready.
-  func ready(_ id: ConnectionID, _ session: SubscriberSession, draft: Draft, now: Instant) {
+  func ready(
+    _ id: ConnectionID,
+    _ session: SubscriberSession,
+    draft: Draft,
+    over transport: TransportKind,
+    now: Instant
+  ) {
     guard let connection = connections[id] else { return }
-    let share = SessionShare(session, draft: draft, url: connection.endpoint.url)
+    let share = SessionShare(
+      session,
+      draft: draft,
+      transport: transport,
+      url: connection.endpoint.url
+    )
     connections[id]?.share = share
     for user in connection.users {
       switch user {

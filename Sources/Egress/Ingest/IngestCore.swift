@@ -306,6 +306,7 @@ final class IngestCore {
           url: connection.endpoint.url,
           isConnected: connection.share != nil,
           draft: connection.share?.draft.rawValue,
+          transport: connection.share?.transport,
           broadcasts: connection.users.count { if case .leg = $0 { true } else { false } }
         )
       },

@@ -134,7 +134,7 @@ final class IngestLoop {
     endpoints[id] = endpoint
     let url: UpstreamURL
     do throws(ConfigurationError) {
-      url = try UpstreamURL(endpoint.url)
+      url = try UpstreamURL(endpoint.url, transport: endpoint.settings.transport)
     } catch {
       // Relays can name any URI to move to.
       return core.lose(id, error.description, now: now)
@@ -169,7 +169,7 @@ final class IngestLoop {
     do {
       let remote = addresses[attempt % addresses.count]
       let link = try UpstreamLink(
-        try UpstreamURL(endpoint.url),
+        try UpstreamURL(endpoint.url, transport: endpoint.settings.transport),
         at: remote,
         configuration: settings,
         credentials: credentials,
@@ -204,10 +204,12 @@ final class IngestLoop {
         case .session(.ready(let draft)):
           logger.info(
             "session with \(endpoints[id]?.url ?? "")",
-            metadata: ["draft": "\(draft.rawValue)"]
+            metadata: [
+              "draft": "\(draft.rawValue)", "transport": "\(link.link.transport?.rawValue ?? "")",
+            ]
           )
-          if let session = link.link.session {
-            core.ready(id, session, draft: draft, now: now)
+          if let session = link.link.session, let transport = link.link.transport {
+            core.ready(id, session, draft: draft, over: transport, now: now)
           }
         case .session(let event): core.handle(event, on: id, utc: utc, now: now)
         }

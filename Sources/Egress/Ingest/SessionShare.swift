@@ -11,13 +11,15 @@ struct LegID: Hashable, Sendable {
 final class SessionShare {
   let session: SubscriberSession
   let draft: Draft
+  let transport: TransportKind
   let url: String
   private var owners: [SubscriptionID: LegID] = [:]
   private var fetchOwners: [FetchID: LegID] = [:]
 
-  init(_ session: SubscriberSession, draft: Draft, url: String) {
+  init(_ session: SubscriberSession, draft: Draft, transport: TransportKind, url: String) {
     self.session = session
     self.draft = draft
+    self.transport = transport
     self.url = url
   }
 

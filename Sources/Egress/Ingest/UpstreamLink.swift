@@ -3,8 +3,8 @@ internal import MoQ
 internal import QUIC
 internal import Wire
 
-/// One attempt at, and then the life of, a connection to the upstream: a socket, QUIC on it, and
-/// a MoQ session on that.
+/// One attempt at, and then the life of, a connection to the upstream: a socket, QUIC on it,
+/// perhaps WebTransport, and a MoQ session on that.
 ///
 /// The owner's loop watches `descriptor`.
 final class UpstreamLink {
@@ -16,10 +16,9 @@ final class UpstreamLink {
 
   private let url: UpstreamURL
   private let configuration: Configuration
-  private let offer: [String]
+  private let offer: ProtocolOffer
   private let socket: UDPSocket
-  private let connection: Connection
-  private let transport: QUICTransport
+  private let link: SessionConnection
   private(set) var session: SubscriberSession?
   private var batch = DatagramBatch()
   /// When the kernel first said that nobody listens at the peer's port, nothing heard since.
@@ -40,12 +39,10 @@ final class UpstreamLink {
   ) throws {
     self.url = url
     self.configuration = configuration
-    offer = SpokenDrafts.offered(configuration.upstream.draft).map(\.alpn)
-    let any = SocketAddress(
-      address: Bytes([UInt8](repeating: 0, count: remote.isIPv6 ? 16 : 4)),
-      port: 0
+    offer = ProtocolOffer(
+      drafts: SpokenDrafts.offered(configuration.upstream.draft),
+      choice: url.transport
     )
-    socket = try UDPSocket(local: any, remote: remote)
     var settings = QUICConfiguration()
     settings.idleTimeout = configuration.quic.idleTimeout
     settings.handshakeTimeout = configuration.quic.handshakeTimeout
@@ -53,29 +50,35 @@ final class UpstreamLink {
     settings.streamWindowBytes = configuration.quic.streamWindowBytes
     settings.connectionWindowBytes = configuration.quic.connectionWindowBytes
     settings.maxRemoteUnidirectionalStreams = configuration.quic.uniStreams
-    connection = try Connection.connect(
-      configuration: settings,
+    (socket, link) = try SessionConnection.connect(
+      to: url,
+      at: remote,
+      offer: offer,
+      settings: settings,
       credentials: credentials,
-      alpn: offer,
-      serverName: url.host,
-      local: try socket.localAddress(),
-      remote: remote,
       now: now
     )
-    transport = QUICTransport(connection, now: now)
     flush(now: now)
   }
 
   var descriptor: CInt { socket.descriptor }
 
+  /// What the session runs on; nil before the handshake is complete.
+  var transport: TransportKind? { link.kind }
+
+  private var connection: Connection { link.connection }
+
   var deadline: Instant? {
-    [connection.deadline, session?.deadline, refusedSince.map { $0 + Self.refusalPatience }]
-      .compactMap { $0 }.min()
+    [
+      connection.deadline, link.deadline, session?.deadline,
+      refusedSince.map { $0 + Self.refusalPatience },
+    ]
+    .compactMap { $0 }.min()
   }
 
   /// Takes what has arrived at the socket.
   func receive(now: Instant) {
-    transport.now = now
+    link.now = now
     do {
       let received = try socket.receive { bytes, source, ecn in
         connection.receive(bytes, from: source, ecn: ecn, now: now)
@@ -93,8 +96,9 @@ final class UpstreamLink {
 
   /// Does what has become due.
   func handleTimeouts(now: Instant) {
-    transport.now = now
+    link.now = now
     if let due = connection.deadline, due <= now { connection.handleTimeout(now: now) }
+    link.handleTimeout()
     if let session, let due = session.deadline, due <= now { session.handleTimeout(now: now) }
     if let since = refusedSince, now - since >= Self.refusalPatience {
       failure = failure ?? "the port of \(url.authority) has closed"
@@ -103,7 +107,7 @@ final class UpstreamLink {
 
   /// The next event; nil when there is none for now.
   func poll(now: Instant) -> Event? {
-    transport.now = now
+    link.now = now
     while !hasFailed {
       if let event = session?.poll() {
         guard case .closed(let error) = event else {
@@ -115,12 +119,12 @@ final class UpstreamLink {
         hasFailed = true
         return .failed(failure)
       }
-      guard let event = connection.poll() else { return nil }
-      switch event {
-      case .connected(let alpn): begin(alpn: alpn, now: now)
-      case .closed(let error): failure = failure ?? explain(error)
-      default:
-        if let event = TransportEvent(event) { session?.handle(event, now: now) }
+      if let event = link.poll() {
+        handle(event, now: now)
+      } else if let event = connection.poll() {
+        link.handle(event)
+      } else {
+        return nil
       }
     }
     return nil
@@ -140,28 +144,39 @@ final class UpstreamLink {
 
   /// Ends session and connection in good order.
   func close(now: Instant) {
-    transport.now = now
+    link.now = now
     session?.close()
-    connection.close(code: 0, reason: "", now: now)
+    // The last words of a session must be gone before its connection is.
+    flush(now: now)
+    link.close()
     flush(now: now)
   }
 
-  private func begin(alpn: String, now: Instant) {
-    guard let draft = Draft(alpn: alpn) else {
-      failure = "the relay chose the unknown protocol \(alpn)"
-      return
+  private func handle(_ event: SessionConnection.Event, now: Instant) {
+    switch event {
+    case .ready(let draft, let kind, let transport):
+      begin(draft, over: kind, transport, now: now)
+    case .transport(let event): session?.handle(event, now: now)
+    case .ended(.connection(let error)): failure = failure ?? explain(error)
+    case .ended(let end): failure = failure ?? "\(end)"
+    // A relay that goes away says so again in MoQ, with where to.
+    case .draining, .closed: break
     }
+  }
+
+  private func begin(
+    _ draft: Draft,
+    over kind: TransportKind,
+    _ transport: any MoQ.Transport,
+    now: Instant
+  ) {
     var limits = SessionLimits()
     limits.objectBytes = configuration.moq.objectBytes
     limits.controlMessageBytes = configuration.moq.controlMessageBytes
     let session = SubscriberSession(
       draft: draft,
       transport: transport,
-      options: SessionOptions(
-        path: url.path,
-        authority: url.authority,
-        implementation: Service.implementation
-      ),
+      options: SessionOptions(towards: url, over: kind),
       limits: limits
     )
     self.session = session
@@ -179,7 +194,7 @@ final class UpstreamLink {
       "its certificate is not trusted (\(reason)); name its authority with --ca or pin it with "
         + "--fingerprint"
     case .noCommonProtocol:
-      "it speaks none of the drafts offered (\(offer.joined(separator: ", ")))"
+      "it speaks none of the drafts offered (\(offer.alpn.joined(separator: ", ")))"
     default: "\(error)"
     }
   }

@@ -7,6 +7,7 @@ struct IngestReport: Sendable {
     var url = ""
     var isConnected = false
     var draft: Int?
+    var transport: TransportKind?
     /// Broadcasts that use it.
     var broadcasts = 0
   }
@@ -54,6 +55,8 @@ struct IngestStatus: Sendable {
   var phase = Phase.connecting
   var upstream = ""
   var draft: Int?
+  /// What the session runs on; nil while there is none.
+  var transport: TransportKind?
   var sessions = 0
   /// Sessions that deliver it now.
   var legs = 0

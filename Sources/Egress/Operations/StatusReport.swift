@@ -105,16 +105,30 @@ struct StatusReport {
     family(
       "upstreams",
       "gauge",
-      "Connections to upstreams, by draft once there is a session.",
-      Dictionary(grouping: ingest.upstreams, by: \.draft).map { draft, upstreams in
-        ("{draft=\"\(draft.map(String.init) ?? "none")\"}", Double(upstreams.count))
-      }.sorted { $0.0 < $1.0 }
+      "Connections to upstreams; draft and transport are none before there is a session.",
+      Dictionary(grouping: ingest.upstreams) { upstream in
+        "{draft=\"\(upstream.draft.map(String.init) ?? "none")\","
+          + "transport=\"\(upstream.transport?.rawValue ?? "none")\"}"
+      }.map { ($0.key, Double($0.value.count)) }.sorted { $0.0 < $1.0 }
     )
     family(
       "sessions_total",
       "counter",
       "MoQ sessions begun.",
       broadcasts { Double($0.sessions) }
+    )
+
+    family(
+      "session_info",
+      "gauge",
+      "1 for the session that there is, with its draft and transport.",
+      ingest.broadcasts.compactMap { status in
+        guard let draft = status.draft, let transport = status.transport else { return nil }
+        return (
+          "{broadcast=\"\(escaped(status.broadcast))\",draft=\"\(draft)\","
+            + "transport=\"\(transport.rawValue)\"}", 1
+        )
+      }
     )
 
     func tracks(_ value: (IngestStatus.Track) -> Double?) -> [(String, Double)] {
@@ -196,13 +210,16 @@ struct StatusReport {
       return
         "{\"broadcast\":\(quoted(status.broadcast)),\"state\":\(quoted(status.phase.rawValue)),"
         + "\"upstream\":\(quoted(status.upstream)),"
-        + "\"draft\":\(status.draft.map(String.init) ?? "null"),\"sessions\":\(status.sessions),"
+        + "\"draft\":\(status.draft.map(String.init) ?? "null"),"
+        + "\"transport\":\(status.transport.map { quoted($0.rawValue) } ?? "null"),"
+        + "\"sessions\":\(status.sessions),"
         + "\"liveSessions\":\(status.legs),"
         + "\"lastError\":\(quoted(status.lastError)),\"tracks\":[\(tracks.joined(separator: ","))]}"
     }
     let upstreams = ingest.upstreams.map { upstream in
       "{\"url\":\(quoted(upstream.url)),\"connected\":\(upstream.isConnected),"
         + "\"draft\":\(upstream.draft.map(String.init) ?? "null"),"
+        + "\"transport\":\(upstream.transport.map { quoted($0.rawValue) } ?? "null"),"
         + "\"broadcasts\":\(upstream.broadcasts)}"
     }
     return "{\"ready\":\(ingest.isReady),\"connections\":\(metrics.connectionsOpen.value),"

@@ -37,7 +37,10 @@ package final class Probe {
   package init(_ configuration: Configuration, write: @escaping (String) -> Void) throws {
     self.configuration = configuration
     self.write = write
-    url = try UpstreamURL(configuration.upstream.urls.first ?? "")
+    url = try UpstreamURL(
+      configuration.upstream.urls.first ?? "",
+      transport: configuration.upstream.transport
+    )
     if !configuration.upstream.namespace.isEmpty {
       let namespace = try configuration.upstream.trackNamespace()
       catalogNames = CatalogNames.candidates(for: namespace, configuration.upstream)
@@ -94,7 +97,8 @@ package final class Probe {
   private func handle(_ event: SubscriberEvent) {
     switch event {
     case .ready(let draft):
-      write("connected to \(url.authority): raw QUIC, draft \(draft.rawValue)")
+      let transport = link.transport?.name ?? "?"
+      write("connected to \(url.authority): \(transport), draft \(draft.rawValue)")
       if catalogNames.isEmpty {
         session?.subscribeNamespace(TrackNamespace([]))
       } else {

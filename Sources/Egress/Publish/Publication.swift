@@ -13,6 +13,7 @@ package final class Publication {
     package var namespaceSeparator = "/"
     /// 0 for every draft.
     package var draft = 0
+    package var transport = TransportChoice.auto
     /// Names and contents of fragmented MP4 files.
     package var files: [(name: String, content: Bytes)] = []
 
@@ -39,7 +40,10 @@ package final class Publication {
     certificate: Certificate,
     logger: Logger
   ) throws {
-    let drafts = SpokenDrafts.offered(options.draft)
+    let offer = ProtocolOffer(
+      drafts: SpokenDrafts.offered(options.draft),
+      choice: options.transport
+    )
     let credentials = try Self.credentials(certificate)
     let mailbox = try Mailbox<PublishMessage>()
     self.mailbox = mailbox
@@ -53,12 +57,12 @@ package final class Publication {
         let endpoint = try ServerEndpoint(
           configuration: QUICConfiguration(),
           credentials: serving,
-          alpn: drafts.map(\.alpn),
+          alpn: offer.alpn,
           local: local
         )
         let loop = try PublishLoop(
           broadcast: try Self.broadcast(options),
-          drafts: drafts,
+          offer: offer,
           role: .origin(endpoint),
           socket: socket,
           mailbox: mailbox,
@@ -79,8 +83,11 @@ package final class Publication {
     trust: Configuration.Trust,
     logger: Logger
   ) throws {
-    let url = try UpstreamURL(relay)
-    let drafts = SpokenDrafts.offered(options.draft)
+    let url = try UpstreamURL(relay, transport: options.transport)
+    let offer = ProtocolOffer(
+      drafts: SpokenDrafts.offered(options.draft),
+      choice: url.transport
+    )
     let mailbox = try Mailbox<PublishMessage>()
     self.mailbox = mailbox
     thread = try LoopThread(
@@ -88,7 +95,7 @@ package final class Publication {
       making: {
         let loop = try PublishLoop(
           broadcast: try Self.broadcast(options),
-          drafts: drafts,
+          offer: offer,
           role: .relay(url, try ClientCredentials(trust)),
           socket: nil,
           mailbox: mailbox,

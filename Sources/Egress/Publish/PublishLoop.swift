@@ -18,12 +18,12 @@ final class PublishLoop {
   }
 
   private struct Peer {
-    let transport: QUICTransport
-    let session: PublisherSession
+    let link: SessionConnection
+    var session: PublisherSession?
   }
 
   private let broadcast: LoopingBroadcast
-  private let drafts: [Draft]
+  private let offer: ProtocolOffer
   private let role: Role
   private let logger: Logger
   private let mailbox: Mailbox<PublishMessage>
@@ -32,7 +32,6 @@ final class PublishLoop {
   private var socket: UDPSocket?
   private var socketToken: EventToken?
   private var peers: [UInt64: Peer] = [:]
-  private var relayConnection: Connection?
   private var reconnectAt: Instant?
   private var backoff = Backoff(first: .milliseconds(250), most: .seconds(8))
   private var random = SystemRandomNumberGenerator()
@@ -46,14 +45,14 @@ final class PublishLoop {
   /// Takes a socket that is bound already for an origin, nil for a relay's client.
   init(
     broadcast: LoopingBroadcast,
-    drafts: [Draft],
+    offer: ProtocolOffer,
     role: Role,
     socket: UDPSocket?,
     mailbox: Mailbox<PublishMessage>,
     logger: Logger
   ) throws {
     self.broadcast = broadcast
-    self.drafts = drafts
+    self.offer = offer
     self.role = role
     self.logger = logger
     self.mailbox = mailbox
@@ -81,14 +80,17 @@ final class PublishLoop {
       now = Clock.now
       tick()
     }
-    // The ends of tracks go out before the connection does.
-    broadcast.end(now: now)
+    // The ends of tracks go out before the session's does, and that before the connection's.
     for peer in peers.values {
-      peer.transport.now = now
-      peer.session.pump(now: now)
+      peer.link.now = now
+      peer.link.drain()
     }
+    broadcast.end(now: now)
+    for peer in peers.values { peer.session?.pump(now: now) }
     flush()
-    for peer in peers.values { peer.session.close() }
+    for peer in peers.values { peer.session?.close() }
+    flush()
+    for peer in peers.values { peer.link.close() }
     flush()
   }
 
@@ -100,9 +102,12 @@ final class PublishLoop {
       guard let candidate else { return }
       due = due.map { min($0, candidate) } ?? candidate
     }
-    for peer in peers.values { consider(peer.session.deadline) }
+    for peer in peers.values {
+      consider(peer.session?.deadline)
+      consider(peer.link.deadline)
+    }
     if case .origin(let endpoint) = role { consider(endpoint.deadline) }
-    consider(relayConnection?.deadline)
+    consider(relay?.connection.deadline)
     consider(reconnectAt)
     return due
   }
@@ -126,18 +131,19 @@ final class PublishLoop {
     case .origin(let endpoint):
       if let due = endpoint.deadline, due <= now { endpoint.handleTimeout(now: now) }
     case .relay:
-      if let connection = relayConnection, let due = connection.deadline, due <= now {
+      if let connection = relay?.connection, let due = connection.deadline, due <= now {
         connection.handleTimeout(now: now)
       }
     }
     for peer in peers.values {
-      peer.transport.now = now
-      if let due = peer.session.deadline, due <= now { peer.session.handleTimeout(now: now) }
+      peer.link.now = now
+      peer.link.handleTimeout()
+      if let due = peer.session?.deadline, due <= now { peer.session?.handleTimeout(now: now) }
     }
     let utc = Clock.utc
     if let due = broadcast.nextDue, due <= utc {
       broadcast.advance(to: utc, now: now)
-      for peer in peers.values { peer.session.pump(now: now) }
+      for peer in peers.values { peer.session?.pump(now: now) }
     }
     settle()
   }
@@ -149,10 +155,10 @@ final class PublishLoop {
         switch role {
         case .origin(let endpoint):
           endpoint.receive(bytes, from: source, ecn: ecn, now: now)
-        case .relay: relayConnection?.receive(bytes, from: source, ecn: ecn, now: now)
+        case .relay: relay?.connection.receive(bytes, from: source, ecn: ecn, now: now)
         }
       }
-      if received.wasRefused { relayConnection?.noteRefused(now: now) }
+      if received.wasRefused { relay?.connection.noteRefused(now: now) }
     } catch {
       logger.error("\(error)")
     }
@@ -161,57 +167,77 @@ final class PublishLoop {
   private func settle() {
     switch role {
     case .origin(let endpoint):
-      while let (key, connection, event) = endpoint.poll() { handle(event, of: connection, key) }
+      while let (key, connection, event) = endpoint.poll() {
+        let link =
+          peers[key]?.link
+          ?? SessionConnection(connection, side: .server, offer: offer, now: now)
+        if peers[key] == nil { peers[key] = Peer(link: link) }
+        link.now = now
+        link.handle(event)
+        takeEvents(of: link, key)
+      }
     case .relay:
-      while let connection = relayConnection, let event = connection.poll() {
-        handle(event, of: connection, 0)
+      while let relay, let event = relay.connection.poll() {
+        relay.now = now
+        relay.handle(event)
+        takeEvents(of: relay, PublishLoop.relayKey)
       }
     }
-    for (key, peer) in peers { takeEvents(of: peer, key) }
+    for (key, peer) in peers {
+      takeEvents(of: peer.link, key)
+      if let session = peer.session { takeEvents(of: session, key) }
+    }
     flush()
   }
 
-  private func handle(_ event: QUICEvent, of connection: Connection, _ key: UInt64) {
-    switch event {
-    case .connected(let alpn):
-      guard let draft = Draft(alpn: alpn) else { return }
-      let transport = QUICTransport(connection, now: now)
-      var options = SessionOptions(implementation: Service.implementation)
-      var side = SessionRole.server
-      if case .relay(let url, _) = role {
-        options.path = url.path
-        options.authority = url.authority
-        side = .client
+  private func takeEvents(of link: SessionConnection, _ key: UInt64) {
+    while peers[key]?.link === link, let event = link.poll() {
+      switch event {
+      case .ready(let draft, let kind, let transport): begin(draft, over: kind, transport, key)
+      case .transport(let event): peers[key]?.session?.handle(event, now: now)
+      case .draining: logger.debug("the peer asks for an end")
+      case .ended(let end):
+        peers[key]?.session = nil
+        switch role {
+        case .origin: logger.debug("subscriber gone: \(end)")
+        case .relay: lose("\(end)")
+        }
+      case .closed: peers[key] = nil
       }
-      let session = PublisherSession(
-        draft: draft,
-        transport: transport,
-        role: side,
-        store: broadcast.store,
-        options: options
-      )
-      peers[key] = Peer(transport: transport, session: session)
-      session.start(now: now)
-    case .closed(let error):
-      peers[key] = nil
-      switch role {
-      case .origin: logger.debug("subscriber gone: \(error)")
-      case .relay: lose("\(error)")
-      }
-    default:
-      guard let peer = peers[key], let event = TransportEvent(event) else { return }
-      peer.transport.now = now
-      peer.session.handle(event, now: now)
     }
   }
 
-  private func takeEvents(of peer: Peer, _ key: UInt64) {
-    while let event = peer.session.poll() {
+  private func begin(
+    _ draft: Draft,
+    over kind: TransportKind,
+    _ transport: any MoQ.Transport,
+    _ key: UInt64
+  ) {
+    var options = SessionOptions(implementation: Service.implementation)
+    var side = SessionRole.server
+    if case .relay(let url, _) = role {
+      options = SessionOptions(towards: url, over: kind)
+      side = .client
+    }
+    let session = PublisherSession(
+      draft: draft,
+      transport: transport,
+      role: side,
+      store: broadcast.store,
+      options: options
+    )
+    peers[key]?.session = session
+    session.start(now: now)
+  }
+
+  private func takeEvents(of session: PublisherSession, _ key: UInt64) {
+    while let event = session.poll() {
       switch event {
       case .ready(let draft):
         backoff.succeeded()
-        logger.info("session", metadata: ["draft": "\(draft.rawValue)"])
-        if case .relay = role { peer.session.announce(broadcast.namespace) }
+        let kind = peers[key]?.link.kind?.rawValue ?? ""
+        logger.info("session", metadata: ["draft": "\(draft.rawValue)", "transport": "\(kind)"])
+        if case .relay = role { session.announce(broadcast.namespace) }
       case .subscribed(let track): logger.debug("subscribed: \(track)")
       case .unsubscribed(let track): logger.debug("unsubscribed: \(track)")
       case .unknownTrack(let track): logger.info("asked for unknown track \(track)")
@@ -228,7 +254,7 @@ final class PublishLoop {
       case .goAway(let uri): logger.warning("the relay goes away \(uri)")
       case .closed(let error):
         logger.info("session ended: \(error.reason) (code \(error.code.rawValue))")
-        peers[key] = nil
+        peers[key]?.session = nil
       }
     }
   }
@@ -239,7 +265,7 @@ final class PublishLoop {
     while hasMore {
       switch role {
       case .origin(let endpoint): hasMore = endpoint.writeDatagrams(into: &batch, now: now)
-      case .relay: hasMore = relayConnection?.writeDatagrams(into: &batch, now: now) ?? false
+      case .relay: hasMore = relay?.connection.writeDatagrams(into: &batch, now: now) ?? false
       }
       guard !batch.isEmpty else { return }
       // What a full socket does not take is lost, and sent again like any loss.
@@ -250,25 +276,26 @@ final class PublishLoop {
 
   // MARK: Towards a relay
 
+  private static let relayKey: UInt64 = 0
+
+  private var relay: SessionConnection? {
+    if case .relay = role { peers[PublishLoop.relayKey]?.link } else { nil }
+  }
+
   private func connect() {
     reconnectAt = nil
     guard case .relay(let url, let credentials) = role else { return }
     do {
       let addresses = try Resolver.addresses(of: url.host, port: url.port)
-      let any = SocketAddress(
-        address: Bytes([UInt8](repeating: 0, count: addresses[0].isIPv6 ? 16 : 4)),
-        port: 0
-      )
-      let socket = try UDPSocket(local: any, remote: addresses[0])
-      relayConnection = try Connection.connect(
-        configuration: QUICConfiguration(),
+      let (socket, link) = try SessionConnection.connect(
+        to: url,
+        at: addresses[0],
+        offer: offer,
+        settings: QUICConfiguration(),
         credentials: credentials,
-        alpn: drafts.map(\.alpn),
-        serverName: url.host,
-        local: try socket.localAddress(),
-        remote: addresses[0],
         now: now
       )
+      peers[PublishLoop.relayKey] = Peer(link: link)
       socketToken = try loop.add(socket.descriptor)
       self.socket = socket
       flush()
@@ -278,10 +305,11 @@ final class PublishLoop {
   }
 
   private func lose(_ reason: String) {
+    relay?.close()
+    flush()
     if let socket, let socketToken { loop.remove(socket.descriptor, socketToken) }
     socket = nil
     socketToken = nil
-    relayConnection = nil
     peers = [:]
     let pause = backoff.next(using: &random)
     reconnectAt = now + pause

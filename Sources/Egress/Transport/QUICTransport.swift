@@ -1,9 +1,10 @@
 internal import MoQ
 internal import QUIC
+internal import WebTransport
 internal import Wire
 
-/// Raw QUIC under a MoQ session, on either side of a connection.
-final class QUICTransport: MoQ.Transport {
+/// A QUIC connection's streams, under a MoQ session or under WebTransport, on either side.
+final class QUICTransport: MoQ.Transport, StreamCarrier {
   let connection: Connection
   /// The loop's time at its last turn; commands of a session come without one.
   var now: Instant
@@ -36,17 +37,36 @@ final class QUICTransport: MoQ.Transport {
   func pendingBytes(on stream: UInt64) -> Int { connection.pendingBytes(on: stream) }
 }
 
-extension TransportEvent {
-  /// What a session has to know of a connection's event; nil for what only the loop handles.
+/// The streams of a WebTransport session are all that a MoQ session needs.
+extension WebTransportSession: MoQ.Transport {}
+
+extension CarrierEvent {
+  /// What an event of a connection says of its streams; nil for the connection's own.
   init?(_ event: QUICEvent) {
     switch event {
     case .streamData(let stream, let bytes, let isFinal):
       self = .streamData(stream, bytes, isFinal: isFinal)
     case .streamReset(let stream, let code): self = .streamReset(stream, code: code)
     case .stopSending(let stream, let code): self = .stopSending(stream, code: code ?? 0)
+    case .streamClosed(let stream): self = .streamClosed(stream)
     case .datagram(let bytes): self = .datagram(bytes)
     case .streamCredit: self = .streamCredit
-    case .connected, .streamClosed, .closed: return nil
+    case .connected, .closed: return nil
+    }
+  }
+}
+
+extension TransportEvent {
+  /// What a MoQ session has to know of an event; nil for the end of a stream, which it sees itself.
+  init?(_ event: CarrierEvent) {
+    switch event {
+    case .streamData(let stream, let bytes, let isFinal):
+      self = .streamData(stream, bytes, isFinal: isFinal)
+    case .streamReset(let stream, let code): self = .streamReset(stream, code: code)
+    case .stopSending(let stream, let code): self = .stopSending(stream, code: code)
+    case .datagram(let bytes): self = .datagram(bytes)
+    case .streamCredit: self = .streamCredit
+    case .streamClosed: return nil
     }
   }
 }
