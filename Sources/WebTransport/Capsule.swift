@@ -15,20 +15,20 @@ enum Capsule: Equatable {
   /// The longest reason, in bytes of UTF-8.
   static let reasonBytes = 1024
 
-  /// How a reader treats a capsule; throws when one is longer than it may be.
+  /// How a reader treats a capsule; throws when one has another length than it may.
   static func treatment(
     type: UInt64,
     length: UInt64,
     limits: WebTransportLimits
   ) throws(HTTP3Violation) -> ElementReader.Treatment {
-    let longest: UInt64
+    let lengths: ClosedRange<UInt64>
     switch type {
-    case CapsuleType.datagram: longest = UInt64(limits.datagramCapsuleBytes)
-    case CapsuleType.close: longest = UInt64(4 + reasonBytes)
-    case CapsuleType.drain: longest = 0
+    case CapsuleType.datagram: lengths = 0...UInt64(limits.datagramCapsuleBytes)
+    case CapsuleType.close: lengths = 4...UInt64(4 + reasonBytes)
+    case CapsuleType.drain: lengths = 0...0
     default: return .skip
     }
-    guard length <= longest else {
+    guard lengths.contains(length) else {
       throw HTTP3Violation(
         .messageError,
         "a capsule of type 0x\(String(type, radix: 16)) has \(length) bytes"

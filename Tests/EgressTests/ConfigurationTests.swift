@@ -52,6 +52,7 @@ import Wire
         switch key.path {
         case "server.listen": "[::1]:9999"
         case "upstream.draft": "16"
+        case "upstream.transport": "quic"
         case "upstream.fingerprint": String(repeating: "0", count: 64)
         case "upstream.url": "moqt://a\\b\"c:1/\u{1}\t#: x"
         case "log-level": "trace"
@@ -193,13 +194,24 @@ import Wire
   @Test func `upstream URLs are read and wrong ones explained`() throws {
     let plain = try UpstreamURL("moqt://relay.example")
     #expect((plain.host, plain.port, plain.path) == ("relay.example", 443, "/"))
+    #expect(plain.transport == .auto)
+    let web = try UpstreamURL("https://relay.example:4433/a?b")
+    #expect(
+      (web.authority, web.path, web.transport) == ("relay.example:4433", "/a?b", .webTransport)
+    )
+    #expect(try UpstreamURL("moqt://r", transport: .quic).transport == .quic)
+    #expect(try UpstreamURL("moqt://r", transport: .webTransport).transport == .webTransport)
+    #expect(throws: ConfigurationError.self) {
+      _ = try UpstreamURL("https://r", transport: .quic)
+    }
     let full = try UpstreamURL("MOQT://relay.example:4433/live/a?token=1#x")
     #expect((full.host, full.port, full.path) == ("relay.example", 4433, "/live/a?token=1"))
     #expect(try UpstreamURL("moqt://r?x=1").path == "/?x=1")
     let six = try UpstreamURL("moqt://[::1]:9/")
     #expect((six.host, six.port, six.authority) == ("::1", 9, "[::1]:9"))
     for wrong in [
-      "", "relay", "relay:443", "https://relay/", "moqt://", "moqt://:1", "moqt://r:", "moqt://r:0",
+      "", "relay", "relay:443", "http://relay/", "https://", "moqt://", "moqt://:1", "moqt://r:",
+      "moqt://r:0",
       "moqt://r:65536", "moqt://r:-1", "moqt://r:+1", "moqt://[::1", "moqt://[zz]:1",
       "moqt://[::1]x",
     ] {

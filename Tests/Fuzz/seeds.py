@@ -33,6 +33,23 @@ DELTA = {
     ]
 }
 
+# Sessions by stream, as other implementations have sent them to a client and to a server.
+SETTINGS = "00042501000680010000070008013301ac7cf0000194e9cd2901c0000000c671706a01ab60374201"
+WEBTRANSPORT = [
+    [
+        (3, SETTINGS), (7, "02"), (11, "03"), (15, "405400aabb"), (1, "404100ccdd"),
+        (0, "0140270000d95f4d0a48335a65726f2f312e30270477742d70726f746f636f6c09226d6f71742d313822"),
+        (0, "00050003010203"), (0, "0005800078ae00"), (3, "070104"), (0, "000a684307000000036e6f21"),
+    ],
+    [
+        (2, SETTINGS), (6, "02"), (10, "03"),
+        (0, "0140590000cfd751012f27023a70726f746f636f6c0c7765627472616e73706f727450093132372e302e302e31"
+            "5f500a48335a65726f2f312e30270f77742d617661696c61626c652d70726f746f636f6c7309226d6f71742d"
+            "313822"),
+        (14, "405400aabb"), (4, "404100ccdd"), (0, "00050003010203"), (0, "000768430400000000"),
+    ],
+]
+
 
 def main():
     out = pathlib.Path(sys.argv[1])
@@ -63,8 +80,16 @@ def main():
     add("Configuration", b"upstream:\n  url: moqt://localhost:4433/a?b\n  namespace: live/cam1\n"
         b"  draft: 14\npackaging:\n  part-target: 0.25\n  window-megabytes: 8\nserver:\n"
         b"  listen: '[::1]:8080'\nlog-level: debug\n")
-    for url in ["moqt://relay.example:4433/app?token=1", "moqt://[::1]:443/", "moqt://h"]:
+    for url in ["moqt://relay.example:4433/app?token=1", "moqt://[::1]:443/", "moqt://h",
+                "https://relay.example/a?b"]:
         add("Upstream", url.encode())
+    for side, steps in enumerate(WEBTRANSPORT):
+        script = bytes([side])
+        for stream, text in steps:
+            data = bytes.fromhex(text)
+            script += bytes([0, stream, len(data)]) + data
+            add("WebTransport", script)
+            add("WebTransport", script + bytes([7, 0, 0, 0x84, 0, 2, 0, 1, 7, 0, 5]) + b"hello")
     # Scripts: regular passages, so that what follows them starts from a working state.
     generator = random.Random(1)
     for index in range(64):

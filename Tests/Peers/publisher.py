@@ -151,6 +151,9 @@ async def main():
     parser.add_argument("--certificate")
     parser.add_argument("--key")
     parser.add_argument("--relay", metavar="HOST:PORT", help="publish into a relay instead")
+    parser.add_argument(
+        "--transport", choices=("quic", "webtransport", "both"), default="quic",
+        help="what an origin serves; both share the port")
     parser.add_argument("--draft", type=int, required=True)
     parser.add_argument("--namespace", default="live/peer")
     parser.add_argument("--base", type=int, default=0, help="decode time of the start, in seconds")
@@ -179,9 +182,10 @@ async def main():
         Origin.tracks = tracks
         server = Origin(
             host="127.0.0.1", port=arguments.port, certificate=arguments.certificate,
-            private_key=arguments.key, path="/", use_quic=True, supported_drafts=[arguments.draft],
-            keep_alive_interval=5)
-        handle = await server.serve()
+            private_key=arguments.key, path="/", use_quic=arguments.transport == "quic",
+            supported_drafts=[arguments.draft], keep_alive_interval=5)
+        both = arguments.transport == "both"
+        handle = await (server.serve_dual() if both else server.serve())
         print("ready", flush=True)
     done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
     if handle:

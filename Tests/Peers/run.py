@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """Plays broadcasts of an independent MoQ implementation through moq-egress.
 
-For each draft, an aiomoqt origin and an aiomoqt relay with a publisher: `moq-egress serve` subscribes,
-and ffmpeg plays every rendition of the HLS and of the DASH presentation. It fails on anything that
-ffmpeg warns of, on a frame that is missing or doubled, and on a served chunk that is not, byte for
-byte, an object that was published. The last case kills the publisher and starts it again.
+For each draft, an aiomoqt origin over raw QUIC, another over WebTransport, and an aiomoqt relay with a
+publisher: `moq-egress serve` subscribes, and ffmpeg plays every rendition of the HLS and of the DASH
+presentation. It fails on anything that ffmpeg warns of, on a frame that is missing or doubled, and on a
+served chunk that is not, byte for byte, an object that was published. For each draft too, an aiomoqt
+subscriber takes what `moq-egress publish` serves over WebTransport. The last cases kill the publisher
+and start it again, and compare two bridges.
 """
 import argparse
 import contextlib
@@ -117,7 +119,7 @@ class Case:
              "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", self.key, "-out",
              self.certificate], check=True, capture_output=True)
 
-    def publish(self, port=None, relay=None, base=0):
+    def publish(self, port=None, relay=None, base=0, transport="quic"):
         command = [
             sys.executable, HERE / "publisher.py", "--draft", self.draft, "--namespace", NAMESPACE,
             "--log", self.objects, "--base", base]
@@ -125,6 +127,7 @@ class Case:
             command += ["--relay", f"127.0.0.1:{relay}"]
         else:
             command += ["--port", port, "--certificate", self.certificate, "--key", self.key]
+            command += ["--transport", transport]
         publisher = self.start("publisher", command)
         publisher.wait_for("^ready$")
         return publisher
@@ -135,9 +138,9 @@ class Case:
             port, "--cert", self.certificate, "--key", self.key, "--quic", "--draft", self.draft])
         relay.wait_for("Listening on")
 
-    def serve(self, port, *options):
+    def serve(self, port, *options, scheme="moqt"):
         service = self.start("moq-egress", [
-            self.arguments.program, "serve", "--upstream", f"moqt://127.0.0.1:{port}/",
+            self.arguments.program, "serve", "--upstream", f"{scheme}://127.0.0.1:{port}/",
             "--namespace", NAMESPACE, "--insecure", "--draft", self.draft,
             "--listen", "127.0.0.1:0", *options])
         found = service.wait_for(r"^listening on http://127\.0\.0\.1:(\d+)$")
@@ -152,6 +155,15 @@ class Case:
             connection.request("GET", f"/{NAMESPACE}/{path}")
             response = connection.getresponse()
             return response.status, response.read()
+        finally:
+            connection.close()
+
+    def status(self):
+        """What the service says of itself."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.web, timeout=10)
+        try:
+            connection.request("GET", "/status.json")
+            return json.loads(connection.getresponse().read())
         finally:
             connection.close()
 
@@ -260,9 +272,9 @@ def check_bytes(case):
     return total
 
 
-def play(case, upstream):
+def play(case, upstream, scheme="moqt"):
     """Starts the service, plays both presentations, compares the bytes."""
-    case.serve(upstream)
+    case.serve(upstream, scheme=scheme)
     case.wait_for_media()
     players = [Player(case, name, case.arguments.seconds) for name in ("index.m3u8", "manifest.mpd")]
     for player in players:
@@ -277,6 +289,31 @@ def direct(case):
     case.make_certificate()
     case.publish(port)
     return play(case, port)
+
+
+def webtransport(case):
+    """The origin serves both transports on one port; https:// must come to WebTransport."""
+    port = free_port()
+    case.make_certificate()
+    case.publish(port, transport="both")
+    result = play(case, port, scheme="https")
+    transport = case.status()["broadcasts"][0]["transport"]
+    if transport != "webtransport":
+        raise Failed(f"the session runs on {transport}")
+    return result
+
+
+def subscribed(case):
+    """aiomoqt subscribes over WebTransport to what `moq-egress publish` serves."""
+    files = [ROOT / "Fixtures/Media" / f"{name}.mp4" for name in ("240p", "audio")]
+    publisher = case.start("publish", [
+        case.arguments.program, "publish", *files, "--listen", "127.0.0.1:0", "--namespace",
+        NAMESPACE, "--draft", case.draft])
+    port = publisher.wait_for(r"^publishing at moqt://127\.0\.0\.1:(\d+)/").group(1)
+    subscriber = case.start("subscriber", [
+        sys.executable, HERE / "subscriber.py", "--draft", case.draft, "--port", port,
+        "--namespace", NAMESPACE, "--groups", 3])
+    return subscriber.wait_for(r"^whole: (.*)$", 40).group(1)
 
 
 def relayed(case):
@@ -406,7 +443,12 @@ def main():
         parser.error(f"{arguments.program} is not there: swift build --product moq-egress")
     cases = []
     for draft in map(int, arguments.drafts.split(",")):
-        cases += [(f"draft {draft} direct", draft, direct), (f"draft {draft} relay", draft, relayed)]
+        cases += [
+            (f"draft {draft} direct", draft, direct),
+            (f"draft {draft} webtransport", draft, webtransport),
+            (f"draft {draft} relay", draft, relayed),
+            (f"draft {draft} subscriber over webtransport", draft, subscribed),
+        ]
     cases.append(("draft 18 restart", 18, restarted))
     cases.append(("draft 18 twins", 18, twins))
     passed = failed = 0

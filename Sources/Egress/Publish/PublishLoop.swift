@@ -197,6 +197,8 @@ final class PublishLoop {
       case .transport(let event): peers[key]?.session?.handle(event, now: now)
       case .draining: logger.debug("the peer asks for an end")
       case .ended(let end):
+        // What the session still has to say tells why.
+        if let session = peers[key]?.session { takeEvents(of: session, key) }
         peers[key]?.session = nil
         switch role {
         case .origin: logger.debug("subscriber gone: \(end)")

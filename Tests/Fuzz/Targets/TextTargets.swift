@@ -52,7 +52,8 @@ func fuzzConfiguration(_ bytes: Bytes) {
 /// Reads the URL of an upstream; its parts make a URL with the same parts.
 func fuzzUpstream(_ bytes: Bytes) {
   guard let url = try? UpstreamURL(bytes.text) else { return }
-  let again = try? UpstreamURL("moqt://\(url.authority)\(url.path)")
+  let scheme = url.transport == .webTransport ? "https" : "moqt"
+  let again = try? UpstreamURL("\(scheme)://\(url.authority)\(url.path)")
   precondition(again == url, "the parts make the URL again: \(url)")
   precondition(url.port > 0 && url.path.hasPrefix("/") && !url.host.isEmpty, "no part is missing")
 }
