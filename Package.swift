@@ -77,6 +77,7 @@ let package = Package(
     module("HTTP", ["Wire"]),
     module("QUIC", ["Wire", "CNgtcp2"]),
     module("LinuxIO", ["Wire", "CLinux"]),
+    module("Remux", ["Wire", "CMAF"]),
     module("Packaging", ["Wire", "CMAF", "Digest"]),
     module("Manifests", ["Wire", "CMAF", "Packaging", "XML"]),
     module(
@@ -126,6 +127,7 @@ let package = Package(
     tests("QUICTests", ["QUIC", "TestSupport"]),
     tests("LinuxIOTests", ["LinuxIO", "TestSupport"]),
     tests("PackagingTests", ["Packaging", "Manifests", "TestSupport"]),
+    tests("RemuxTests", ["Remux", "CMAF", "TestSupport"]),
     tests("ManifestsTests", ["Manifests", "XML", "TestSupport"]),
     tests("FuzzReplayTests", ["FuzzTargets", "TestSupport", "Wire"]),
     tests("EgressTests", ["Egress", "TestSupport"]),

@@ -1,5 +1,3 @@
-package import Wire
-
 extension ByteReader {
   /// Reads an RFC 9000 §16 integer: the top two bits of the first byte say 1, 2, 4 or 8 bytes.
   package mutating func readVarint() throws(DecodeError) -> UInt64 {
