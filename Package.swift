@@ -83,13 +83,14 @@ let package = Package(
     module("QUIC", ["Wire", "CNgtcp2"]),
     module("WebTransport", ["Wire", "CNghttp3"]),
     module("LinuxIO", ["Wire", "CLinux"]),
+    module("Remux", ["Wire", "CMAF"]),
     module("Packaging", ["Wire", "CMAF", "Digest"]),
     module("Manifests", ["Wire", "CMAF", "Packaging", "XML"]),
     module(
       "Egress",
       [
-        "Wire", "CMAF", "MoQ", "HTTP", "QUIC", "WebTransport", "LinuxIO", "Packaging", "Manifests",
-        "Digest", "Compression",
+        "Wire", "CMAF", "MoQ", "HTTP", "QUIC", "WebTransport", "LinuxIO", "Remux", "Packaging",
+        "Manifests", "Digest", "Compression",
         .product(name: "Logging", package: "swift-log"),
         .product(name: "Yams", package: "Yams"),
       ]
@@ -134,6 +135,7 @@ let package = Package(
     tests("WebTransportTests", ["WebTransport", "TestSupport"]),
     tests("LinuxIOTests", ["LinuxIO", "TestSupport"]),
     tests("PackagingTests", ["Packaging", "Manifests", "TestSupport"]),
+    tests("RemuxTests", ["Remux", "CMAF", "TestSupport"]),
     tests("ManifestsTests", ["Manifests", "XML", "TestSupport"]),
     tests("FuzzReplayTests", ["FuzzTargets", "TestSupport", "Wire"]),
     tests("EgressTests", ["Egress", "TestSupport"]),

@@ -18,7 +18,7 @@ tracked() { git ls-files --cached --others --exclude-standard -- "$@"; }
 
 # Protocol cores know neither the system nor Foundation; catalogs alone take JSON from
 # FoundationEssentials.
-for module in Wire CMAF MoQ HTTP QUIC WebTransport Packaging Manifests; do
+for module in Wire CMAF MoQ HTTP QUIC WebTransport Remux Packaging Manifests; do
   report "$module is a core and may not import this" < <(
     grep -rnE '^\s*(@[A-Za-z_]+ )*((package|internal|private|fileprivate|public) )?import (LinuxIO|CLinux|Glibc|Musl|Foundation|FoundationEssentials|FoundationNetworking|Dispatch|Logging|Synchronization)\b' \
       "Sources/$module" --include '*.swift' |

@@ -26,4 +26,22 @@ struct BitReader {
     guard width <= remaining else { throw .truncated }
     position += width
   }
+
+  /// Reads an unsigned Exp-Golomb number of at most 32 bits, ITU-T H.264 §9.1.
+  mutating func exponentialGolomb() throws(DecodeError) -> UInt32 {
+    var zeros = 0
+    while try !flag() {
+      zeros += 1
+      guard zeros < 32 else { throw .invalid("an Exp-Golomb number of more than 32 bits") }
+    }
+    let suffix = try read(zeros)
+    return (1 << UInt32(zeros)) - 1 + suffix
+  }
+
+  /// Reads a signed Exp-Golomb number, ITU-T H.264 §9.1.1.
+  mutating func signedExponentialGolomb() throws(DecodeError) -> Int32 {
+    let code = try exponentialGolomb()
+    let magnitude = Int32(bitPattern: code / 2 + (code & 1))
+    return code & 1 == 1 ? magnitude : -magnitude
+  }
 }

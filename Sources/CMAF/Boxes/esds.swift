@@ -121,8 +121,31 @@ package struct AudioSpecificConfig: Sendable, Hashable {
     channels = configuration == 7 ? 8 : configuration > 7 ? 0 : configuration
   }
 
-  private static let rates: [UInt32] = [
+  static let rates: [UInt32] = [
     96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000,
     7_350,
   ]
+}
+
+extension ElementaryStreamDescriptor {
+  /// The body of an esds box, version and flags included; without `configuration` for MP3.
+  ///
+  /// Buffer size and bitrates are constants: some players refuse zeros, and what a track measures
+  /// would depend on when it was joined.
+  package static func body(objectTypeIndication: UInt8, configuration: Bytes) -> Bytes {
+    precondition(configuration.count < 64, "descriptors have lengths of one byte")
+    let specific = configuration.isEmpty ? 0 : configuration.count + 2
+    var writer = ByteWriter()
+    writer.write(0 as UInt32)
+    writer.write(contentsOf: [3, UInt8(3 + 15 + specific + 3), 0, 0, 0])
+    writer.write(contentsOf: [4, UInt8(13 + specific), objectTypeIndication, 0x15, 0, 0x60, 0])
+    writer.write(256_000 as UInt32)
+    writer.write(128_000 as UInt32)
+    if !configuration.isEmpty {
+      writer.write(contentsOf: [5, UInt8(configuration.count)])
+      writer.write(configuration)
+    }
+    writer.write(contentsOf: [6, 1, 2])
+    return writer.bytes
+  }
 }

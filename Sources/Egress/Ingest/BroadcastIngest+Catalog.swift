@@ -1,5 +1,6 @@
 internal import MoQ
 internal import Packaging
+internal import Remux
 internal import Wire
 
 /// From the catalog to subscriptions.
@@ -77,7 +78,7 @@ extension BroadcastIngest {
       if legs[leg]?.names[index] == nil, let namespace = legs[leg]?.catalogNamespace {
         legs[leg]?.names[index] = wanted.fullTrackNames(in: namespace)
       }
-      if hasChanged || tracks[index].intake == nil {
+      if hasChanged || !tracks[index].isReadable {
         prepare(index, leg, now: now)
       } else if legs[leg]?.subscription(of: index) == nil {
         subscribe(index, leg)
@@ -129,41 +130,65 @@ extension BroadcastIngest {
   /// Gets what a track's objects need to be read, and subscribes.
   private func prepare(_ index: Int, _ leg: LegID, now: Instant) {
     let track = tracks[index].catalog
-    switch track.initialization {
-    case .data(let header): plan(index, header: header, now: now)
-    case .track(let name):
-      guard let share = legs[leg]?.share, let namespace = legs[leg]?.catalogNamespace else {
-        return
+    if track.packaging == .cmaf {
+      switch track.initialization {
+      case .data(let header): plan(index, header: header, now: now)
+      case .track(let name): return subscribeHeader(name, of: track.name, leg)
+      case .trackProperty, .objectProperty: break
+      case nil:
+        report(
+          "header \(track.name)",
+          .warning,
+          "track \(track.name) is left out: the catalog has no header for it"
+        )
       }
-      let id = share.subscribe(
-        FullTrackName(namespace, name),
-        options: SubscribeOptions(priority: 1, start: .currentGroup),
-        for: leg
-      )
-      legs[leg]?.note(id, .header(track: track.name))
-      return
-    case .trackProperty, .objectProperty, nil:
-      report(
-        "header \(track.name)",
-        .warning,
-        "track \(track.name) is left out: the catalog has no header for it"
-      )
     }
-    if tracks[index].intake != nil, legs[leg]?.subscription(of: index) == nil {
+    if tracks[index].isReadable, legs[leg]?.subscription(of: index) == nil {
       subscribe(index, leg)
     }
   }
 
+  private func subscribeHeader(_ name: String, of track: String, _ leg: LegID) {
+    guard let value = legs[leg] else { return }
+    let id = value.share.subscribe(
+      FullTrackName(value.catalogNamespace, name),
+      options: SubscribeOptions(priority: 1, start: .currentGroup),
+      for: leg
+    )
+    legs[leg]?.note(id, .header(track: track))
+  }
+
   /// Takes a header that was published as a track of its own.
-  func takeHeader(_ object: Object, _ id: SubscriptionID, of name: String, _ leg: LegID, now: Instant) {
+  func takeHeader(
+    _ object: Object,
+    _ id: SubscriptionID,
+    of name: String,
+    _ leg: LegID,
+    now: Instant
+  ) {
     guard !object.payload.isEmpty,
       let index = tracks.firstIndex(where: { $0.catalog.name == name })
     else { return }
     _ = legs[leg]?.forget(id)
     legs[leg]?.share.unsubscribe(id)
     plan(index, header: object.payload, now: now)
-    if tracks[index].intake != nil, legs[leg]?.subscription(of: index) == nil {
+    if tracks[index].plan != nil, legs[leg]?.subscription(of: index) == nil {
       subscribe(index, leg)
+    }
+  }
+
+  /// Makes ready to read a track's objects, once its subscription says the last that is needed.
+  func open(_ index: Int, _ properties: Properties, _ leg: LegID, now: Instant) {
+    let track = tracks[index].catalog
+    if track.packaging == .cmaf {
+      guard case .trackProperty(let type)? = track.initialization,
+        let header = properties.bytes(type)
+      else { return }
+      plan(index, header: header, now: now)
+    } else if tracks[index].intake == nil, let draft = legs[leg]?.share.draft,
+      let source = RemuxSource(track, properties: properties, draft: draft)
+    {
+      tracks[index].intake = MediaIntake(source, patience: configuration.packaging.holePatience)
     }
   }
 
@@ -177,10 +202,13 @@ extension BroadcastIngest {
       report("plan \(name)", .error, "track \(name) is left out: \(error.reason)")
       return
     }
-    let isNew = tracks[index].plan?.description.initSegment != plan.description.initSegment
-    if isNew {
+    if tracks[index].plan?.description.initSegment != plan.description.initSegment {
       tracks[index].plan = plan
-      tracks[index].intake = MediaIntake(plan)
+      if tracks[index].catalog.packaging == .cmaf {
+        tracks[index].intake = MediaIntake(plan)
+      } else {
+        tracks[index].intake?.configure(plan)
+      }
       tracks[index].status.kind = plan.description.info.kind.rawValue
       tracks[index].status.codec = plan.description.info.codec
       if let presentation, let known = tracks[index].index {
@@ -191,6 +219,17 @@ extension BroadcastIngest {
       tracks[index].index = presentation.addTrack(plan.description)
     }
     if presentation == nil, settleDeadline == nil { settleDeadline = now + Self.settleInterval }
+  }
+
+  /// Whether every track that is subscribed has shown what it is, or had its time.
+  func arePlanned(now: Instant) -> Bool {
+    let isWaiting = tracks.indices.contains { index in
+      tracks[index].plan == nil && legs.values.contains { $0.subscription(of: index) != nil }
+    }
+    guard isWaiting else { return true }
+    let deadline = planDeadline ?? now + configuration.packaging.primingPatience
+    planDeadline = deadline
+    return deadline <= now
   }
 
   func subscribe(_ index: Int, _ leg: LegID) {
@@ -214,6 +253,7 @@ extension BroadcastIngest {
   func makePresentation(utc: UTCTime, now: Instant) {
     settleDeadline = nil
     backfillDeadline = nil
+    planDeadline = nil
     // Video first, as manifests want it; otherwise as in the catalog.
     let order = tracks.indices.filter { tracks[$0].plan != nil }.sorted { left, right in
       (tracks[left].isAudio ? 1 : 0, left) < (tracks[right].isAudio ? 1 : 0, right)
@@ -241,5 +281,14 @@ extension BroadcastIngest {
 }
 
 extension BroadcastIngest.Track {
+  /// Whether its objects can be read, or will show how.
+  var isReadable: Bool {
+    guard catalog.packaging == .cmaf else { return true }
+    switch catalog.initialization {
+    case .trackProperty, .objectProperty: return true
+    case .data, .track, nil: return plan != nil
+    }
+  }
+
   var isAudio: Bool { (plan?.description.info.kind.rawValue ?? catalog.role) == "audio" }
 }

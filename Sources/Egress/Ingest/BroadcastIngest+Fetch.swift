@@ -25,8 +25,11 @@ extension BroadcastIngest {
   func beginBackfill(_ index: Int, _ leg: LegID, now: Instant) {
     guard wantsBackfill, let largest = legs[leg]?.largest[index], largest.group > 0 else { return }
     backfillDeadline = backfillDeadline ?? now + Self.backfillInterval
-    if let length = tracks[index].plan?.description.groupLength {
-      backfill(index, leg, before: largest.group, groupSeconds: length.seconds)
+    let promised =
+      tracks[index].catalog.maxGOPDurationMilliseconds
+      ?? tracks[index].catalog.maxGroupDurationMilliseconds
+    if let promised, promised > 0 {
+      backfill(index, leg, before: largest.group, groupSeconds: Double(promised) / 1000)
     } else {
       // One group tells how long they are.
       fetch(groups: largest.group - 1...largest.group - 1, .probe(track: index), index, leg)
@@ -55,7 +58,13 @@ extension BroadcastIngest {
     legs[leg]?.errands[id] = errand
   }
 
-  func fetched(_ id: FetchID, _ outcome: FetchOutcome, _ leg: LegID, now: Instant) {
+  func fetched(
+    _ id: FetchID,
+    _ outcome: FetchOutcome,
+    _ leg: LegID,
+    utc: UTCTime,
+    now: Instant
+  ) {
     guard let errand = legs[leg]?.errands.removeValue(forKey: id) else { return }
     switch errand {
     case .probe(let index):
@@ -69,8 +78,8 @@ extension BroadcastIngest {
     case .repair(let index):
       log(.debug, "repair of track \(tracks[index].catalog.name): \(outcome)")
       // Nobody has it, or nobody gives it: waiting on is of no use.
-      if let wanted = tracks[index].repairing, let track = tracks[index].index {
-        presentation?.giveUpWaiting(for: wanted, on: track)
+      if let wanted = tracks[index].repairing {
+        giveUpWaiting(for: wanted, index, utc: utc, now: now)
       }
     }
   }
@@ -87,20 +96,32 @@ extension BroadcastIngest {
   ) {
     guard case .media(let index)? = legs[leg]?.role(id) else { return }
     if range.upperBound.object == .max, range.lowerBound.group == range.upperBound.group {
-      tracks[index].intake?.endGroup(range.lowerBound.group, at: range.lowerBound.object)
-      drain(index, utc: utc, now: now)
+      tracks[index].intake?.endGroup(
+        range.lowerBound.group,
+        at: range.lowerBound.object,
+        now: now
+      )
     }
-    guard let track = tracks[index].index else { return }
-    presentation?.giveUpWaiting(
-      for: ObjectPosition(group: range.lowerBound.group, object: range.lowerBound.object)
-        ... ObjectPosition(group: range.upperBound.group, object: range.upperBound.object),
-      on: track
-    )
+    let first = ObjectPosition(group: range.lowerBound.group, object: range.lowerBound.object)
+    let last = ObjectPosition(group: range.upperBound.group, object: range.upperBound.object)
+    giveUpWaiting(for: first...last, index, utc: utc, now: now)
+  }
+
+  private func giveUpWaiting(
+    for range: ClosedRange<ObjectPosition>,
+    _ index: Int,
+    utc: UTCTime,
+    now: Instant
+  ) {
+    tracks[index].intake?.giveUpWaiting(for: range, now: now)
+    if let track = tracks[index].index { presentation?.giveUpWaiting(for: range, on: track) }
+    drain(index, utc: utc, now: now)
   }
 
   /// Objects that are missing for long enough to be asked for, with the time from which on.
   private func missing(_ index: Int) -> (range: ClosedRange<ObjectPosition>, due: Instant)? {
-    guard let track = tracks[index].index, let hole = presentation?.hole(of: track),
+    guard let track = tracks[index].index,
+      let hole = tracks[index].intake?.hole ?? presentation?.hole(of: track),
       tracks[index].repairing?.contains(hole.range.lowerBound) != true
     else { return nil }
     return (hole.range, hole.since + source.repairDelay)

@@ -4,11 +4,18 @@ internal import Wire
 
 /// From objects to the presentation.
 extension BroadcastIngest {
-  func subscribed(_ id: SubscriptionID, _ largest: Location?, _ leg: LegID, now: Instant) {
+  func subscribed(
+    _ id: SubscriptionID,
+    _ largest: Location?,
+    _ properties: Properties,
+    _ leg: LegID,
+    now: Instant
+  ) {
     guard let role = legs[leg]?.role(id) else { return }
     log(.debug, "subscribed to \(name(role)), largest \(largest.map { "\($0)" } ?? "none")")
     guard case .media(let index) = role else { return }
     legs[leg]?.largest[index] = largest
+    open(index, properties, leg, now: now)
     if let newest = tracks[index].newest, legs[leg]?.isAlone == true {
       // Ids that go back on the only session are a new broadcast's.
       if largest.map({ $0 < newest }) ?? true { restart(leg) }
@@ -21,10 +28,15 @@ extension BroadcastIngest {
   private func restart(_ leg: LegID) {
     guard legs[leg]?.hasRestarted == false else { return }
     legs[leg]?.hasRestarted = true
+    restart()
+  }
+
+  private func restart() {
     presentation?.restart()
     for index in tracks.indices {
       tracks[index].newest = nil
       tracks[index].repairing = nil
+      tracks[index].intake?.restart()
       tracks[index].seen = Self.nothingSeen
     }
   }
@@ -40,7 +52,7 @@ extension BroadcastIngest {
     guard case .media(let index)? = legs[leg]?.role(id) else { return }
     if case .refused(let reason) = end { malformed(index, "group \(group): \(reason)") }
     guard let told = legs[leg]?.ends[index]?.streamEnded(group: group, end) else { return }
-    tracks[index].intake?.endGroup(told.group, at: told.end)
+    tracks[index].intake?.endGroup(told.group, at: told.end, now: now)
     drain(index, utc: utc, now: now)
   }
 
@@ -83,10 +95,16 @@ extension BroadcastIngest {
       {
         tracks[index].status.repaired += 1
       }
+      if case .objectProperty(let type)? = tracks[index].catalog.initialization,
+        tracks[index].catalog.packaging == .cmaf, let header = object.properties.bytes(type)
+      {
+        plan(index, header: header, now: now)
+      }
       tracks[index].intake?.take(object, now: now)
     }
-    if let told { tracks[index].intake?.endGroup(told.group, at: told.end) }
+    if let told { tracks[index].intake?.endGroup(told.group, at: told.end, now: now) }
     drain(index, utc: utc, now: now)
+    if tracks[index].intake?.looksRestarted(now: now) == true { restart() }
   }
 
   private func malformed(_ index: Int, _ reason: String) {
@@ -104,8 +122,14 @@ extension BroadcastIngest {
   func drain(_ index: Int, utc: UTCTime, now: Instant) {
     while let output = tracks[index].intake?.poll() {
       switch output {
+      case .header(let header):
+        plan(index, header: header, now: now)
       case .malformed(let position, let reason):
         malformed(index, "object \(position.group)/\(position.object): \(reason)")
+      case .warning(let text):
+        log(.warning, "track \(tracks[index].catalog.name): \(text)")
+      case .absent(let range):
+        if let track = tracks[index].index { presentation?.giveUpWaiting(for: range, on: track) }
       case .media(let object):
         if let presentation, let track = tracks[index].index {
           presentation.receive(object, on: track, utc: utc, now: now)

@@ -38,6 +38,8 @@ final class BroadcastIngest {
   var presentation: Presentation?
   /// When the presentation is made of the tracks that the catalog has named by then.
   var settleDeadline: Instant?
+  /// Until when tracks are waited for that have to show themselves first.
+  var planDeadline: Instant?
   /// Until when the past is waited for.
   var backfillDeadline: Instant?
   var completeDeadline: Instant?
@@ -132,7 +134,8 @@ final class BroadcastIngest {
   func handle(_ event: SubscriberEvent, of leg: LegID, utc: UTCTime, now: Instant) {
     guard legs[leg] != nil else { return }
     switch event {
-    case .subscribed(let id, let largest, _): subscribed(id, largest, leg, now: now)
+    case .subscribed(let id, let largest, let properties):
+      subscribed(id, largest, properties, leg, now: now)
     case .subscriptionFailed(let id, let failure): refused(id, failure, leg, now: now)
     case .object(let id, let object): take(object, of: id, leg, utc: utc, now: now)
     case .groupStreamEnded(let id, let group, _, let end):
@@ -140,7 +143,7 @@ final class BroadcastIngest {
     case .joinEnded(let id, let outcome):
       if let role = legs[leg]?.role(id) { log(.debug, "join of \(name(role)): \(outcome)") }
     case .absent(let id, let range): absent(id, range, leg, utc: utc, now: now)
-    case .fetchFinished(let id, let outcome): fetched(id, outcome, leg, now: now)
+    case .fetchFinished(let id, let outcome): fetched(id, outcome, leg, utc: utc, now: now)
     case .subscriptionEnded(let id, let end): ended(id, end, leg, now: now)
     case .goAway: fail(leg, "the relay wants a track to be had elsewhere")
     default: break
@@ -174,7 +177,7 @@ final class BroadcastIngest {
       legs[leg]?.names[index]?.removeFirst()
       if legs[leg]?.names[index]?.isEmpty == false { return subscribe(index, leg) }
       log(.error, "track \(tracks[index].catalog.name) was refused: \(reason); it is left out")
-      let wanted = tracks.indices.filter { !tracks[$0].isEnded && tracks[$0].intake != nil }
+      let wanted = tracks.indices.filter { !tracks[$0].isEnded && tracks[$0].isReadable }
       // Without any of its tracks the broadcast is not there, whatever its catalog says.
       if wanted.allSatisfy({ legs[leg]?.subscription(of: $0) == nil }) {
         fail(leg, "all tracks were refused: \(reason)")
@@ -214,13 +217,19 @@ final class BroadcastIngest {
 
   var deadline: Instant? {
     ([settleDeadline, backfillDeadline, completeDeadline, presentation?.deadline, repairDeadline]
-      + legs.values.map(\.catalog.deadline)).compactMap { $0 }.min()
+      + legs.values.map(\.catalog.deadline) + tracks.map { $0.intake?.deadline })
+      .compactMap { $0 }.min()
   }
 
   func handleTimeout(utc: UTCTime, now: Instant) {
     for (leg, value) in legs {
       guard let deadline = value.catalog.deadline, deadline <= now else { continue }
       refuseCatalog(leg, "no answer within \(source.answerTimeout.seconds) s", now: now)
+    }
+    for index in tracks.indices {
+      guard let deadline = tracks[index].intake?.deadline, deadline <= now else { continue }
+      tracks[index].intake?.handleTimeout(now: now)
+      drain(index, utc: utc, now: now)
     }
     if let deadline = completeDeadline, deadline <= now { finish(now: now) }
     if let deadline = presentation?.deadline, deadline <= now {
@@ -230,10 +239,12 @@ final class BroadcastIngest {
   }
 
   private func settle(utc: UTCTime, now: Instant) {
-    if presentation == nil, let deadline = settleDeadline, deadline <= now,
-      isBackfilled(now: now)
-    {
-      makePresentation(utc: utc, now: now)
+    if presentation == nil, let deadline = settleDeadline, deadline <= now {
+      if isBackfilled(now: now), arePlanned(now: now) {
+        makePresentation(utc: utc, now: now)
+      } else {
+        settleDeadline = now + .milliseconds(50)
+      }
     }
     repair(now: now)
     drainPresentation()

@@ -1,38 +1,197 @@
 internal import MoQ
 internal import Packaging
+internal import Remux
 internal import Wire
 
 /// Makes media objects of a track's MoQ objects, whatever their packaging.
 struct MediaIntake {
   enum Output {
+    /// A CMAF header; `configure` has to be called before the next output.
+    case header(Bytes)
     case media(MediaObject)
     case groupEnd(UInt64, at: UInt64)
+    /// Objects of which nothing will come.
+    case absent(ClosedRange<ObjectPosition>)
     case malformed(ObjectPosition, String)
+    case warning(String)
   }
 
-  private let parser: ChunkParser
+  /// Nil where objects are CMAF already.
+  private var remuxer: TrackRemuxer?
+  private var parser: ChunkParser?
   private var outputs: [Output] = []
+  private var last: ObjectPosition?
+  private var now = Instant(nanoseconds: 0)
 
+  /// For objects that are CMAF.
   init(_ plan: TrackPlan) { parser = ChunkParser(plan) }
 
-  /// Whether objects of a packaging can be read.
-  static func takes(_ packaging: CatalogPackaging) -> Bool { packaging == .cmaf }
+  /// For objects of another packaging; headers come among the outputs.
+  init(_ source: RemuxSource, patience: Interval) {
+    var limits = RemuxLimits()
+    limits.patience = patience
+    remuxer = TrackRemuxer(source, limits: limits)
+  }
 
-  mutating func poll() -> Output? { outputs.isEmpty ? nil : outputs.removeFirst() }
+  /// Whether objects of a packaging can be read.
+  static func takes(_ packaging: CatalogPackaging) -> Bool {
+    packaging == .cmaf || RemuxSource.Packaging(packaging) != nil
+  }
+
+  /// Takes the plan that a header made.
+  mutating func configure(_ plan: TrackPlan) { parser = ChunkParser(plan) }
 
   mutating func take(_ object: Object, now: Instant) {
-    guard object.status == .normal, !object.payload.isEmpty else { return }
-    let position = ObjectPosition(group: object.group, object: object.id)
+    self.now = now
+    guard object.status == .normal else { return }
+    if remuxer != nil {
+      remuxer?.receive(RemuxObject(object, arrival: now))
+    } else if !object.payload.isEmpty {
+      parse(object.payload, at: ObjectPosition(group: object.group, object: object.id))
+    }
+  }
+
+  /// Takes the knowledge that a group has no object with an id of `end` or above.
+  mutating func endGroup(_ group: UInt64, at end: UInt64, now: Instant) {
+    self.now = now
+    if remuxer != nil {
+      remuxer?.endGroup(group, at: end, now: now)
+    } else {
+      outputs.append(.groupEnd(group, at: end))
+    }
+  }
+
+  /// The objects that others wait for, where this keeps them in order; nil otherwise.
+  var hole: (range: ClosedRange<ObjectPosition>, since: Instant)? {
+    guard let hole = remuxer?.hole else { return nil }
+    let first = ObjectPosition(group: hole.first.group, object: hole.first.object)
+    let last = ObjectPosition(group: hole.last.group, object: hole.last.object)
+    return first <= last ? (first...last, hole.since) : nil
+  }
+
+  mutating func giveUpWaiting(for range: ClosedRange<ObjectPosition>, now: Instant) {
+    self.now = now
+    remuxer?.giveUpWaiting(upTo: range.upperBound.group, range.upperBound.object, now: now)
+  }
+
+  /// Forgets ids.
+  mutating func restart() {
+    remuxer?.restart()
+    outputs = []
+    last = nil
+  }
+
+  /// Whether a publisher seems to have restarted its ids below the last ones.
+  func looksRestarted(now: Instant) -> Bool { remuxer?.looksRestarted(now: now) ?? false }
+
+  var deadline: Instant? { remuxer?.deadline }
+
+  mutating func handleTimeout(now: Instant) {
+    self.now = now
+    remuxer?.handleTimeout(now: now)
+  }
+
+  mutating func poll() -> Output? {
+    while outputs.isEmpty, let event = remuxer?.poll() {
+      switch event {
+      case .header(let bytes): outputs.append(.header(bytes))
+      case .chunk(let group, let object, let bytes):
+        parse(bytes, at: ObjectPosition(group: group, object: object))
+      case .groupEnded(let group, let end): outputs.append(.groupEnd(group, at: end))
+      case .dropped(let group, let object, .malformed(let reason)):
+        outputs.append(.malformed(ObjectPosition(group: group, object: object), reason))
+      case .dropped: break
+      case .warning(let text): outputs.append(.warning(text))
+      }
+    }
+    return outputs.isEmpty ? nil : outputs.removeFirst()
+  }
+
+  private mutating func parse(_ bytes: Bytes, at position: ObjectPosition) {
+    guard let parser else { return }
     do throws(ChunkParser.Refusal) {
-      let chunks = try parser.parse(object.payload)
+      let chunks = try parser.parse(bytes)
+      if remuxer != nil { skip(to: position) }
       outputs.append(.media(MediaObject(position: position, chunks: chunks, arrival: now)))
     } catch {
       outputs.append(.malformed(position, error.reason))
     }
   }
 
-  /// Takes the knowledge that a group has no object with an id of `end` or above.
-  mutating func endGroup(_ group: UInt64, at end: UInt64) {
-    outputs.append(.groupEnd(group, at: end))
+  /// What a remuxer passes over, nobody has to wait for.
+  private mutating func skip(to position: ObjectPosition) {
+    defer { last = position }
+    guard let last, position.object > 0, last < position else { return }
+    let isSameGroup = last.group == position.group
+    guard !isSameGroup || last.object + 1 < position.object else { return }
+    let first =
+      isSameGroup
+      ? ObjectPosition(group: last.group, object: last.object + 1)
+      : ObjectPosition(group: position.group, object: 0)
+    let end = ObjectPosition(group: position.group, object: position.object - 1)
+    outputs.append(.absent(first...end))
+  }
+}
+
+extension RemuxObject {
+  fileprivate init(_ object: Object, arrival: Instant) {
+    self.init(
+      group: object.group,
+      object: object.id,
+      payload: object.payload,
+      properties: [RemuxProperty](object.properties),
+      arrival: arrival
+    )
+  }
+}
+
+extension [RemuxProperty] {
+  /// Those of an object or a track, immutable ones last.
+  init(_ properties: Properties) {
+    self = (properties.pairs.pairs + properties.immutable.pairs).map { pair in
+      switch pair.value {
+      case .integer(let value): RemuxProperty(pair.type, value)
+      case .bytes(let bytes): RemuxProperty(pair.type, bytes)
+      }
+    }
+  }
+}
+
+extension RemuxSource.Packaging {
+  /// How a catalog's packaging is remuxed; nil when it is CMAF already, or nothing known.
+  init?(_ packaging: CatalogPackaging) {
+    switch packaging {
+    case .loc: self = .loc
+    case .legacy: self = .legacy
+    case .hangLOC: self = .hangLOC
+    case .locmaf: self = .locmaf
+    case .mediaInterop: self = .moqMI
+    case .cmaf, .mediaTimeline, .eventTimeline, .other: return nil
+    }
+  }
+}
+
+extension RemuxSource {
+  /// What a catalog and a subscription say of a track; nil when its objects are CMAF already.
+  init?(_ track: CatalogTrack, properties: Properties, draft: Draft) {
+    guard let packaging = Packaging(track.packaging) else { return nil }
+    self.init(
+      packaging: packaging,
+      kind: track.role == "audio" ? .audio : .video,
+      codec: track.codec
+    )
+    switch track.initialization {
+    case .data(let bytes): configuration = bytes
+    case .trackProperty(let type): configuration = properties.bytes(type)
+    case .objectProperty, .track, nil: break
+    }
+    framerateThousandths = track.framerateThousandths
+    maximumGroupMilliseconds = track.maxGOPDurationMilliseconds ?? track.maxGroupDurationMilliseconds
+    sampleRate = track.sampleRate.map { Int(clamping: $0) }
+    channels = track.channelConfiguration.flatMap { Int($0) }
+    language = track.language
+    timescale = track.timescale.flatMap { $0 > 0 ? UInt64($0) : nil }
+    trackProperties = [RemuxProperty](properties)
+    usesQUICIntegers = draft < .draft18
   }
 }

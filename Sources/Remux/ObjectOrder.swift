@@ -1,0 +1,178 @@
+import Wire
+
+/// Puts the objects of a track in the order of their ids, with patience for those that are missing.
+struct ObjectOrder {
+  enum Output {
+    /// The next object; after a hole something before it is missing.
+    case object(RemuxObject, isAfterHole: Bool)
+    /// The group has no more objects, or the next group has begun.
+    case groupEnded(UInt64)
+  }
+
+  private let limits: RemuxLimits
+  /// In the order of ids.
+  private var waiting: [RemuxObject] = []
+  private var waitingBytes = 0
+  private var last: (group: UInt64, object: UInt64, arrival: Instant)?
+  private var isLastGroupEnded = false
+  /// For a group that is not over: the first id that no object has.
+  private var ends: [UInt64: UInt64] = [:]
+  private var lateSince: Instant?
+  /// What is missing up to here is not waited for.
+  private var givenUp: (group: UInt64, object: UInt64)?
+
+  init(limits: RemuxLimits) { self.limits = limits }
+
+  /// Takes an object in any order; says why it is not wanted.
+  mutating func insert(_ object: RemuxObject) -> RemuxDrop? {
+    if let last, (object.group, object.object) <= (last.group, last.object) {
+      if (object.group, object.object) == (last.group, last.object) { return .duplicate }
+      if lateSince == nil { lateSince = object.arrival }
+      return .late
+    }
+    lateSince = nil
+    var index = waiting.count
+    while index > 0,
+      (waiting[index - 1].group, waiting[index - 1].object) > (object.group, object.object)
+    {
+      index -= 1
+    }
+    if index > 0, waiting[index - 1].group == object.group,
+      waiting[index - 1].object == object.object
+    {
+      return .duplicate
+    }
+    waiting.insert(object, at: index)
+    waitingBytes += object.byteCount
+    return nil
+  }
+
+  /// Takes the knowledge that a group holds no object with an id of `end` or above.
+  mutating func endGroup(_ group: UInt64, at end: UInt64) {
+    guard last.map({ group >= $0.group }) ?? true else { return }
+    ends[group] = end
+    // A peer that names ends of groups it never sends must not grow this table.
+    while ends.count > 64, let oldest = ends.keys.min() { ends[oldest] = nil }
+  }
+
+  /// Whether a publisher seems to have begun its ids anew below the last ones.
+  func looksRestarted(now: Instant) -> Bool {
+    lateSince.map { waiting.isEmpty && now - $0 > limits.patience * 2 } ?? false
+  }
+
+  /// The objects that are missing in front of what waits; nil when none are by their ids.
+  var hole: RemuxHole? {
+    guard let last, let first = waiting.first, last.object < .max,
+      !isGivenUp(first)
+    else { return nil }
+    if first.group == last.group {
+      guard let before = first.objectBefore, before > last.object else { return nil }
+      return RemuxHole(
+        first: (last.group, last.object + 1),
+        last: (first.group, before),
+        since: first.arrival
+      )
+    }
+    // Between groups only what is known to exist is missing: the beginning of the newer one.
+    guard isLastGroupEnded || ends[last.group] != nil, first.object > first.objectGap else {
+      return nil
+    }
+    return RemuxHole(
+      first: (first.group, first.objectGap),
+      last: (first.group, first.object - 1),
+      since: first.arrival
+    )
+  }
+
+  /// Stops waiting for what is missing up to an object.
+  mutating func giveUpWaiting(upTo group: UInt64, _ object: UInt64) {
+    if let givenUp, givenUp >= (group, object) { return }
+    givenUp = (group, object)
+  }
+
+  private func isGivenUp(_ candidate: RemuxObject) -> Bool {
+    guard let givenUp else { return false }
+    if (candidate.group, candidate.object) <= givenUp { return true }
+    guard candidate.group == givenUp.group else { return false }
+    return givenUp.object == .max || candidate.object == givenUp.object + 1
+  }
+
+  /// When waiting for a missing object ends, if one is missing.
+  var deadline: Instant? { waiting.first.map { patienceEnd($0) } }
+
+  /// The next in order; nil when something has to be waited for.
+  ///
+  /// `continues` says whether an object's time is where the last one's ended.
+  mutating func next(now: Instant, continues: (RemuxObject) -> Bool) -> Output? {
+    guard let last else { return start(now: now) }
+    if !isLastGroupEnded, let end = ends[last.group], end == 0 || last.object >= end - 1 {
+      return endLastGroup()
+    }
+    guard let candidate = waiting.first else { return nil }
+    let isOverdue = isOverdue(candidate, now: now)
+    if candidate.group == last.group {
+      let isNext = candidate.objectBefore == last.object
+      guard isNext || isOverdue else { return nil }
+      return take(isAfterHole: !isNext)
+    }
+    let isNext = candidate.object == candidate.objectGap && candidate.groupBefore == last.group
+    let follows = isNext || candidate.object == 0 && continues(candidate)
+    if !isLastGroupEnded {
+      // The end may yet come, or more of the group: time says that nothing is missing.
+      guard isOverdue || candidate.object == 0 && continues(candidate) else { return nil }
+      return endLastGroup()
+    }
+    guard follows || isOverdue else { return nil }
+    return take(isAfterHole: !follows)
+  }
+
+  /// A track begins with the first object of a group, or after patience with what there is.
+  private mutating func start(now: Instant) -> Output? {
+    guard let first = waiting.first else { return nil }
+    guard let index = waiting.firstIndex(where: { $0.object == $0.objectGap }) else {
+      return isOverdue(first, now: now) ? take(isAfterHole: true) : nil
+    }
+    for object in waiting[..<index] { waitingBytes -= object.byteCount }
+    waiting.removeFirst(index)
+    return take(isAfterHole: false)
+  }
+
+  private mutating func take(isAfterHole: Bool) -> Output {
+    let object = waiting.removeFirst()
+    waitingBytes -= object.byteCount
+    if last?.group != object.group {
+      isLastGroupEnded = false
+      ends = ends.filter { $0.key >= object.group }
+    }
+    last = (object.group, object.object, object.arrival)
+    return .object(object, isAfterHole: isAfterHole)
+  }
+
+  private mutating func endLastGroup() -> Output? {
+    guard let last else { return nil }
+    isLastGroupEnded = true
+    return .groupEnded(last.group)
+  }
+
+  private func isOverdue(_ candidate: RemuxObject, now: Instant) -> Bool {
+    now >= patienceEnd(candidate) || waitingBytes > limits.waitingBytes
+      || waiting.count > limits.waitingObjects || isGivenUp(candidate)
+  }
+
+  private func patienceEnd(_ candidate: RemuxObject) -> Instant {
+    max(candidate.arrival, last?.arrival ?? candidate.arrival) + limits.patience
+  }
+}
+
+extension RemuxObject {
+  /// PRIOR_OBJECT_ID_GAP and PRIOR_GROUP_ID_GAP: how many ids before this one no object has.
+  ///
+  /// draft-ietf-moq-transport §"Object Properties".
+  fileprivate var objectGap: UInt64 { min(properties.integer(0x3E) ?? 0, object) }
+  private var groupGap: UInt64 { min(properties.integer(0x3C) ?? 0, group) }
+
+  /// The id of the object before this one in its group; nil for the first.
+  fileprivate var objectBefore: UInt64? { object > objectGap ? object - objectGap - 1 : nil }
+  /// The id of the group before this one's; nil for the first.
+  fileprivate var groupBefore: UInt64? { group > groupGap ? group - groupGap - 1 : nil }
+}
