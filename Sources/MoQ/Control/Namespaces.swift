@@ -130,7 +130,8 @@ extension DraftReader {
   mutating func subscribeNamespace() throws(CodingError) -> SubscribeNamespace {
     var message = SubscribeNamespace(
       requestID: try integer(),
-      prefix: try namespace(mayBeEmpty: draft != .draft14)
+      // Draft 14 has no empty prefix, but some of its peers send one.
+      prefix: try namespace(mayBeEmpty: true)
     )
     if draft == .draft16 {
       let options = try integer()
