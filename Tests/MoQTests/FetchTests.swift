@@ -122,6 +122,21 @@ import Wire
     )
   }
 
+  @Test(arguments: [Draft.draft20, .draft22])
+  func `the end that FETCH_OK names is that of a group that is over`(_ draft: Draft) {
+    let (peer, id) = live(draft)
+    for (number, group) in [(1, 299), (2, 300)] as [(Int, UInt64)] {
+      _ = peer.session.fetch(id, range: location(group, 0)...location(group, .max))
+      peer.fetchOK(number, through: location(group, 1))
+      peer.fetched(UInt64(number * 2), peer.items(group, 0...1))
+    }
+    #expect(
+      peer.events().filter { $0.hasPrefix("fetch") } == [
+        "fetch complete 2 -299/2-*", "fetch complete 2 ?300/2-*",
+      ]
+    )
+  }
+
   @Test(arguments: [Draft.draft16, .draft18, .draft20, .draft22])
   func `markers tell what does not exist from what is not known`(_ draft: Draft) {
     let (peer, id) = live(draft)

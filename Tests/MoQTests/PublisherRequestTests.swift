@@ -3,186 +3,8 @@ import TestSupport
 import Testing
 import Wire
 
-/// A publisher session whose peer, a client that subscribes, is played by the test.
-final class ScriptedSubscriber {
-  let draft: Draft
-  let store: BroadcastStore
-  let track: BroadcastTrack
-  let transport = MoQFakeTransport(role: .server)
-  let publisher: PublisherSession
-  var now = Instant(nanoseconds: 1_000_000_000)
-  private var requests = 0
-
-  /// A track with groups 5 to 7, each with objects 0 to 2; the last group is open.
-  init(_ draft: Draft, keptGroups: Int = 8) {
-    self.draft = draft
-    var limits = BroadcastLimits()
-    limits.groups = keptGroups
-    store = BroadcastStore(limits: limits)
-    track = store.addTrack(ScriptedPeer.track)
-    publisher = PublisherSession(draft: draft, transport: transport, role: .server, store: store)
-    publisher.start(now: now)
-    for group in 5...7 as ClosedRange<UInt64> {
-      track.beginGroup(group, now: now)
-      for id in 0...2 { track.append(Bytes(utf8: "\(group)/\(id)")) }
-    }
-    var options = KeyValuePairs()
-    if !isStreams { options.append(2, 1000) }
-    let setup = Setup(
-      sender: isStreams ? .either : .client,
-      versions: draft == .draft14 ? [draft.versionCode] : [],
-      options: options
-    )
-    send(.setup(setup), on: isStreams ? 2 : 0)
-  }
-
-  var isStreams: Bool { draft >= .draft18 }
-
-  func send(_ message: ControlMessage, on stream: UInt64) {
-    publisher.handle(
-      .streamData(stream, message.encode(for: draft), isFinal: false),
-      now: now
-    )
-  }
-
-  /// Sends the next request and says what came back for it.
-  @discardableResult
-  func request(_ message: (UInt64) -> ControlMessage) throws -> [ControlMessage] {
-    let stream: UInt64 = isStreams ? UInt64(requests * 4) : 0
-    let before = transport.sent[stream]?.count ?? 0
-    send(message(UInt64(requests * 2)), on: stream)
-    requests += 1
-    let bytes = (transport.sent[stream] ?? Bytes()).suffix(from: before)
-    return try decodeControl([bytes], draft)
-  }
-
-  func subscribe(_ filter: LocationFilter = .nextObject) throws -> ControlMessage? {
-    var parameters = Parameters()
-    parameters.filter = filter
-    return try request {
-      .subscribe(Subscribe(requestID: $0, track: track.name, parameters: parameters))
-    }.first
-  }
-
-  func fetch(_ start: Location, through end: Location) throws -> ControlMessage? {
-    var parameters = Parameters()
-    guard draft >= .draft20 else {
-      let after = Location(group: end.group, object: end.object + 1)
-      return try request {
-        .fetch(Fetch(requestID: $0, range: .standalone(track.name, start: start, end: after)))
-      }.first
-    }
-    parameters.filter = .range(start: start, end: end)
-    return try request {
-      .fetch(Fetch(requestID: $0, range: .filtered(track.name), parameters: parameters))
-    }.first
-  }
-
-  /// What the newest unidirectional stream carries, when it answers a FETCH.
-  func fetched() throws -> [FetchItem] {
-    guard let stream = transport.opened.last(where: { $0 & 2 != 0 }),
-      let bytes = transport.sent[stream]
-    else { return [] }
-    var reader = DraftReader(bytes, draft: draft)
-    guard case .fetch(let requestID) = try StreamHeader.decode(&reader) else { return [] }
-    let header = StreamHeader.fetch(requestID: requestID).encode(for: draft)
-    return try decodeFetch([bytes.suffix(from: header.count)], draft)
-  }
-
-  func errorMeaning(_ message: ControlMessage?) -> RequestErrorMeaning? {
-    guard case .requestError(let error)? = message else { return nil }
-    return RequestErrorMeaning(code: error.code, draft: draft, kind: error.kind)
-  }
-}
-
+/// Subscriptions of a peer, from the publishing side.
 @Suite struct PublisherRequestTests {
-  func locations(_ items: [FetchItem]) -> [String] {
-    items.map { item in
-      switch item {
-      case .object(let object): "\(object.location)"
-      case .gap(let location, _): "gap \(location.group)"
-      }
-    }
-  }
-
-  @Test(arguments: Draft.allCases)
-  func `a FETCH brings exactly its range`(_ draft: Draft) throws {
-    let peer = ScriptedSubscriber(draft)
-    let reply = try peer.fetch(
-      Location(group: 5, object: 2),
-      through: Location(group: 6, object: 1)
-    )
-    guard case .fetchOK(let ok)? = reply else {
-      Issue.record("no FETCH_OK: \(String(describing: reply))")
-      return
-    }
-    #expect(ok.end == Location(group: 6, object: draft >= .draft20 ? 1 : 2))
-    #expect(!ok.isEndOfTrack)
-    #expect(locations(try peer.fetched()) == ["5/2", "6/0", "6/1"])
-  }
-
-  @Test(arguments: [Draft.draft14, .draft16, .draft18])
-  func `a FETCH that ends with object 0 brings the whole group`(_ draft: Draft) throws {
-    let peer = ScriptedSubscriber(draft)
-    _ = try peer.request {
-      .fetch(
-        Fetch(
-          requestID: $0,
-          range: .standalone(
-            peer.track.name,
-            start: Location(group: 6, object: 0),
-            end: Location(group: 6, object: 0)
-          )
-        )
-      )
-    }
-    #expect(locations(try peer.fetched()) == ["6/0", "6/1", "6/2"])
-  }
-
-  @Test(arguments: Draft.allCases)
-  func `what is kept no longer is marked unknown where the draft can`(_ draft: Draft) throws {
-    let peer = ScriptedSubscriber(draft, keptGroups: 1)
-    _ = try peer.fetch(.zero, through: Location(group: 7, object: 0))
-    #expect(
-      locations(try peer.fetched()) == (draft == .draft14 ? ["7/0"] : ["gap 6", "7/0"])
-    )
-  }
-
-  @Test(arguments: Draft.allCases)
-  func `a FETCH beyond the largest object is out of range`(_ draft: Draft) throws {
-    let peer = ScriptedSubscriber(draft)
-    let reply = try peer.fetch(
-      Location(group: 8, object: 0),
-      through: Location(group: 9, object: 0)
-    )
-    #expect(peer.errorMeaning(reply) == .invalidRange)
-  }
-
-  @Test(arguments: [Draft.draft14, .draft16, .draft18])
-  func `joining a subscription that is not there is refused`(_ draft: Draft) throws {
-    let peer = ScriptedSubscriber(draft)
-    let reply = try peer.request {
-      .fetch(Fetch(requestID: $0, range: .relativeJoining(requestID: 8, groups: 0)))
-    }
-    #expect(peer.errorMeaning(reply.first) == .invalidJoiningRequestID)
-  }
-
-  @Test(arguments: [Draft.draft14, .draft16, .draft18])
-  func `joining from a group ends where the subscription began`(_ draft: Draft) throws {
-    let peer = ScriptedSubscriber(draft)
-    _ = try peer.subscribe()
-    peer.track.append([1])
-    _ = try peer.request {
-      .fetch(Fetch(requestID: $0, range: .absoluteJoining(requestID: 0, group: 7)))
-    }
-    let fetched = peer.transport.opened.filter { $0 & 2 != 0 }
-      .compactMap { peer.transport.sent[$0] }
-      .filter { $0.slice.first == 5 }
-    #expect(fetched.count == 1)
-    let items = try decodeFetch([fetched[0].suffix(from: 2)], draft)
-    #expect(locations(items) == ["7/0", "7/1", "7/2"])
-  }
-
   @Test(arguments: Draft.allCases)
   func `TRACK_STATUS says the largest object`(_ draft: Draft) throws {
     let peer = ScriptedSubscriber(draft)
@@ -233,11 +55,132 @@ final class ScriptedSubscriber {
     }
     #expect(streams.count == 1)
     let control = try decodeControl([peer.transport.sent[0] ?? Bytes()], draft)
-    guard case .publishDone(let done)? = control.last else {
+    let done = control.compactMap { if case .publishDone(let done) = $0 { done } else { nil } }
+    // From draft 20 on it goes on, as an update may move the range's end.
+    #expect(done.map(\.streamCount) == (draft < .draft20 ? [1] : []))
+    #expect(done.map(\.status) == (draft < .draft20 ? [3] : []))
+  }
+
+  @Test(arguments: [Draft.draft20, .draft22])
+  func `a subscription whose range is over goes on when an update moves its end`(
+    _ draft: Draft
+  ) throws {
+    let peer = ScriptedSubscriber(draft)
+    _ = try peer.subscribe(.groups(start: .zero, endGroup: 7))
+    peer.track.beginGroup(8, now: peer.now)
+    peer.track.append([2])
+    peer.publisher.pump(now: peer.now)
+    var parameters = Parameters()
+    parameters.filter = LocationFilter.none
+    peer.send(
+      .requestUpdate(RequestUpdate(requestID: 2, existingRequestID: nil, parameters: parameters)),
+      on: 0
+    )
+    peer.track.append([3])
+    peer.publisher.pump(now: peer.now)
+    let stream = try #require(peer.transport.opened.last)
+    #expect(try decodeSubgroupStream(peer.transport.sent[stream], draft) == ["8/1"])
+  }
+
+  @Test(arguments: [Draft.draft16, .draft18, .draft20, .draft22])
+  func `an update that nothing can fulfil ends the subscription`(_ draft: Draft) throws {
+    let peer = ScriptedSubscriber(draft)
+    _ = try peer.subscribe()
+    var parameters = Parameters()
+    parameters.filter = .groups(start: .zero, endGroup: 6)
+    peer.send(
+      .requestUpdate(
+        RequestUpdate(
+          requestID: 2,
+          existingRequestID: draft == .draft16 ? 0 : nil,
+          parameters: parameters
+        )
+      ),
+      on: 0
+    )
+    let replies = try decodeControl([peer.transport.sent[0] ?? Bytes()], draft)
+    #expect(peer.errorMeaning(replies.dropLast().last) == .invalidRange)
+    guard case .publishDone(let done)? = replies.last else {
+      Issue.record("no PUBLISH_DONE")
+      return
+    }
+    #expect(done.status == 8)
+  }
+
+  @Test(arguments: [Draft.draft20, .draft22])
+  func `an update may ask for the past, on a stream with its own id`(_ draft: Draft) throws {
+    let peer = ScriptedSubscriber(draft)
+    _ = try peer.subscribe()
+    var parameters = Parameters()
+    var fill = Parameters()
+    fill.filter = .relative(groups: 2)
+    parameters.fill = fill
+    peer.send(
+      .requestUpdate(RequestUpdate(requestID: 2, existingRequestID: nil, parameters: parameters)),
+      on: 0
+    )
+    let stream = try #require(peer.transport.opened.last)
+    #expect(peer.transport.sent[stream]?.prefix(2) == [5, 2])
+    #expect(peer.transport.finished.contains(stream))
+    #expect(
+      try peer.fetched().map {
+        if case .object(let object) = $0 { "\(object.location)" } else { "" }
+      }
+        == ["6/0", "6/1", "6/2", "7/0", "7/1", "7/2"]
+    )
+    peer.track.end()
+    peer.publisher.pump(now: peer.now)
+    let replies = try decodeControl([peer.transport.sent[0] ?? Bytes()], draft)
+    guard case .publishDone(let done)? = replies.last else {
       Issue.record("no PUBLISH_DONE")
       return
     }
     #expect(done.streamCount == 1)
+  }
+
+  @Test(arguments: [Draft.draft20, .draft22])
+  func `filters by ranges were not allowed and are refused`(_ draft: Draft) throws {
+    let peer = ScriptedSubscriber(draft)
+    var parameters = Parameters()
+    parameters.set(0x25, .bytes([0, 0, 0]))
+    let subscribe = try peer.request {
+      .subscribe(Subscribe(requestID: $0, track: peer.track.name, parameters: parameters))
+    }
+    let fetch = try peer.request {
+      .fetch(Fetch(requestID: $0, range: .filtered(peer.track.name), parameters: parameters))
+    }
+    #expect(
+      [subscribe, fetch].map { peer.errorMeaning($0.first) } == [.invalidFilter, .invalidFilter]
+    )
+  }
+
+  @Test(arguments: Draft.allCases)
+  func `GOAWAY goes out once, later requests are refused, and the time is kept`(
+    _ draft: Draft
+  ) throws {
+    let peer = ScriptedSubscriber(draft)
+    peer.publisher.goAway(uri: "moqt://b", timeout: .seconds(2))
+    peer.publisher.goAway(uri: "moqt://c", timeout: .seconds(9))
+    let control: UInt64 = draft < .draft18 ? 0 : 3
+    let sent = try decodeControl([peer.transport.sent[control] ?? Bytes()], draft)
+    #expect(
+      sent.suffix(1) == [
+        .goAway(
+          GoAway(
+            uri: "moqt://b",
+            timeoutMilliseconds: draft < .draft18 ? nil : 2000,
+            requestID: draft == .draft18 ? 0 : nil
+          )
+        )
+      ]
+    )
+    #expect(sent.count == 2)
+    let meaning = peer.errorMeaning(try peer.subscribe())
+    #expect(meaning == (draft < .draft18 ? .internalError : .goingAway))
+    let deadline = peer.now + .seconds(2)
+    #expect(peer.publisher.deadline == deadline)
+    peer.publisher.handleTimeout(now: deadline)
+    #expect(peer.transport.closed?.code == 0x10)
   }
 
   @Test(arguments: [Draft.draft16, .draft18, .draft20, .draft22])

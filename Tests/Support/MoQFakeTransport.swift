@@ -13,6 +13,8 @@ package final class MoQFakeTransport: Transport {
   package var unidirectionalCredit = 100_000
   /// The bytes that `pendingBytes` reports for each stream; a slow network is played with them.
   package var pending: [UInt64: Int] = [:]
+  /// What it reports for every other stream.
+  package var defaultPending = 0
   /// Whether datagrams can be sent.
   package var takesDatagrams = true
   /// Cuts what is sent into pieces of this many bytes.
@@ -101,7 +103,7 @@ package final class MoQFakeTransport: Transport {
     peer?.inbox = []
   }
 
-  package func pendingBytes(on stream: UInt64) -> Int { pending[stream] ?? 0 }
+  package func pendingBytes(on stream: UInt64) -> Int { pending[stream] ?? defaultPending }
 
   /// Takes the oldest waiting event.
   package func takeEvent() -> TransportEvent? { inbox.isEmpty ? nil : inbox.removeFirst() }

@@ -45,6 +45,8 @@ package struct Parameters: Hashable, Sendable {
     static let filter: UInt64 = 0x21
     static let groupOrder: UInt64 = 0x22
     static let fill: UInt64 = 0x23
+    /// Filters by ranges of subgroups, objects, priorities and properties (20 and later).
+    static let rangeFilters: ClosedRange<UInt64> = 0x25...0x29
     static let namespacePrefix: UInt64 = 0x34
   }
 
@@ -120,6 +122,9 @@ extension Parameters {
     get { if case .fill(let value)? = self[Kind.fill] { value } else { nil } }
     set { set(Kind.fill, newValue.map { .fill($0) }) }
   }
+
+  /// Whether objects are asked for by ranges, which only those may who were allowed to in SETUP.
+  var hasRangeFilters: Bool { entries.contains { Kind.rangeFilters.contains($0.type) } }
 
   /// The first authorization token.
   package var token: Token? {

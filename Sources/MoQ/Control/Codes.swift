@@ -110,13 +110,15 @@ package enum PublishDoneStatus: Sendable {
       (0x12, .malformedTrack),
     ]
   private static let all18: [Entry] = all20 + [(3, .subscriptionEnded)]
+  // Draft 20 has only one word for both ends.
+  private static let since20: [Entry] = all20 + [(2, .subscriptionEnded)]
 
   private static func table(_ draft: Draft) -> [Entry] {
     switch draft.profile.codes {
     case .draft14: all14
     case .draft16: all16
     case .draft18: all18
-    case .draft20: all20
+    case .draft20: since20
     }
   }
 }

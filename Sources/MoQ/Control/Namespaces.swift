@@ -128,9 +128,9 @@ package struct PublishOK: Hashable, Sendable {
 
 extension DraftReader {
   mutating func subscribeNamespace() throws(CodingError) -> SubscribeNamespace {
-    // Draft 14 allows no empty prefix, but moq-rs sends it all the same.
     var message = SubscribeNamespace(
       requestID: try integer(),
+      // Draft 14 has no empty prefix, but some of its peers send one.
       prefix: try namespace(mayBeEmpty: true)
     )
     if draft == .draft16 {

@@ -79,6 +79,8 @@ enum FetchForm: Hashable {
   case joining(UInt64, groups: UInt64)
   /// With the SUBSCRIBE itself; there is no FETCH_OK.
   case fill(UInt64)
+
+  var isFill: Bool { if case .fill = self { true } else { false } }
 }
 
 /// One request for a range, with the account of what its stream says of every location in it.
@@ -117,12 +119,13 @@ struct FetchAttempt {
     next = range.lowerBound
   }
 
+  var isFill: Bool { form.isFill }
   var spansGroups: Bool { range.lowerBound.group != range.upperBound.group }
 
   /// Whether nothing that could still come would add to it.
   var isOver: Bool {
     guard isStreamOver, !isAccepted else { return isStreamOver }
-    if case .fill = form { return true }
+    if isFill { return true }
     return next.map { $0 > range.upperBound } ?? true
   }
 
@@ -153,11 +156,17 @@ struct FetchAttempt {
     return nil
   }
 
-  /// Takes the end of FETCH_OK as the draft writes it.
-  mutating func accept(end: Location, isInclusive: Bool) {
+  /// Takes the end of FETCH_OK as the draft writes it; `largest` is the newest object known.
+  mutating func accept(end: Location, isInclusive: Bool, largest: Location?) {
     isAccepted = true
     if isInclusive {
       coveredEnd = Self.widened(end)
+      // The whole of a group that is over was asked for: what is named is its last object.
+      if end.group == range.upperBound.group, range.upperBound.object == .max,
+        let largest, largest.group > end.group
+      {
+        coveredEnd = range.upperBound
+      }
     } else {
       coveredEnd =
         end.object == 0 ? Location(group: end.group, object: .max) : end.predecessor

@@ -1,72 +1,123 @@
 import Wire
 
+/// A range of the past on its way to the peer.
+struct OutgoingFetch {
+  /// The FETCH, or the subscription that is filled.
+  let owner: UInt64
+  /// The request whose id the stream carries.
+  let streamID: UInt64
+  let items: [FetchItem]
+  /// Into `items`.
+  var next = 0
+  var encoder: FetchEncoder
+  /// Nil until the peer allows one.
+  var stream: UInt64?
+
+  init(owner: UInt64, streamID: UInt64, items: [FetchItem], draft: Draft) {
+    self.owner = owner
+    self.streamID = streamID
+    self.items = items
+    encoder = FetchEncoder(requestID: streamID, draft: draft)
+  }
+
+  var isSent: Bool { stream != nil && next == items.count }
+}
+
 /// Objects of the past.
 extension PublisherSession {
+  /// What a FETCH asks for.
+  private enum Target {
+    case range(BroadcastTrack, ClosedRange<Location>?)
+    case noTrack
+    case noSubscription
+  }
+
   func fetch(_ request: Fetch) {
-    let track: BroadcastTrack?
+    let requestID = request.requestID
+    let track: BroadcastTrack
     let range: ClosedRange<Location>?
-    switch request.range {
-    case .standalone(let name, let start, let end):
-      track = store[name]
-      let last =
-        end.object == 0
-        ? Location(group: end.group, object: .max)
-        : Location(group: end.group, object: end.object - 1)
-      range = start <= last ? start...last : nil
-    case .filtered(let name):
-      track = store[name]
-      range = (request.parameters.filter ?? .none).resolve(largest: track?.largest)
-    case .relativeJoining(let joined, _), .absoluteJoining(let joined, _):
-      guard let subscription = subscriptions[joined] else {
-        return core.refuse(
-          request.requestID,
-          .fetch,
-          .invalidJoiningRequestID,
-          "no such subscription"
-        )
-      }
-      track = subscription.track
-      range = subscription.largest.flatMap { largest in
-        let group: UInt64
-        switch request.range {
-        case .relativeJoining(_, let groups): group = largest.group - min(groups, largest.group)
-        case .absoluteJoining(_, let first): group = first
-        default: return nil
-        }
-        let start = Location(group: group, object: 0)
-        return start <= largest ? start...largest : nil
-      }
+    switch target(of: request) {
+    case .range(let found, let wanted): (track, range) = (found, wanted)
+    case .noTrack: return core.refuse(requestID, .fetch, .doesNotExist, "no such track")
+    case .noSubscription:
+      return core.refuse(requestID, .fetch, .invalidJoiningRequestID, "no such subscription")
     }
-    guard let track else {
-      return core.refuse(request.requestID, .fetch, .doesNotExist, "no such track")
+    guard !request.parameters.hasRangeFilters else {
+      return core.refuse(requestID, .fetch, .invalidFilter, "no range filters")
     }
-    guard waitingFetches.count < core.limits.incomingRequests else {
-      return core.refuse(request.requestID, .fetch, .excessiveLoad, "too many")
+    guard fetches.count < core.limits.incomingRequests else {
+      return core.refuse(requestID, .fetch, .excessiveLoad, "too many")
     }
     guard let range, let largest = track.largest, range.lowerBound <= largest else {
-      return core.refuse(request.requestID, .fetch, .invalidRange, "nothing is in the range")
+      return core.refuse(requestID, .fetch, .invalidRange, "nothing is in the range")
     }
     let end = min(range.upperBound, largest)
     let items = items(of: track, from: range.lowerBound, through: end)
-    if items.isEmpty, draft == .draft14 {
-      return core.refuse(request.requestID, .fetch, .noObjects, "nothing is kept of the range")
+    if draft == .draft14, let failure = failureOfDraft14(request, items, range.lowerBound, track) {
+      return core.refuse(requestID, .fetch, failure, "not all of the range is kept")
     }
-    // Before draft 20 the end is the object after the last one, 0 the whole group.
-    let written =
-      draft.profile.fetchEndInclusive
-      ? end : Location(group: end.group, object: end.object == .max ? 0 : end.object + 1)
     core.send(
       .fetchOK(
         FetchOK(
-          requestID: core.replyID(request.requestID),
+          requestID: core.replyID(requestID),
           isEndOfTrack: track.isEnded && end == largest,
-          end: written,
+          end: written(end, of: track),
           trackProperties: ownProperties(of: track)
         )
       ),
-      for: request.requestID
+      for: requestID
     )
-    waitingFetches.append((request.requestID, items))
+    fetches.append(OutgoingFetch(owner: requestID, streamID: requestID, items: items, draft: draft))
+  }
+
+  private func target(of request: Fetch) -> Target {
+    let joined: UInt64
+    switch request.range {
+    case .standalone(let name, let start, let end):
+      guard let track = store[name] else { return .noTrack }
+      let last =
+        end.object == 0 ? Location(group: end.group, object: .max) : end.predecessor ?? end
+      return .range(track, start <= last ? start...last : nil)
+    case .filtered(let name):
+      guard let track = store[name] else { return .noTrack }
+      return .range(
+        track,
+        (request.parameters.filter ?? .none).resolve(largest: track.largest)
+      )
+    case .relativeJoining(let id, _), .absoluteJoining(let id, _): joined = id
+    }
+    guard let subscription = subscriptions[joined] else { return .noSubscription }
+    guard let largest = subscription.largest else { return .range(subscription.track, nil) }
+    var start = Location.zero
+    switch request.range {
+    case .relativeJoining(_, let groups): start.group = largest.group - min(groups, largest.group)
+    case .absoluteJoining(_, let group): start.group = group
+    case .standalone, .filtered: break
+    }
+    return .range(subscription.track, start <= largest ? start...largest : nil)
+  }
+
+  /// Draft 14 has no markers, so what is kept no longer must not look as if it had never been.
+  private func failureOfDraft14(
+    _ request: Fetch,
+    _ items: [FetchItem],
+    _ start: Location,
+    _ track: BroadcastTrack
+  ) -> RequestErrorMeaning? {
+    let isForgotten = track.groups.first.map { start.group < $0.id } ?? true
+    // Who joins is better served with a part than with nothing.
+    if case .standalone = request.range, isForgotten { return .unknownStatusInRange }
+    return items.isEmpty ? .noObjects : nil
+  }
+
+  /// The end of a range as the draft writes it, the object after it before draft 20, 0 for the whole
+  /// group.
+  private func written(_ end: Location, of track: BroadcastTrack) -> Location {
+    guard draft.profile.fetchEndInclusive else {
+      return Location(group: end.group, object: end.object == .max ? 0 : end.object + 1)
+    }
+    // Not every peer reads integers of 64 bits.
+    return Location(group: end.group, object: min(end.object, ByteWriter.maximumVarint))
   }
 
   /// What is kept of a range, with a marker for what was kept no longer.
@@ -85,17 +136,47 @@ extension PublisherSession {
     return items
   }
 
+  /// Hands the transport as much of every range as it takes.
   func sendFetches() {
-    while let (requestID, items) = waitingFetches.first {
-      guard let stream = transport.openStream(bidirectional: false) else { return }
-      waitingFetches.removeFirst()
-      var encoder = FetchEncoder(requestID: requestID, draft: draft)
-      transport.send(encoder.headerBytes, on: stream, isFinal: items.isEmpty)
-      for (index, item) in items.enumerated() {
-        transport.send(encoder.encode(item), on: stream, isFinal: index == items.count - 1)
+    for index in fetches.indices where !fetches[index].isSent {
+      guard send(&fetches[index]) else { break }
+      // A fill ends without its subscription.
+      if fetches[index].isSent, fetches[index].owner == fetches[index].streamID,
+        subscriptions[fetches[index].owner] == nil
+      {
+        core.finish(requestID: fetches[index].owner)
       }
-      fetchStreams[requestID] = stream
-      if subscriptions[requestID] == nil { core.finish(requestID: requestID) }
     }
+    fetches.removeAll { $0.isSent && $0.stream.map { transport.pendingBytes(on: $0) } == 0 }
+  }
+
+  /// Sends what it can; false when no stream can be opened now.
+  private func send(_ fetch: inout OutgoingFetch) -> Bool {
+    let stream: UInt64
+    if let opened = fetch.stream {
+      stream = opened
+    } else {
+      guard let opened = transport.openStream(bidirectional: false) else { return false }
+      stream = opened
+      fetch.stream = stream
+      transport.send(fetch.encoder.headerBytes, on: stream, isFinal: fetch.items.isEmpty)
+    }
+    while fetch.next < fetch.items.count,
+      transport.pendingBytes(on: stream) < limits.pendingBytesPerStream
+    {
+      let bytes = fetch.encoder.encode(fetch.items[fetch.next])
+      fetch.next += 1
+      transport.send(bytes, on: stream, isFinal: fetch.next == fetch.items.count)
+    }
+    return true
+  }
+
+  /// Gives up ranges that the peer does not want any more.
+  func cancelFetches(_ matches: (OutgoingFetch) -> Bool) {
+    for fetch in fetches where matches(fetch) {
+      guard let stream = fetch.stream else { continue }
+      transport.reset(stream, code: StreamResetMeaning.cancelled.code(in: draft))
+    }
+    fetches.removeAll(where: matches)
   }
 }

@@ -16,7 +16,10 @@ extension PublisherSession {
       }
     }
     subscriptions[requestID] = subscription
-    if subscription.isAccepted, subscription.isExhausted {
+    // From draft 20 on a subscription does not end with its filter.
+    if subscription.isAccepted, subscription.isExhausted,
+      draft < .draft20 || subscription.track.isEnded
+    {
       let isOver = subscription.track.isEnded
       finish(requestID, isOver ? .trackEnded : .subscriptionEnded, isOver ? "end of track" : "")
     }
@@ -113,7 +116,6 @@ extension PublisherSession {
       events.append(.groupDropped(entry.track, group: entry.group))
     }
     draining.removeAll { $0.until <= now }
-    fetchStreams = fetchStreams.filter { transport.pendingBytes(on: $0.value) > 0 }
   }
 
   func finish(_ requestID: UInt64, _ status: PublishDoneStatus, _ reason: String) {

@@ -47,15 +47,14 @@ package final class PublisherSession {
 
   var subscriptions: [UInt64: OutgoingSubscription] = [:]
   var nextAlias: UInt64 = 1
-  /// FETCH responses that wait for a stream.
-  var waitingFetches: [(requestID: UInt64, items: [FetchItem])] = []
-  var fetchStreams: [UInt64: UInt64] = [:]
+  /// Ranges of the past that are not wholly with the peer.
+  var fetches: [OutgoingFetch] = []
   /// Streams whose end is queued but not acknowledged.
   var draining: [(stream: UInt64, track: FullTrackName, group: UInt64, until: Instant)] =
     []
   var announcements: [UInt64: TrackNamespace] = [:]
-  /// The prefixes the peer asked about, and what it was told.
-  var interests: [UInt64: (prefix: TrackNamespace, told: Set<TrackNamespace>)] = [:]
+  /// The prefixes the peer asked about.
+  var interests: [UInt64: Interest] = [:]
   var toldVersion = -1
 
   /// Prepares a session over a connected transport whose ALPN or subprotocol said the draft.
@@ -132,7 +131,7 @@ package final class PublisherSession {
     guard let error = core.error, !reportedClose else { return }
     reportedClose = true
     subscriptions = [:]
-    waitingFetches = []
+    fetches = []
     draining = []
     events.append(.closed(error))
   }
@@ -142,8 +141,12 @@ package final class PublisherSession {
   /// Announces a namespace; the answer is `.namespaceAccepted` or `.namespaceRefused`.
   package func announce(_ namespace: TrackNamespace) {
     guard core.error == nil else { return }
+    var parameters = Parameters()
+    parameters.token = core.options.requestToken
     let requestID = core.request {
-      .publishNamespace(PublishNamespace(requestID: $0, namespace: namespace))
+      .publishNamespace(
+        PublishNamespace(requestID: $0, namespace: namespace, parameters: parameters)
+      )
     }
     announcements[requestID] = namespace
   }
@@ -167,6 +170,7 @@ package final class PublisherSession {
     var parameters = Parameters()
     parameters.largestObject = track.largest
     parameters.forward = true
+    parameters.token = core.options.requestToken
     let requestID = core.request {
       .publish(
         Publish(
@@ -198,7 +202,8 @@ package final class PublisherSession {
   package func goAway(uri: String = "", timeout: Interval = .milliseconds(10_000)) {
     core.sendGoAway(
       uri: uri,
-      timeoutMilliseconds: UInt64(max(0, timeout.nanoseconds / 1_000_000))
+      timeoutMilliseconds: UInt64(max(0, timeout.nanoseconds / 1_000_000)),
+      now: now
     )
   }
 

@@ -145,7 +145,11 @@ extension SessionCore {
     }
     guard isFinal, let request = requestStreams[stream] else { return }
     guard request.decoder.isBetweenMessages else {
-      throw .protocolViolation("request stream finished inside a message")
+      // From draft 20 on that fails the request alone.
+      guard draft >= .draft20 else {
+        throw .protocolViolation("request stream finished inside a message")
+      }
+      return try receiveReset(stream, code: StreamResetMeaning.internalError.code(in: draft))
     }
     if let requestID = request.requestID {
       requestStreams[stream]?.isFinished = true
@@ -210,6 +214,9 @@ extension SessionCore {
       receivedGoAway = true
       guard role == .client || goAway.uri.isEmpty else {
         throw .protocolViolation("GOAWAY with a URI from a client")
+      }
+      if let requestID = goAway.requestID, requestID % 2 != nextRequestID % 2 {
+        throw .violation(.invalidRequestID, "GOAWAY names request \(requestID), which is not ours")
       }
       events.append(.goAway(goAway, requestID: nil))
     case _ where hasRequestStreams:
@@ -355,6 +362,22 @@ extension ControlMessage {
       true
     default: false
     }
+  }
+
+  /// The request that this message opens, and of what kind; nil when it opens none.
+  var openedRequest: (requestID: UInt64, kind: RequestKind)? {
+    guard opensRequestStream, let requestID = openedRequestID else { return nil }
+    let kind: RequestKind =
+      switch self {
+      case .subscribe: .subscribe
+      case .fetch: .fetch
+      case .trackStatus: .trackStatus
+      case .publish: .publish
+      case .publishNamespace: .publishNamespace
+      case .subscribeNamespace: .subscribeNamespace
+      default: .other
+      }
+    return (requestID, kind)
   }
 
   /// The request id that this message uses up; nil for replies and the rest.

@@ -65,6 +65,9 @@ final class SessionCore {
   var controlDecoder: ControlDecoder
   var receivedSetup = false
   var receivedGoAway = false
+  var sentGoAway = false
+  /// When the peer must have left.
+  var goAwayDeadline: Instant?
 
   var nextRequestID: UInt64
   var queue: [(requestID: UInt64, message: ControlMessage)] = []
@@ -114,11 +117,17 @@ final class SessionCore {
     openControlStream()
   }
 
-  var deadline: Instant? { error == nil ? setupDeadline : nil }
+  var deadline: Instant? {
+    error == nil ? [setupDeadline, goAwayDeadline].compactMap { $0 }.min() : nil
+  }
 
   func handleTimeout(now: Instant) {
-    guard error == nil, let setupDeadline, setupDeadline <= now else { return }
-    close(.controlMessageTimeout, "no SETUP within \(limits.setupInterval.seconds) s")
+    guard error == nil else { return }
+    if let setupDeadline, setupDeadline <= now {
+      close(.controlMessageTimeout, "no SETUP within \(limits.setupInterval.seconds) s")
+    } else if let goAwayDeadline, goAwayDeadline <= now {
+      close(.goAwayTimeout, "still here after GOAWAY")
+    }
   }
 
   func close(_ code: SessionErrorCode, _ reason: String) {
@@ -363,12 +372,25 @@ final class SessionCore {
     }
   }
 
-  func sendGoAway(uri: String, timeoutMilliseconds: UInt64) {
-    guard error == nil else { return }
+  /// Asks the peer to leave, once; past the timeout the session ends, 0 waits for ever.
+  ///
+  /// Only a server may say where to go.
+  func sendGoAway(uri: String, timeoutMilliseconds: UInt64, now: Instant) {
+    guard error == nil, !sentGoAway else { return }
+    sentGoAway = true
+    if timeoutMilliseconds > 0 {
+      goAwayDeadline = now + .milliseconds(clampedMilliseconds(timeoutMilliseconds))
+    }
     let timeout = profile.goAway == .uri ? nil : timeoutMilliseconds
     let requestID = profile.goAway == .uriTimeoutRequest ? nextPeerRequestID : nil
     sendOnControlStream(
-      .goAway(GoAway(uri: uri, timeoutMilliseconds: timeout, requestID: requestID))
+      .goAway(
+        GoAway(
+          uri: role == .server ? uri : "",
+          timeoutMilliseconds: timeout,
+          requestID: requestID
+        )
+      )
     )
   }
 }

@@ -34,7 +34,9 @@ package struct SessionLimits: Sendable {
   package var setupInterval = Interval.milliseconds(10_000)
   /// How long after PUBLISH_DONE the streams it counted are waited for.
   package var doneInterval = Interval.milliseconds(5_000)
-  /// How long a FETCH or a fill may take to begin its stream.
+  /// How long a fill may take to begin its stream; without objects there is none.
+  package var fillInterval = Interval.milliseconds(2_000)
+  /// How long a FETCH may take to begin its stream.
   package var fetchInterval = Interval.milliseconds(5_000)
   /// The most ranges that are fetched at a time; past it they are refused here.
   package var fetches = 64
@@ -61,17 +63,21 @@ package struct SessionOptions: Sendable {
   package var implementation: String?
   /// An authorization token for the whole session.
   package var token: Token?
+  /// An authorization token for every request that has none of its own.
+  package var requestToken: Token?
 
   /// Makes options; the defaults say nothing.
   package init(
     path: String? = nil,
     authority: String? = nil,
     implementation: String? = nil,
-    token: Token? = nil
+    token: Token? = nil,
+    requestToken: Token? = nil
   ) {
     self.path = path
     self.authority = authority
     self.implementation = implementation
     self.token = token
+    self.requestToken = requestToken
   }
 }

@@ -131,7 +131,7 @@ extension SubscriberSession {
 
   /// Why a range cannot be asked for; nil when it can.
   private func obstacle(to job: FetchJob, _ form: FetchForm) -> RequestFailure? {
-    if case .fill = form { return nil }
+    if form.isFill { return nil }
     guard core.error == nil, !isGoingAway else {
       return RequestFailure(meaning: .goingAway, reason: "the session is ending")
     }
@@ -151,7 +151,7 @@ extension SubscriberSession {
     var parameters = Parameters()
     parameters.subscriberPriority = job.priority
     parameters.groupOrder = .ascending
-    parameters.token = job.token
+    parameters.token = job.token ?? core.options.requestToken
     let requestID: UInt64
     switch form {
     case .fill(let subscription): requestID = subscription
@@ -177,7 +177,7 @@ extension SubscriberSession {
       requestID: requestID,
       form: form,
       range: range,
-      deadline: now + limits.fetchInterval,
+      deadline: now + (form.isFill ? limits.fillInterval : limits.fetchInterval),
       maximumRanges: limits.fetchRanges
     )
   }
@@ -226,13 +226,18 @@ extension SubscriberSession {
     guard let requestID, let id = fetchOfRequest[requestID],
       let attempt = fetches[id]?.attempt
     else { return }
-    if case .fill = attempt.form {
+    guard !attempt.isFill else {
       throw .protocolViolation("FETCH_OK for request \(requestID), which is no FETCH")
     }
     guard !attempt.isAccepted else {
       throw .protocolViolation("second FETCH_OK for request \(requestID)")
     }
-    fetches[id]?.attempt?.accept(end: ok.end, isInclusive: draft.profile.fetchEndInclusive)
+    let subscription = fetches[id]?.subscription
+    fetches[id]?.attempt?.accept(
+      end: ok.end,
+      isInclusive: draft.profile.fetchEndInclusive,
+      largest: subscription.flatMap { subscriptions[$0]?.largest }
+    )
     hasFetched = hasFetched || attempt.form == .standalone
     if fetches[id]?.attempt?.isOver == true { endAttempt(id, .complete) }
   }
@@ -315,7 +320,8 @@ extension SubscriberSession {
     }
     job.attempt = nil
     fetches[id] = job
-    if attempt.spansGroups, attempt.objects == 0, canFetch, end.mayBeOneGroupOnly {
+    let mayBeSplit = attempt.spansGroups || attempt.isFill
+    if mayBeSplit, attempt.objects == 0, canFetch, end.mayBeOneGroupOnly {
       if case .failed(let failure) = end, failure.meaning == .notSupported { splitsFetches = true }
       return split(id)
     }
@@ -335,7 +341,7 @@ extension SubscriberSession {
       partialBytes -= data.bufferedBytes
       core.refuse(stream)
     }
-    if case .fill = attempt.form { return }
+    if attempt.isFill { return }
     guard isCancelled else {
       core.finish(requestID: attempt.requestID)
       core.forget(requestID: attempt.requestID)

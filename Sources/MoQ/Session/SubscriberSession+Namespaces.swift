@@ -18,7 +18,7 @@ extension SubscriberSession {
       return
     }
     var parameters = Parameters()
-    parameters.token = token
+    parameters.token = token ?? core.options.requestToken
     // Only draft 16 lets a subscriber choose between namespaces and tracks.
     let options: UInt64? = draft != .draft16 ? nil : acceptsPublish == nil ? 1 : 2
     let requestID = core.request {

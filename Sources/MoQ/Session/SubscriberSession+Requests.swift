@@ -47,6 +47,9 @@ extension SubscriberSession {
     case .fetchOK(let ok): try receive(ok, requestID)
     case .requestOK:
       try expectKnown(requestID)
+      if let requestID, let subscription = subscriptions[requestID], subscription.alias == nil {
+        throw .protocolViolation("REQUEST_OK instead of SUBSCRIBE_OK for request \(requestID)")
+      }
       if let requestID, let prefix = namespaces.accept(requestID) {
         events.append(.namespacesAccepted(prefix: prefix))
       }

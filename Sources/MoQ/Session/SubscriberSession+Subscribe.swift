@@ -40,7 +40,7 @@ extension SubscriberSession {
     parameters.groupOrder = .ascending
     parameters.forward = true
     parameters.deliveryTimeoutMilliseconds = options.deliveryTimeoutMilliseconds
-    parameters.token = options.token
+    parameters.token = options.token ?? core.options.requestToken
     if draft >= .draft18, let rendezvous = options.rendezvousMilliseconds {
       parameters.set(Parameters.Kind.rendezvousTimeout, .integer(rendezvous))
     }
