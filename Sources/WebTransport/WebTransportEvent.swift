@@ -36,7 +36,8 @@ extension WebTransportEnd: CustomStringConvertible {
     case .noCommonProtocol(let reason): reason
     case .goingAway: "the server takes no more sessions"
     case .closedByPeer(let code, let reason):
-      "the peer closed the session with code 0x\(String(code, radix: 16)): \(reason)"
+      "the peer closed the session with code 0x\(String(code, radix: 16))"
+        + (reason.isEmpty ? "" : ": \(reason)")
     case .violated(let code, let reason):
       "the peer broke HTTP/3 (code 0x\(String(code.rawValue, radix: 16))): \(reason)"
     case .closedLocally: "closed here"

@@ -190,7 +190,9 @@ extension WebTransportSession {
         refuse(stream, .heldStreamRejected)
         continue
       }
-      streams[stream] = .session
+      // Of a stream that has ended nothing more is told, not even its close, which came already.
+      let isOver = isFinal && StreamKind.isUnidirectional(stream)
+      streams[stream] = isOver ? nil : .session
       for piece in pieces { report(.stream(.streamData(stream, piece, isFinal: false))) }
       if isFinal { report(.stream(.streamData(stream, Bytes(), isFinal: true))) }
     }

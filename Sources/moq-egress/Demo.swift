@@ -86,7 +86,8 @@ struct Demo: ParsableCommand {
       """
       listening on http://\(address)
 
-      A MoQ broadcast runs at moqt://\(upstream)/ (QUIC on loopback) and is served here.
+      A MoQ broadcast runs at moqt://\(upstream)/ (QUIC on loopback; https:// for WebTransport)
+      and is served here.
       Open in a player:
         HLS   \(base)/index.m3u8
         DASH  \(base)/manifest.mpd

@@ -62,6 +62,11 @@ extension Configuration {
       return caFile.isEmpty ? .systemRoots : .certificateAuthorities(file: caFile)
     }
 
+    /// What sessions and requests are authorized with; nil when there is no token.
+    var authorization: Token? {
+      token.isEmpty ? nil : .useValue(type: UInt64(tokenType), value: Bytes(utf8: token))
+    }
+
     /// The track namespace, or the prefix when broadcasts are discovered.
     func trackNamespace() throws(ConfigurationError) -> TrackNamespace {
       guard namespaceSeparator.count == 1, let character = namespaceSeparator.first,
