@@ -7,7 +7,7 @@ import Wire
 /// Publishes files as a live broadcast.
 struct Publish: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Publish fragmented MP4 files as a live, looping CMSF broadcast.",
+    abstract: "Publish fragmented MP4 files as a live, looping broadcast.",
     discussion: "As an origin that subscribers dial (--listen), or into a relay (--relay)."
   )
 
@@ -23,6 +23,8 @@ struct Publish: ParsableCommand {
   var namespaceSeparator = "/"
   @Option(help: "Speak this MoQT draft only: 14, 16, 18, 20 or 22.")
   var draft: Int = 0
+  @Option(help: "How media is packaged: cmaf, loc or hang.")
+  var packaging = "cmaf"
   @Option(help: "What sessions run on: auto (both), quic or webtransport.")
   var transport: String?
   @Option(help: "PEM file of the origin's certificate; otherwise one is made.")
@@ -46,6 +48,9 @@ struct Publish: ParsableCommand {
       guard [0, 14, 16, 18, 20, 22].contains(draft) else {
         throw Failure(.usage, "--draft is 14, 16, 18, 20 or 22")
       }
+      guard let form = PublishPackaging(rawValue: packaging) else {
+        throw Failure(.usage, "--packaging is cmaf, loc or hang")
+      }
       var configuration = Configuration()
       let flags: [(String, String?)] = [
         ("upstream.ca-file", ca), ("upstream.fingerprint", fingerprint),
@@ -61,7 +66,7 @@ struct Publish: ParsableCommand {
         throw Failure(.usage, error.description)
       }
       let signals = try Signals()
-      let publication = try start(configuration)
+      let publication = try start(configuration, form)
       if let address = publication.address, let fingerprint = publication.fingerprint {
         let scheme = configuration.upstream.transport == .webTransport ? "https" : "moqt"
         StandardOutput().write(
@@ -73,11 +78,15 @@ struct Publish: ParsableCommand {
     }
   }
 
-  private func start(_ configuration: Configuration) throws -> Publication {
+  private func start(
+    _ configuration: Configuration,
+    _ form: PublishPackaging
+  ) throws -> Publication {
     var options = Publication.Options()
     options.namespace = namespace
     options.namespaceSeparator = namespaceSeparator
     options.draft = draft
+    options.packaging = form
     options.transport = configuration.upstream.transport
     options.files = try files.map { (name: $0, content: try readMedia($0)) }
     let logger = makeLogger(configuration)

@@ -73,15 +73,18 @@ final class IngestHarness {
 
   /// Test media under a namespace, published into a store.
   @discardableResult
-  func publish(_ namespace: String, into store: BroadcastStore = BroadcastStore()) throws
-    -> LoopingBroadcast
-  {
+  func publish(
+    _ namespace: String,
+    packaging: PublishPackaging = .cmaf,
+    into store: BroadcastStore = BroadcastStore()
+  ) throws -> LoopingBroadcast {
     let broadcast = try LoopingBroadcast(
       namespace: try #require(TrackNamespace(text: namespace)),
       files: [
         ("video.mp4", try MediaFixture.bytes("Media/240p.mp4")),
         ("audio.mp4", try MediaFixture.bytes("Media/audio.mp4")),
       ],
+      packaging: packaging,
       store: store
     )
     broadcast.advance(to: utc, now: now)
@@ -116,6 +119,14 @@ final class IngestHarness {
       if let due = core.deadline, due <= now { core.handleTimeout(utc: utc, now: now) }
       run()
     }
+  }
+
+  /// Lets a relay ask those who are connected to go elsewhere.
+  func goAway(_ url: String, to uri: String) {
+    for (id, opened) in urls where opened == url {
+      links[id]?.publisher.goAway(uri: uri, timeout: .seconds(2))
+    }
+    run()
   }
 
   /// Breaks every connection to a URL, and lets none be made until it is up again.

@@ -14,13 +14,14 @@ import Wire
   /// A harness with one relay that has one broadcast, `live/a`.
   private func single(
     draft: Draft = .draft18,
+    packaging: PublishPackaging = .cmaf,
     _ change: (inout Configuration.Upstream) -> Void = { _ in }
   ) throws -> IngestHarness {
     let harness = try IngestHarness(
       draft: draft,
       sources: [IngestHarness.source(url, namespace: "live/a", change)]
     )
-    let broadcast = try harness.publish("live/a")
+    let broadcast = try harness.publish("live/a", packaging: packaging)
     harness.relays[url] = IngestHarness.Relay(broadcast.store)
     return harness
   }
@@ -48,6 +49,53 @@ import Wire
     #expect(abs(edge.microseconds - harness.utc.microseconds) < 2_600_000)
   }
 
+  @Test(arguments: [PublishPackaging.loc, .hang], [Draft.draft14, .draft16, .draft18, .draft22])
+  func `other packagings are served like CMAF, alike whenever one joins`(
+    _ packaging: PublishPackaging,
+    _ draft: Draft
+  ) throws {
+    var bodies: [[String: [UInt8]]] = []
+    for join: Int64 in [9700, 12_340] {
+      let harness = try single(draft: draft, packaging: packaging)
+      harness.advance(.milliseconds(join))
+      harness.start()
+      harness.advance(.milliseconds(20_000 - join))
+      let snapshot = try #require(harness.snapshots[harness.path("live/a")])
+      var found: [String: [UInt8]] = [:]
+      for rendition in snapshot.renditions {
+        #expect(times(snapshot, rendition.info.name).count >= 6)
+        for segment in rendition.segments where segment.isComplete {
+          #expect(!segment.parts.contains { $0.isGap })
+          found["\(rendition.info.name) \(segment.initSegment.name) \(segment.start)"] =
+            segment.pieces.flatMap(\.array)
+        }
+      }
+      #expect(Set(snapshot.renditions.map(\.info.codec)) == ["avc1.4d4015", "mp4a.40.2"])
+      bodies.append(found)
+    }
+    let common = Set(bodies[0].keys).intersection(bodies[1].keys)
+    #expect(common.count >= 8)
+    #expect(common.allSatisfy { bodies[0][$0] == bodies[1][$0] })
+  }
+
+  @Test(arguments: [Draft.draft14, .draft16, .draft18, .draft20, .draft22])
+  func `a relay that goes away is left only when its successor delivers`(_ draft: Draft) throws {
+    let harness = try single(draft: draft)
+    harness.relays[other] = harness.relays[url]
+    harness.advance(.seconds(4))
+    harness.start()
+    harness.advance(.milliseconds(3300))
+    harness.goAway(url, to: other)
+    #expect(harness.openURLs == [other, url])
+    harness.advance(.seconds(6))
+    #expect(harness.openURLs == [other])
+    let segments = try #require(harness.snapshots[harness.path("live/a")]?.renditions[0].segments)
+    #expect(segments.count >= 6)
+    #expect(segments.allSatisfy { !$0.isGap && !$0.parts.contains { $0.isGap } })
+    #expect(Set(segments.map(\.epoch.name)).count == 1)
+    #expect(harness.core.report().broadcasts[0].legs == 1)
+  }
+
   @Test func `without back-fill only what is live is served`() throws {
     let harness = try single { $0.backfills = false }
     harness.advance(.seconds(14))
@@ -73,7 +121,7 @@ import Wire
     let snapshot = try #require(harness.snapshots[harness.path("live/a")])
     #expect(times(snapshot).count >= 6)
     let segments = snapshot.renditions[0].segments
-    #expect(segments.allSatisfy { !$0.isGap && !$0.parts.contains(where: \.isGap) })
+    #expect(segments.allSatisfy { !$0.isGap && !$0.parts.contains { $0.isGap } })
     #expect(Set(segments.map(\.epoch.name)).count == 1)
   }
 
@@ -97,7 +145,7 @@ import Wire
     #expect(after > before)
     harness.advance(.seconds(4))
     let segments = try #require(harness.snapshots[path]?.renditions[0].segments)
-    #expect(segments.allSatisfy { !$0.isGap && !$0.parts.contains(where: \.isGap) })
+    #expect(segments.allSatisfy { !$0.isGap && !$0.parts.contains { $0.isGap } })
     #expect(Set(segments.map(\.epoch.name)).count == 1)
   }
 
@@ -113,7 +161,7 @@ import Wire
     let snapshot = try #require(harness.snapshots[harness.path("live/a")])
     for rendition in snapshot.renditions {
       #expect(times(snapshot, rendition.info.name).count >= 6)
-      #expect(rendition.segments.allSatisfy { !$0.isGap && !$0.parts.contains(where: \.isGap) })
+      #expect(rendition.segments.allSatisfy { !$0.isGap && !$0.parts.contains { $0.isGap } })
     }
   }
 
@@ -129,7 +177,7 @@ import Wire
     let snapshot = try #require(harness.snapshots[harness.path("live/a")])
     #expect(times(snapshot).count >= 6)
     #expect(
-      snapshot.renditions[0].segments.contains { $0.isGap || $0.parts.contains(where: \.isGap) }
+      snapshot.renditions[0].segments.contains { $0.isGap || $0.parts.contains { $0.isGap } }
     )
     let edge = try #require(snapshot.renditions[0].segments.last?.endTime)
     #expect(harness.utc.microseconds - edge.microseconds < 4_600_000)

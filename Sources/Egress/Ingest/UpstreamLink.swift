@@ -173,10 +173,13 @@ final class UpstreamLink {
     var limits = SessionLimits()
     limits.objectBytes = configuration.moq.objectBytes
     limits.controlMessageBytes = configuration.moq.controlMessageBytes
+    var options = SessionOptions(towards: url, over: kind)
+    options.token = configuration.upstream.authorization
+    options.requestToken = options.token
     let session = SubscriberSession(
       draft: draft,
       transport: transport,
-      options: SessionOptions(towards: url, over: kind),
+      options: options,
       limits: limits
     )
     self.session = session

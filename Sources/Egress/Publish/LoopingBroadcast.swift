@@ -8,6 +8,7 @@ internal import Wire
 final class LoopingBroadcast {
   let store: BroadcastStore
   let namespace: TrackNamespace
+  private let packaging: PublishPackaging
   private var tracks: [LoopingTrack] = []
   private var places: [Int64] = []
   private var outlets: [BroadcastTrack] = []
@@ -18,9 +19,11 @@ final class LoopingBroadcast {
   init(
     namespace: TrackNamespace,
     files: [(name: String, content: Bytes)],
+    packaging: PublishPackaging = .cmaf,
     store: BroadcastStore = BroadcastStore()
   ) throws(PublishError) {
     self.namespace = namespace
+    self.packaging = packaging
     self.store = store
     for (name, content) in files { try read(name, content) }
     guard let lead = tracks.first(where: \.isVideo) ?? tracks.first else {
@@ -30,7 +33,11 @@ final class LoopingBroadcast {
     for track in tracks {
       // What was published a while ago must still be there for those who join.
       outlets.append(
-        store.addTrack(FullTrackName(namespace, track.name), priority: track.isVideo ? 128 : 64)
+        store.addTrack(
+          FullTrackName(namespace, track.name),
+          priority: track.isVideo ? 128 : 64,
+          hasProperties: packaging == .loc
+        )
       )
     }
   }
@@ -56,7 +63,12 @@ final class LoopingBroadcast {
         throw PublishError("two tracks are called \(unique)")
       }
       tracks.append(
-        try LoopingTrack(name: unique, header: header, chunks: file.chunks[track.trackID] ?? [])
+        try LoopingTrack(
+          name: unique,
+          header: header,
+          chunks: file.chunks[track.trackID] ?? [],
+          packaging: packaging
+        )
       )
     }
   }
@@ -67,7 +79,7 @@ final class LoopingBroadcast {
   func catalog(generatedAt: UTCTime) -> Catalog {
     let videos = tracks.filter(\.isVideo).count
     let described = tracks.map { track in
-      var entry = CatalogTrack(name: track.name, packaging: .cmaf)
+      var entry = CatalogTrack(name: track.name, packaging: packaging.inCatalog)
       let media = track.header.tracks[0]
       entry.role = track.isVideo ? "video" : "audio"
       entry.codec = media.codec
@@ -76,7 +88,7 @@ final class LoopingBroadcast {
       entry.altGroup = track.isVideo && videos > 1 ? 1 : nil
       entry.timescale = Int64(track.timescale)
       entry.maxGOPDurationMilliseconds = track.isVideo ? track.longestGroup : nil
-      entry.initialization = .data(track.header.bytes)
+      entry.initialization = track.configuration.map { .data($0) }
       if let video = media.video {
         entry.width = Int64(video.width)
         entry.height = Int64(video.height)
@@ -104,10 +116,10 @@ final class LoopingBroadcast {
     if !hasStarted {
       hasStarted = true
       places = tracks.map { $0.groupStart(at: utc.microseconds) }
-      let outlet = store.addTrack(FullTrackName(namespace, "catalog"), priority: 0)
+      let outlet = store.addTrack(catalogName, priority: 0)
       // Group ids grow over restarts.
       outlet.beginGroup(UInt64(max(0, utc.microseconds / 1_000_000)), now: now)
-      outlet.append(catalog(generatedAt: utc).encode())
+      outlet.append(encoded(catalog(generatedAt: utc)))
     }
     for index in tracks.indices {
       while true {
@@ -115,7 +127,9 @@ final class LoopingBroadcast {
         let end = microseconds(turn.start + turn.duration, tracks[index].timescale)
         guard end <= utc.microseconds else { break }
         if let group = turn.beginsGroup { outlets[index].beginGroup(group, now: now) }
-        outlets[index].append(tracks[index].bytes(of: turn))
+        for object in tracks[index].objects(of: turn) {
+          outlets[index].append(object.payload, properties: object.properties)
+        }
         if turn.endsGroup { outlets[index].endGroup() }
         places[index] += 1
       }
@@ -137,14 +151,20 @@ final class LoopingBroadcast {
   /// Media tracks end, and a last catalog says that none will follow. MSF §"Broadcast end".
   func end(now: Instant) {
     for outlet in outlets { outlet.end() }
-    guard let outlet = store[FullTrackName(namespace, "catalog")], let last = outlet.largest else {
-      return
-    }
+    guard let outlet = store[catalogName], let last = outlet.largest else { return }
     var catalog = Catalog()
     catalog.isComplete = true
     outlet.beginGroup(last.group + 1, now: now)
-    outlet.append(catalog.encode())
+    outlet.append(encoded(catalog))
     outlet.end()
+  }
+
+  private var catalogName: FullTrackName {
+    FullTrackName(namespace, packaging == .hang ? "catalog.json" : "catalog")
+  }
+
+  private func encoded(_ catalog: Catalog) -> Bytes {
+    packaging == .hang ? catalog.encodeForHang() : catalog.encode()
   }
 
   private func microseconds(_ ticks: Int64, _ scale: UInt32) -> Int64 {

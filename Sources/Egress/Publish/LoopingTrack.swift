@@ -1,4 +1,6 @@
 internal import CMAF
+internal import MoQ
+internal import Remux
 internal import Wire
 
 /// Why files can't be published: which one and what is wrong.
@@ -29,13 +31,20 @@ struct LoopingTrack {
   let timescale: UInt32
   let isVideo: Bool
   let chunks: [CMAFChunk]
+  /// Makes objects of samples; nil where objects are the chunks themselves.
+  private let encoder: ObjectEncoder?
   /// The length of one turn, in ticks; the same time for all tracks.
   private(set) var loopTicks: Int64
   /// Indices of the chunks that begin groups.
   private(set) var groupStarts: [Int]
 
   /// Takes a track's header and chunks.
-  init(name: String, header: CMAFHeader, chunks: [CMAFChunk]) throws(PublishError) {
+  init(
+    name: String,
+    header: CMAFHeader,
+    chunks: [CMAFChunk],
+    packaging: PublishPackaging = .cmaf
+  ) throws(PublishError) {
     guard let track = header.tracks.first, let first = chunks.first else {
       throw PublishError("\(name) holds no fragments; make it with -movflags +cmaf")
     }
@@ -45,6 +54,13 @@ struct LoopingTrack {
     self.name = name
     self.header = header
     self.chunks = chunks
+    do throws(CMAFError) {
+      encoder = try packaging.form.map { form throws(CMAFError) in
+        try ObjectEncoder(header, form: form)
+      }
+    } catch {
+      throw PublishError("\(name) can't be published as \(packaging.rawValue): \(error)")
+    }
     timescale = track.timescale
     isVideo = track.video != nil
     loopTicks = chunks.reduce(0) { $0 + $1.duration }
@@ -115,8 +131,35 @@ struct LoopingTrack {
     )
   }
 
+  /// What the catalog gives for a decoder: a CMAF header, or a bare configuration.
+  var configuration: Bytes? { encoder.map(\.configuration) ?? header.bytes }
+
+  /// The objects of a chunk, at the times of its turn.
+  func objects(of turn: Turn) -> [(payload: Bytes, properties: Properties)] {
+    guard let encoder else { return [(bytes(of: turn), Properties())] }
+    let chunk = chunks[turn.index]
+    var time = turn.start
+    var isFirst = turn.beginsGroup != nil
+    var objects: [ObjectEncoder.Object] = []
+    for sample in chunk.samples {
+      objects.append(
+        encoder.object(
+          chunk.data(of: sample),
+          presentation: time + Int64(sample.compositionOffset),
+          isFirstOfGroup: isFirst
+        )
+      )
+      isFirst = false
+      time += Int64(sample.duration)
+    }
+    if turn.endsGroup, isVideo, let marker = encoder.endMarker(presentation: time) {
+      objects.append(marker)
+    }
+    return objects.map { ($0.payload, Properties($0.properties)) }
+  }
+
   /// The bytes of a chunk with the decode time of its turn.
-  func bytes(of turn: Turn) -> Bytes {
+  private func bytes(of turn: Turn) -> Bytes {
     let chunk = chunks[turn.index]
     // Nothing to shift can fail: times since 1970 fit in 62 bits at any timescale.
     return (try? chunk.shifted(byTicks: turn.start - chunk.decodeTime, header: header).bytes)

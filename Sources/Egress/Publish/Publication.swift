@@ -14,6 +14,7 @@ package final class Publication {
     /// 0 for every draft.
     package var draft = 0
     package var transport = TransportChoice.auto
+    package var packaging = PublishPackaging.cmaf
     /// Names and contents of fragmented MP4 files.
     package var files: [(name: String, content: Bytes)] = []
 
@@ -120,7 +121,8 @@ package final class Publication {
     upstream.namespaceSeparator = options.namespaceSeparator
     return try LoopingBroadcast(
       namespace: try upstream.trackNamespace(),
-      files: options.files
+      files: options.files,
+      packaging: options.packaging
     )
   }
 

@@ -24,10 +24,17 @@ extension Catalog {
     root["generatedAt"] = generatedAtMilliseconds.map { .integer($0) }
     if isComplete { root["isComplete"] = .boolean(true) }
     if !lists.isEmpty { root["initDataList"] = .array(lists) }
+    return JSONValue.object(root).encoded()
+  }
+}
+
+extension JSONValue {
+  /// The value as compact text with sorted keys.
+  func encoded() -> Bytes {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    guard let data = try? encoder.encode(JSONValue.object(root)) else {
-      preconditionFailure("a catalog of texts and integers is always JSON")
+    guard let data = try? encoder.encode(self) else {
+      preconditionFailure("texts and finite numbers are always JSON")
     }
     return Bytes(Array(data))
   }

@@ -1,4 +1,5 @@
-import Wire
+import FoundationEssentials
+package import Wire
 
 /// The catalog of hang (`catalog.json`), said in the words of MSF.
 ///
@@ -51,5 +52,51 @@ enum HangCatalog {
     for (hang, msf) in names { members[msf] = config[hang] }
     if role == "video", !isAlone { members["altGroup"] = .integer(1) }
     return members
+  }
+}
+
+extension Catalog {
+  /// The catalog as hang writes it; tracks of other packagings than its own are left out.
+  ///
+  /// Keys are sorted, so equal catalogs are equal bytes.
+  package func encodeForHang() -> Bytes {
+    var media: [String: [String: JSONValue]] = ["video": [:], "audio": [:]]
+    for track in tracks {
+      guard let role = track.role, media[role] != nil, let config = track.encodedForHang() else {
+        continue
+      }
+      media[role]?[track.name] = config
+    }
+    let root = media.filter { !$0.value.isEmpty }.mapValues { renditions in
+      JSONValue.object(["renditions": .object(renditions)])
+    }
+    return JSONValue.object(root).encoded()
+  }
+}
+
+extension CatalogTrack {
+  fileprivate func encodedForHang() -> JSONValue? {
+    var members: [String: JSONValue] = [:]
+    func set(_ key: String, _ value: Int64?) { members[key] = value.map { .integer($0) } }
+    members["codec"] = codec.map { .string($0) }
+    set("codedWidth", width)
+    set("codedHeight", height)
+    set("sampleRate", sampleRate)
+    set("numberOfChannels", channelConfiguration.flatMap { Int64($0) })
+    set("bitrate", bitrate)
+    members["framerate"] = framerateThousandths.map { .fraction(Double($0) / 1000) }
+    let bytes: Bytes? = if case .data(let bytes)? = initialization { bytes } else { nil }
+    switch packaging {
+    case .cmaf:
+      guard let bytes else { return nil }
+      members["container"] = .object([
+        "kind": .string("cmaf"), "init": .string(encodeBase64(bytes)),
+      ])
+    case .legacy, .hangLOC:
+      members["description"] = bytes.map { .string(hex($0.slice)) }
+      members["container"] = .object(["kind": .string(packaging == .legacy ? "legacy" : "loc")])
+    default: return nil
+    }
+    return .object(members)
   }
 }
