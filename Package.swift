@@ -115,7 +115,7 @@ let package = Package(
     .target(
       name: "FuzzTargets",
       dependencies: [
-        "Wire", "CMAF", "HTTP", "MoQ", "Packaging", "Manifests", "Egress", "TestSupport",
+        "Wire", "CMAF", "HTTP", "MoQ", "Remux", "Packaging", "Manifests", "Egress", "TestSupport",
       ],
       path: "Tests/Fuzz/Targets",
       swiftSettings: settings

@@ -14,6 +14,7 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
   case configuration = "Configuration"
   case upstream = "Upstream"
   case presentation = "Presentation"
+  case remux = "Remux"
 
   package func run(_ bytes: Bytes) {
     switch self {
@@ -26,6 +27,7 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
     case .configuration: fuzzConfiguration(bytes)
     case .upstream: fuzzUpstream(bytes)
     case .presentation: fuzzPresentation(bytes)
+    case .remux: fuzzRemux(bytes)
     }
   }
 }
