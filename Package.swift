@@ -121,7 +121,7 @@ let package = Package(
     .target(
       name: "FuzzTargets",
       dependencies: [
-        "Wire", "CMAF", "HTTP", "MoQ", "Packaging", "Manifests", "Egress", "WebTransport",
+        "Wire", "CMAF", "HTTP", "MoQ", "WebTransport", "Remux", "Packaging", "Manifests", "Egress",
         "TestSupport",
       ],
       path: "Tests/Fuzz/Targets",

@@ -134,7 +134,9 @@ struct FrameRemuxer: Sendable {
       picture.end = frame.decodeEnd.flatMap { timing.ticks($0) }
     }
     let pictures = video?.append(picture) ?? []
-    if let (end, length) = video?.end { (expected, frameLength) = ((object.group, end), length) }
+    let end = video?.end
+    expected = end.map { (object.group, $0.ticks) }
+    frameLength = end?.length ?? 0
     for picture in pictures { write(picture, into: &output) }
   }
 

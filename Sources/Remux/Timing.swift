@@ -15,7 +15,7 @@ struct Timing: Sendable, Hashable {
     let scale: UInt32
     if case .audio(let audio) = format.media {
       scale = audio.sampleRate
-    } else if sender != 1000, sender != 1_000_000 {
+    } else if sender != 1000, sender != 1_000_000, sender <= Timing.keptLimit {
       // Ticks of a media clock stay what they are.
       scale = sender
     } else if let rate, rate.denominator == 1001 {
@@ -55,6 +55,9 @@ struct Timing: Sendable, Hashable {
     }
     return previous ?? groupDuration ?? max(1, Int64(timescale) / 30)
   }
+
+  /// The fastest clock whose ticks are kept: 32 bits of duration and offset must last for minutes.
+  private static let keptLimit: UInt32 = 10_000_000
 
   /// Rates that are meant as N/1.001 are made that again; the rest as written.
   private static func frameRate(

@@ -109,10 +109,13 @@ package struct TrackRemuxer: Sendable {
   }
 
   private mutating func next(now: Instant) -> Step? {
-    let frames = frames
-    // Sound in groups of one frame must not wait before anything is known of its times.
-    let trusts = frames == nil && source.kind == .audio
-    switch order.next(now: now, continues: { frames?.continues($0) ?? trusts }) {
+    let (frames, locmaf) = (frames, locmaf)
+    let output = order.next(now: now) { [source] object in
+      if source.packaging == .locmaf { return locmaf?.continues(object.payload) ?? false }
+      // Sound in groups of one frame must not wait before anything is known of its times.
+      return frames?.continues(object) ?? (source.kind == .audio)
+    }
+    switch output {
     case nil: return nil
     case .object(let object, let isAfterHole)?: return .object(object, isAfterHole: isAfterHole)
     case .groupEnded(let group)?: return .groupEnded(group)
@@ -174,9 +177,7 @@ package struct TrackRemuxer: Sendable {
 
   private mutating func takeLOCMAF(_ step: Step) {
     switch step {
-    case .groupEnded(let group):
-      locmaf?.reset()
-      emitGroupEnd(group)
+    case .groupEnded(let group): emitGroupEnd(group)
     case .object(let object, let isAfterHole):
       if locmaf == nil { startLOCMAF() }
       guard locmaf != nil else { return drop(object, .unconfigured) }

@@ -30,6 +30,7 @@ struct VideoTimeline: Sendable {
   private var lastDecode: Int64?
   private var lastDuration: Int64?
   private var lastPresentation: Int64?
+  private var lowest: Int64?
   private var highest: Int64?
   private var step: Int64?
   private var isSteady = true
@@ -47,10 +48,15 @@ struct VideoTimeline: Sendable {
   /// are decode times.
   var looksLikeDecodeTimes: Bool { (declaredDepth ?? 0) > 0 && isSteady && count > 4 }
 
-  /// When what has come of the group is over if nothing more comes, and what a picture lasts.
+  /// When what has come of the group is over, and what a picture lasts; nil while something is
+  /// missing.
   var end: (ticks: Int64, length: Int64)? {
+    guard let lowest, let highest else { return nil }
     let length = timing.nominal(after: lastDuration ?? step.flatMap { $0 > 0 ? $0 : nil })
-    return highest.map { ($0 + length, length) }
+    let end = highest + length
+    // Where pictures are reordered, some that are shown before the last one may be missing.
+    let isWhole = depth == 0 || abs(end - lowest - Int64(count) * length) * 2 <= length
+    return isWhole ? (end, length) : nil
   }
 
   /// Takes the next picture of the group and gives out those that are ready.
@@ -140,6 +146,7 @@ struct VideoTimeline: Sendable {
       step = step ?? next
     }
     lastPresentation = presentation
+    lowest = min(lowest ?? presentation, presentation)
     highest = max(highest ?? presentation, presentation)
     count += 1
   }

@@ -3,6 +3,7 @@
 
 usage: seeds.py FOLDER
 """
+import base64
 import hashlib
 import json
 import pathlib
@@ -51,6 +52,60 @@ WEBTRANSPORT = [
 ]
 
 
+def add_remux(add):
+    """Scripts for a remuxer: what peers really sent, and golden vectors."""
+
+    def number16(count):
+        return bytes([count >> 8 & 0xFF, count & 0xFF])
+
+    def script(packaging, codec, configuration, objects):
+        data = bytes([["loc", "legacy", "hang", "locmaf"].index(packaging), codec])
+        data += number16(len(configuration)) + configuration
+        for group, number, properties, payload in objects:
+            present, values = 0, b""
+            for bit, kind in enumerate([0x10, 0x06, 0x08, 0x0D, 0x0F]):
+                if kind not in properties:
+                    continue
+                present |= 1 << bit
+                value = properties[kind]
+                if bit < 2:
+                    values += value.to_bytes(8, "big")
+                elif bit == 2:
+                    values += b"\xf9" + value.to_bytes(8, "big")
+                else:
+                    values += bytes([len(value)]) + value
+            data += bytes([0, group & 0xFF, number & 0xFF, present]) + values
+            data += number16(len(payload)) + payload
+        return data
+
+    for path in (ROOT / "Fixtures/Remux").glob("*-1[468].json"):
+        capture = json.loads(path.read_text())
+        configurations = {
+            entry["id"]: base64.b64decode(entry["data"]) for entry in capture["catalog"]["initDataList"]
+        }
+        for track in capture["catalog"]["tracks"]:
+            codec = {"avc": 0, "mp4": 4, "opu": 5}[track["codec"][:3].lower()]
+            objects = [
+                (
+                    line["group"], line["object"],
+                    {
+                        entry["type"]: entry.get("integer", bytes.fromhex(entry.get("bytes", "")))
+                        for entry in line["properties"]
+                    },
+                    base64.b64decode(line["payload"]),
+                )
+                for line in capture["tracks"][track["name"]]
+            ]
+            configuration = configurations.get(track.get("initRef"), b"")
+            add("Remux", script(track["packaging"], codec, configuration, objects))
+    for case in json.loads((ROOT / "Fixtures/Remux/locmaf-vectors.json").read_text()):
+        objects = [
+            (line["group"], line["object"], {}, base64.b64decode(line["payload"]))
+            for line in case["objects"]
+        ]
+        add("Remux", script("locmaf", 0, base64.b64decode(case["header"]), objects))
+
+
 def main():
     out = pathlib.Path(sys.argv[1])
 
@@ -90,6 +145,7 @@ def main():
             script += bytes([0, stream, len(data)]) + data
             add("WebTransport", script)
             add("WebTransport", script + bytes([7, 0, 0, 0x84, 0, 2, 0, 1, 7, 0, 5]) + b"hello")
+    add_remux(add)
     # Scripts: regular passages, so that what follows them starts from a working state.
     generator = random.Random(1)
     for index in range(64):

@@ -281,4 +281,106 @@ import Wire
     #expect(OpusPacket.duration([0x1B]) == nil)
     #expect(OpusPacket.duration([]) == nil)
   }
+
+  @Test func `AV1 delimiters, padding and tile lists are left out`() throws {
+    let (header, samples) = try sources("av1")
+    let plain = remux(try remuxSource(header, .loc), try locObjects(samples, header: header))
+    var source = try remuxSource(header, .loc)
+    source.configuration = nil
+    let wrapped = samples.map { sample in
+      var sample = sample
+      let padding: [UInt8] = [0x7A, 2, 0x80, 0]
+      sample.data = Bytes([0x12, 0] + padding + sample.data.array + [0x42, 1, 0] + padding)
+      return sample
+    }
+    let objects = try locObjects(wrapped, header: header).map { object in
+      var object = object
+      object.properties.removeAll { $0.type == 0x0D }
+      return object
+    }
+    let result = remux(source, objects)
+    #expect(result.drops.isEmpty)
+    #expect(result.bytes == plain.bytes)
+  }
+
+  @Test func `HE-AAC frames last twice as long, at the output rate`() throws {
+    var source = RemuxSource(packaging: .loc, kind: .audio, codec: "mp4a.40.5")
+    (source.sampleRate, source.channels) = (44_100, 2)
+    let objects = (0..<3).map { index in
+      RemuxObject(
+        group: 1,
+        object: UInt64(index),
+        payload: [0x21, 0x10, UInt8(index), 4],
+        properties: [RemuxProperty(0x10, 1_000_000 + UInt64(index) * 46_440)],
+        arrival: start
+      )
+    }
+    let result = remux(source, objects)
+    let track = try CMAFHeader(try #require(result.headers.first)).tracks[0]
+    #expect(track.codec == "mp4a.40.5" && track.timescale == 44_100)
+    let shown = try result.shown()
+    #expect(shown.map(\.duration) == [2048, 2048, 2048])
+    // 46.44 ms is not quite 2048 samples; within a group frames follow each other all the same.
+    #expect(shown.map(\.presentation) == [44_100, 46_148, 48_196])
+  }
+
+  @Test func `sound with a gap in its times begins anew after it`() throws {
+    let (header, samples) = try sources("aac")
+    let objects = try locObjects(
+      samples.prefix(6).map { sample in
+        var sample = sample
+        if sample.object > 2 { sample.presentation += 600 }
+        if sample.object > 4 { sample.presentation -= 100 }
+        return sample
+      },
+      header: header
+    )
+    let shown = try remux(try remuxSource(header, .loc), objects).shown()
+    // More than half a frame counts, less does not.
+    let times: [Int64] = [0, 1024, 2048, 3672, 4696, 5720]
+    #expect(shown.map(\.presentation) == times)
+  }
+
+  @Test func `several ADTS frames of an object are several samples`() throws {
+    let (header, samples) = try sources("aac")
+    let frames = samples.prefix(3).map { sample in
+      let count = sample.data.count + 7
+      let head: [UInt8] = [
+        0xFF, 0xF1, 0x4C, 0x40 | UInt8(count >> 11), UInt8(count >> 3 & 0xFF),
+        UInt8(count & 7) << 5 | 0x1F, 0xFC,
+      ]
+      return head + sample.data.array
+    }
+    var sample = samples[0]
+    sample.data = Bytes(frames.flatMap { $0 })
+    let objects = try locObjects([sample], header: header)
+    let result = remux(try remuxSource(header, .loc), objects)
+    #expect(result.chunks.count == 1)
+    #expect(try result.shown().map(\.data) == samples.prefix(3).map(\.data))
+    #expect(try result.shown().map(\.presentation) == [0, 1024, 2048])
+  }
+
+  @Test func `MP3 frames need no configuration`() throws {
+    // MPEG-1 layer III, 48 kHz, one channel; and MPEG-2 at 24 kHz.
+    let cases: [(Bytes, String, UInt32, [Int64])] = [
+      ([0xFF, 0xFB, 0x54, 0xC4, 0], "mp4a.6B", 48_000, [1152, 1152]),
+      ([0xFF, 0xF3, 0x54, 0xC4, 0], "mp4a.69", 24_000, [576, 576]),
+    ]
+    for (frame, codec, rate, durations) in cases {
+      let source = RemuxSource(packaging: .loc, kind: .audio, codec: "mp3")
+      let objects = (0..<2).map { index in
+        RemuxObject(
+          group: 1,
+          object: UInt64(index),
+          payload: frame,
+          properties: [RemuxProperty(0x10, 1_000_000 + UInt64(index) * 24_000)],
+          arrival: start
+        )
+      }
+      let result = remux(source, objects)
+      let track = try CMAFHeader(try #require(result.headers.first)).tracks[0]
+      #expect(track.codec == codec && track.timescale == rate && track.audio?.channels == 1)
+      #expect(try result.shown().map(\.duration) == durations)
+    }
+  }
 }

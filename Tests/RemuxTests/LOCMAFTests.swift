@@ -86,4 +86,18 @@ import Wire
     for payload in cases { #expect(drops(payload).count == 1, "\(payload)") }
     #expect(drops([2, 4, 10, 1, 14, 1, 9]).isEmpty)
   }
+
+  @Test func `without ends of groups, times tell that nothing is missing`() throws {
+    for kind in [RemuxSource.Kind.video, .audio] {
+      let fixture = try PeerFixture("aiomoqt-locmaf-18", kind)
+      // What was captured of a group of sound is its first twelve objects.
+      let isWhole = kind == .video
+      var remuxer = TrackRemuxer(fixture.source)
+      for object in fixture.objects { remuxer.receive(object) }
+      var count = 0
+      while let event = remuxer.poll() { if case .chunk = event { count += 1 } }
+      #expect(count == (isWhole ? fixture.objects.count : 12))
+      #expect(isWhole == (remuxer.deadline == nil))
+    }
+  }
 }

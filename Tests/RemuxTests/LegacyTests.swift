@@ -148,4 +148,59 @@ func legacyObjects(
     #expect(try result.shown() == (try plain.shown()))
     #expect(try result.parsed().map(\.chunk.decodeTime) == samples.map(\.decode))
   }
+
+  @Test(arguments: [("aac", 3, 0x13), ("opus", 1, 0x0F)] as [(String, UInt64, UInt64)])
+  func `media interop's sound says codec, rate and channels itself`(
+    _ name: String,
+    _ mediaType: UInt64,
+    _ type: UInt64
+  ) throws {
+    let (header, samples) = try sources(name)
+    let objects = samples.map { sample in
+      var metadata = ByteWriter()
+      let times = [UInt64(sample.object), UInt64(sample.presentation), 48_000]
+      for number in times + [48_000, 1, UInt64(sample.duration), 0] {
+        metadata.writeVarint(number)
+      }
+      return RemuxObject(
+        group: sample.group,
+        object: sample.object,
+        payload: sample.data,
+        properties: [RemuxProperty(0x0A, mediaType), RemuxProperty(type, metadata.bytes)],
+        arrival: start
+      )
+    }
+    let result = remux(RemuxSource(packaging: .moqMI, kind: .audio), objects)
+    #expect(result.drops.isEmpty)
+    let track = try CMAFHeader(try #require(result.headers.first)).tracks[0]
+    #expect(track.codec == header.tracks[0].codec && track.audio == header.tracks[0].audio)
+    #expect(try result.shown().map(\.presentation) == samples.map(\.presentation))
+    #expect(try result.shown().map(\.data) == samples.map(\.data))
+  }
+
+  @Test func `a group ends in the middle where its marker says so in hang's loc container too`()
+    throws
+  {
+    let (header, samples) = try sources("avc")
+    let objects = samples.prefix(3).map { sample in
+      block(UInt64(sample.presentation) * 1_000_000 / 12_800, sample.data, sample.object)
+    }
+    // 120 ms for three pictures, but the marker says 150.
+    let result = remux(
+      try remuxSource(header, .hangLOC),
+      objects + [block(150_000, Bytes(), 3)]
+    )
+    #expect(try result.shown().map(\.duration) == [3600, 3600, 6300])
+  }
+
+  func block(_ time: UInt64, _ frame: Bytes, _ object: UInt64) -> RemuxObject {
+    var block = ByteWriter()
+    block.writeVarint(0x10)
+    block.writeVarint(time)
+    var writer = ByteWriter()
+    writer.writeVarint(UInt64(block.count))
+    writer.write(block.bytes)
+    writer.write(frame)
+    return RemuxObject(group: 1, object: object, payload: writer.bytes, arrival: start)
+  }
 }

@@ -149,7 +149,7 @@ import Wire
   }
 
   @Test func `without ends of groups, times tell that nothing is missing`() throws {
-    for name in ["avc", "aac"] {
+    for name in ["avc", "avc-b", "aac"] {
       let (header, samples) = try sources(name)
       var remuxer = TrackRemuxer(try remuxSource(header, .loc))
       for object in try locObjects(samples, header: header) { remuxer.receive(object) }

@@ -189,6 +189,9 @@ extension BroadcastIngest {
       let source = RemuxSource(track, properties: properties, draft: draft)
     {
       tracks[index].intake = MediaIntake(source, patience: configuration.packaging.holePatience)
+      if wantsBackfill {
+        tracks[index].early = EarlyObjects(byteLimit: configuration.packaging.windowBytes)
+      }
     }
   }
 

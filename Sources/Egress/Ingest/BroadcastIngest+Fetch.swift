@@ -21,6 +21,40 @@ extension BroadcastIngest {
     }
   }
 
+  /// Reads what waited for the past.
+  func endBackfill(utc: UTCTime, now: Instant) {
+    for index in tracks.indices {
+      guard let early = tracks[index].early, var intake = tracks[index].intake else { continue }
+      tracks[index].early = nil
+      early.hand(to: &intake, now: now)
+      tracks[index].intake = intake
+      drain(index, utc: utc, now: now)
+    }
+  }
+
+  /// How long a track's groups last, by those that are here; nil when they don't tell.
+  private func groupSeconds(_ index: Int, now: Instant) -> Double? {
+    guard let objects = tracks[index].early, var intake = tracks[index].intake else {
+      return early.groupSeconds(track: index)
+    }
+    // Read on a copy: what is older than these must be read first.
+    objects.hand(to: &intake, now: now)
+    var measured = EarlyMedia(byteLimit: configuration.packaging.windowBytes)
+    var timescale: UInt32?
+    while let output = intake.poll() {
+      switch output {
+      case .header(let header):
+        guard let plan = try? TrackPlan(tracks[index].catalog, header: header) else { return nil }
+        intake.configure(plan)
+        timescale = plan.description.info.timescale
+      case .media(let object):
+        if let timescale { measured.add(object, track: index, timescale: timescale) }
+      default: break
+      }
+    }
+    return measured.groupSeconds(track: index)
+  }
+
   /// Asks for what the window holds before the newest group of a track.
   func beginBackfill(_ index: Int, _ leg: LegID, now: Instant) {
     guard wantsBackfill, let largest = legs[leg]?.largest[index], largest.group > 0 else { return }
@@ -70,7 +104,7 @@ extension BroadcastIngest {
     case .probe(let index):
       log(.debug, "probe of track \(tracks[index].catalog.name): \(outcome)")
       guard let largest = legs[leg]?.largest[index], largest.group > 1,
-        let seconds = early.groupSeconds(track: index)
+        let seconds = groupSeconds(index, now: now)
       else { return }
       backfill(index, leg, before: largest.group - 1, groupSeconds: seconds)
     case .backfill(let index):

@@ -52,8 +52,16 @@ extension BroadcastIngest {
     guard case .media(let index)? = legs[leg]?.role(id) else { return }
     if case .refused(let reason) = end { malformed(index, "group \(group): \(reason)") }
     guard let told = legs[leg]?.ends[index]?.streamEnded(group: group, end) else { return }
-    tracks[index].intake?.endGroup(told.group, at: told.end, now: now)
+    endGroup(told.group, at: told.end, index, now: now)
     drain(index, utc: utc, now: now)
+  }
+
+  private func endGroup(_ group: UInt64, at end: UInt64, _ index: Int, now: Instant) {
+    if tracks[index].early != nil {
+      tracks[index].early?.endGroup(group, at: end)
+    } else {
+      tracks[index].intake?.endGroup(group, at: end, now: now)
+    }
   }
 
   func take(
@@ -100,9 +108,13 @@ extension BroadcastIngest {
       {
         plan(index, header: header, now: now)
       }
-      tracks[index].intake?.take(object, now: now)
+      if tracks[index].early != nil {
+        tracks[index].early?.add(object)
+      } else {
+        tracks[index].intake?.take(object, now: now)
+      }
     }
-    if let told { tracks[index].intake?.endGroup(told.group, at: told.end, now: now) }
+    if let told { endGroup(told.group, at: told.end, index, now: now) }
     drain(index, utc: utc, now: now)
     if tracks[index].intake?.looksRestarted(now: now) == true { restart() }
   }

@@ -21,6 +21,8 @@ final class BroadcastIngest {
     var isEnded = false
     /// Its index in the presentation.
     var index: Int?
+    /// What waits for the past, where objects have to be read in order.
+    var early: EarlyObjects?
     var newest: Location?
     var seen: DeliveredObjects
     /// The missing objects that were last asked for.
@@ -239,6 +241,7 @@ final class BroadcastIngest {
   }
 
   private func settle(utc: UTCTime, now: Instant) {
+    if isBackfilled(now: now) { endBackfill(utc: utc, now: now) }
     if presentation == nil, let deadline = settleDeadline, deadline <= now {
       if isBackfilled(now: now), arePlanned(now: now) {
         makePresentation(utc: utc, now: now)

@@ -384,10 +384,14 @@ extension FetchOutcome.End {
     }
   }
 
-  /// Whether a peer that serves only one group at a time answers so to more.
+  /// Whether a peer answers so to a range that it would serve in part: one that gives only one group
+  /// at a time, or that no longer has the oldest.
   fileprivate var mayBeOneGroupOnly: Bool {
-    if case .failed(let failure) = self, failure.meaning == .internalError { return true }
-    return meansNoFetch
+    guard case .failed(let failure) = self else { return meansNoFetch }
+    switch failure.meaning {
+    case .internalError, .unknownStatusInRange, .invalidRange: return true
+    default: return meansNoFetch
+    }
   }
 }
 

@@ -29,6 +29,13 @@ struct LOCMAFDecoder: Sendable {
   /// Forgets the chunk before: a group begins, or an object is missing.
   mutating func reset() { last = nil }
 
+  /// Whether an object begins at the tick at which the last one ended.
+  func continues(_ payload: Bytes) -> Bool {
+    guard let end = last?.end, case .chunk(_, true, let properties, _)? = try? LOCMAFObject(payload)
+    else { return false }
+    return (try? LOCMAFFields(full: properties))?.scalars[LOCMAFFields.Name.decodeTime] == end
+  }
+
   /// Rebuilds one object's chunk.
   mutating func decode(_ payload: Bytes) throws(RemuxDrop) -> Bytes {
     switch try LOCMAFObject(payload) {

@@ -15,6 +15,7 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
   case upstream = "Upstream"
   case presentation = "Presentation"
   case webTransport = "WebTransport"
+  case remux = "Remux"
 
   package func run(_ bytes: Bytes) {
     switch self {
@@ -28,6 +29,7 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
     case .upstream: fuzzUpstream(bytes)
     case .presentation: fuzzPresentation(bytes)
     case .webTransport: fuzzWebTransport(bytes)
+    case .remux: fuzzRemux(bytes)
     }
   }
 }
