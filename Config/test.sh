@@ -112,7 +112,7 @@ else
     echo leak:libXCTest >"$results/lsan.supp"
     LSAN_OPTIONS=suppressions=$results/lsan.supp:print_suppressions=0 \
       swift_tests "address sanitizer" --sanitize address --scratch-path .build-asan \
-      --filter QUICTests --skip 'assertion that fails'
+      --filter 'QUICTests|WebTransportTests' --skip 'assertion that fails'
     swift_tests "thread sanitizer" --sanitize thread --scratch-path .build-tsan \
       --filter 'LinuxIOTests|IntegrationTests'
   fi
