@@ -25,6 +25,8 @@ struct Publish: ParsableCommand {
   var draft: Int = 0
   @Option(help: "How media is packaged: cmaf, loc or hang.")
   var packaging = "cmaf"
+  @Option(help: "Publish the same so often, as NAMESPACE/0, NAMESPACE/1 and so on; for load tests.")
+  var copies = 1
   @Option(help: "What sessions run on: auto (both), quic or webtransport.")
   var transport: String?
   @Option(help: "PEM file of the origin's certificate; otherwise one is made.")
@@ -47,6 +49,9 @@ struct Publish: ParsableCommand {
       }
       guard [0, 14, 16, 18, 20, 22].contains(draft) else {
         throw Failure(.usage, "--draft is 14, 16, 18, 20 or 22")
+      }
+      guard (1...1000).contains(copies) else {
+        throw Failure(.usage, "--copies is a number from 1 to 1000")
       }
       guard let form = PublishPackaging(rawValue: packaging) else {
         throw Failure(.usage, "--packaging is cmaf, loc or hang")
@@ -87,6 +92,7 @@ struct Publish: ParsableCommand {
     options.namespaceSeparator = namespaceSeparator
     options.draft = draft
     options.packaging = form
+    options.copies = copies
     options.transport = configuration.upstream.transport
     options.files = try files.map { (name: $0, content: try readMedia($0)) }
     let logger = makeLogger(configuration)

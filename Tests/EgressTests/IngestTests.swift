@@ -49,7 +49,7 @@ import Wire
     #expect(abs(edge.microseconds - harness.utc.microseconds) < 2_600_000)
   }
 
-  @Test(arguments: [PublishPackaging.loc, .hang], [Draft.draft14, .draft16, .draft18, .draft22])
+  @Test(arguments: [PublishPackaging.loc, .hang], [Draft.draft14, .draft22])
   func `other packagings are served like CMAF, alike whenever one joins`(
     _ packaging: PublishPackaging,
     _ draft: Draft

@@ -12,6 +12,8 @@ final class BroadcastIngest {
     case snapshot(PresentationSnapshot)
     /// A session is of no use; another should be tried after a pause.
     case legFailed(LegID, String)
+    /// The relay names another URI for the broadcast.
+    case redirected(LegID, String)
   }
 
   struct Track {
@@ -172,7 +174,12 @@ final class BroadcastIngest {
       "\(failure.meaning)" + (failure.reason.isEmpty ? "" : ", \"\(failure.reason)\"")
       + (failure.code.map { " (code \($0))" } ?? "")
     switch role {
-    case .catalog: refuseCatalog(leg, "\(reason)", now: now)
+    case .catalog:
+      if let uri = failure.redirect?.uri, !uri.isEmpty {
+        outputs.append(.redirected(leg, uri))
+      } else {
+        refuseCatalog(leg, "\(reason)", now: now)
+      }
     case .header(let track):
       log(.warning, "the header track of \(track) was refused: \(reason)")
     case .media(let index):

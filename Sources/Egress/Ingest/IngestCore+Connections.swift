@@ -83,6 +83,25 @@ extension IngestCore {
     release(id, .leg(leg))
   }
 
+  /// A broadcast is to be had elsewhere; who sends it in circles has failed.
+  func redirect(_ leg: LegID, to uri: String, now: Instant) {
+    let path = leg.broadcast
+    guard let entry = followed[path], let id = entry.legs[leg], let connection = connections[id]
+    else { return }
+    guard entry.redirects < Self.redirectLimit else {
+      return legFailed(leg, "it is sent elsewhere again and again, now to \(uri)", now: now)
+    }
+    log(.info, "broadcast \(entry.ingest.namespace.joined()) is at \(uri)")
+    followed[path]?.redirects += 1
+    followed[path]?.legs[leg] = nil
+    entry.ingest.leave(leg, "it is at \(uri)")
+    addLeg(path, at: connection.endpoint.moved(to: uri), now: now)
+    release(id, .leg(leg))
+    settle(path, now: now)
+  }
+
+  private static let redirectLimit = 4
+
   private func drop(_ leg: LegID, _ connection: Connection, _ reason: String, now: Instant) {
     let path = leg.broadcast
     guard let entry = followed[path], entry.legs[leg] != nil else { return }

@@ -68,6 +68,8 @@ final class IngestCore {
     var hasMedia = false
     /// Whether what is wrong with it was said; the same again is not worth a line.
     var complaint = ""
+    /// How often it was sent elsewhere since it last had media.
+    var redirects = 0
     var reportedPhase: IngestStatus.Phase?
   }
 
@@ -272,6 +274,7 @@ final class IngestCore {
       case .snapshot(let snapshot):
         followed[path]?.hasMedia = true
         followed[path]?.complaint = ""
+        followed[path]?.redirects = 0
         // Media arrives: only now has connecting been worth it.
         for connection in followed[path]?.legs.values ?? [:].values {
           if let endpoint = connections[connection]?.endpoint {
@@ -280,6 +283,7 @@ final class IngestCore {
         }
         put(.snapshot(path, snapshot))
       case .legFailed(let leg, let reason): legFailed(leg, reason, now: now)
+      case .redirected(let leg, let uri): redirect(leg, to: uri, now: now)
       }
     }
   }

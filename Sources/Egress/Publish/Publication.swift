@@ -5,7 +5,7 @@ internal import QUIC
 internal import Synchronization
 package import Wire
 
-/// A looping broadcast that runs on a thread of its own.
+/// Looping broadcasts that run on a thread of their own.
 package final class Publication {
   /// What to publish.
   package struct Options: Sendable {
@@ -15,6 +15,8 @@ package final class Publication {
     package var draft = 0
     package var transport = TransportChoice.auto
     package var packaging = PublishPackaging.cmaf
+    /// How often to publish the same, with a number for a further field of the namespace; 1 without.
+    package var copies = 1
     /// Names and contents of fragmented MP4 files.
     package var files: [(name: String, content: Bytes)] = []
 
@@ -62,7 +64,7 @@ package final class Publication {
           local: local
         )
         let loop = try PublishLoop(
-          broadcast: try Self.broadcast(options),
+          broadcasts: try Self.broadcasts(options),
           offer: offer,
           role: .origin(endpoint),
           socket: socket,
@@ -95,7 +97,7 @@ package final class Publication {
       name: "publish",
       making: {
         let loop = try PublishLoop(
-          broadcast: try Self.broadcast(options),
+          broadcasts: try Self.broadcasts(options),
           offer: offer,
           role: .relay(url, try ClientCredentials(trust)),
           socket: nil,
@@ -109,21 +111,27 @@ package final class Publication {
     fingerprint = nil
   }
 
-  /// Ends the broadcast and waits for the thread.
+  /// Ends the broadcasts and waits for the thread.
   package func stop() {
     mailbox.post(.stop)
     thread.join()
   }
 
-  private static func broadcast(_ options: Options) throws -> LoopingBroadcast {
+  private static func broadcasts(_ options: Options) throws -> [LoopingBroadcast] {
     var upstream = Configuration.Upstream()
     upstream.namespace = options.namespace
     upstream.namespaceSeparator = options.namespaceSeparator
-    return try LoopingBroadcast(
-      namespace: try upstream.trackNamespace(),
-      files: options.files,
-      packaging: options.packaging
-    )
+    let namespace = try upstream.trackNamespace()
+    let store = BroadcastStore()
+    return try (0..<options.copies).map { index in
+      try LoopingBroadcast(
+        namespace: options.copies == 1
+          ? namespace : namespace.appending(TrackNamespace([Bytes(utf8: String(index))])),
+        files: options.files,
+        packaging: options.packaging,
+        store: store
+      )
+    }
   }
 
   /// What a thread needs to make credentials of: they can't cross threads themselves.

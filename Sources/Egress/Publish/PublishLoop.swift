@@ -9,7 +9,7 @@ enum PublishMessage: Sendable {
   case stop
 }
 
-/// Runs a looping broadcast: as an origin that subscribers dial, or as a client of a relay.
+/// Runs looping broadcasts: as an origin that subscribers dial, or as a client of a relay.
 final class PublishLoop {
   /// Where subscribers come from.
   enum Role {
@@ -22,7 +22,8 @@ final class PublishLoop {
     var session: PublisherSession?
   }
 
-  private let broadcast: LoopingBroadcast
+  /// At least one; all in one store.
+  private let broadcasts: [LoopingBroadcast]
   private let offer: ProtocolOffer
   private let role: Role
   private let logger: Logger
@@ -44,14 +45,14 @@ final class PublishLoop {
 
   /// Takes a socket that is bound already for an origin, nil for a relay's client.
   init(
-    broadcast: LoopingBroadcast,
+    broadcasts: [LoopingBroadcast],
     offer: ProtocolOffer,
     role: Role,
     socket: UDPSocket?,
     mailbox: Mailbox<PublishMessage>,
     logger: Logger
   ) throws {
-    self.broadcast = broadcast
+    self.broadcasts = broadcasts
     self.offer = offer
     self.role = role
     self.logger = logger
@@ -65,7 +66,7 @@ final class PublishLoop {
   }
 
   func run() {
-    broadcast.advance(to: Clock.utc, now: now)
+    for broadcast in broadcasts { broadcast.advance(to: Clock.utc, now: now) }
     if case .relay = role { connect() }
     while !isStopping {
       do {
@@ -85,7 +86,7 @@ final class PublishLoop {
       peer.link.now = now
       peer.link.drain()
     }
-    broadcast.end(now: now)
+    for broadcast in broadcasts { broadcast.end(now: now) }
     for peer in peers.values { peer.session?.pump(now: now) }
     flush()
     for peer in peers.values { peer.session?.close() }
@@ -95,7 +96,7 @@ final class PublishLoop {
   }
 
   private var deadline: Instant? {
-    var due = broadcast.nextDue.map { due in
+    var due = nextDue.map { due in
       now + .microseconds(max(0, due.microseconds - Clock.utc.microseconds))
     }
     func consider(_ candidate: Instant?) {
@@ -111,6 +112,8 @@ final class PublishLoop {
     consider(reconnectAt)
     return due
   }
+
+  private var nextDue: UTCTime? { broadcasts.compactMap(\.nextDue).min() }
 
   private func handle(_ token: EventToken) {
     if token == mailboxToken {
@@ -141,8 +144,8 @@ final class PublishLoop {
       if let due = peer.session?.deadline, due <= now { peer.session?.handleTimeout(now: now) }
     }
     let utc = Clock.utc
-    if let due = broadcast.nextDue, due <= utc {
-      broadcast.advance(to: utc, now: now)
+    if let due = nextDue, due <= utc {
+      for broadcast in broadcasts { broadcast.advance(to: utc, now: now) }
       for peer in peers.values { peer.session?.pump(now: now) }
     }
     settle()
@@ -225,7 +228,7 @@ final class PublishLoop {
       draft: draft,
       transport: transport,
       role: side,
-      store: broadcast.store,
+      store: broadcasts[0].store,
       options: options
     )
     peers[key]?.session = session
@@ -239,7 +242,9 @@ final class PublishLoop {
         backoff.succeeded()
         let kind = peers[key]?.link.kind?.rawValue ?? ""
         logger.info("session", metadata: ["draft": "\(draft.rawValue)", "transport": "\(kind)"])
-        if case .relay = role { session.announce(broadcast.namespace) }
+        if case .relay = role {
+          for broadcast in broadcasts { session.announce(broadcast.namespace) }
+        }
       case .subscribed(let track): logger.debug("subscribed: \(track)")
       case .unsubscribed(let track): logger.debug("unsubscribed: \(track)")
       case .unknownTrack(let track): logger.info("asked for unknown track \(track)")
