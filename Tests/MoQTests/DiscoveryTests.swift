@@ -5,7 +5,7 @@ import Wire
 
 /// Namespaces and pushed tracks.
 @Suite struct DiscoveryTests {
-  @Test(arguments: [Draft.draft14, .draft16, .draft18])
+  @Test(arguments: Draft.allCases)
   func `namespaces are found as the draft tells them`(_ draft: Draft) throws {
     let prefix = try #require(TrackNamespace(text: "live"))
     let suffix = try #require(TrackNamespace(text: "cam1"))
@@ -95,5 +95,186 @@ import Wire
       peer.handle(end)
       #expect(peer.events() == events)
     }
+  }
+
+  func namespace(_ text: String) throws -> TrackNamespace {
+    try #require(TrackNamespace(text: text))
+  }
+
+  /// Where a request for namespaces that was the n-th request gets its answers.
+  func stream(_ draft: Draft, _ number: UInt64 = 0) -> UInt64 {
+    draft == .draft14 ? 0 : draft == .draft16 ? 4 + number * 4 : number * 4
+  }
+
+  func ok(_ draft: Draft, _ id: UInt64 = 0) -> ControlMessage {
+    .requestOK(
+      RequestOK(
+        kind: draft == .draft14 ? .subscribeNamespace : .other,
+        requestID: draft < .draft18 ? id : nil
+      )
+    )
+  }
+
+  @Test(arguments: Draft.allCases)
+  func `a prefix is asked for with a token where there is one`(_ draft: Draft) throws {
+    let token = Token.useValue(type: 1, value: Bytes(utf8: "a"))
+    let peer = ScriptedPeer(draft, options: SessionOptions(requestToken: token))
+    peer.session.subscribeNamespace(try namespace("live"))
+    var parameters = Parameters()
+    parameters.token = token
+    let request = SubscribeNamespace(
+      requestID: 0,
+      prefix: try namespace("live"),
+      options: draft == .draft16 ? 1 : nil,
+      parameters: parameters
+    )
+    #expect(try peer.sentMessages().contains(.subscribeNamespace(request)))
+  }
+
+  @Test(arguments: Draft.allCases)
+  func `a prefix that is taken back withdraws what came by it`(_ draft: Draft) throws {
+    let peer = ScriptedPeer(draft)
+    let prefix = try namespace("live")
+    peer.session.subscribeNamespace(prefix)
+    peer.send(ok(draft), on: stream(draft))
+    if draft != .draft14 {
+      peer.send(.namespace(suffix: try namespace("cam1")), on: stream(draft))
+    }
+    _ = peer.events()
+    peer.session.unsubscribeNamespace(prefix)
+    if draft == .draft14 {
+      #expect(try peer.sentMessages().last == .unsubscribeNamespace(prefix: prefix))
+      #expect(peer.events() == [])
+    } else {
+      #expect(peer.transport.stopped[stream(draft)] == 1)
+      #expect(peer.transport.resets[stream(draft)] == 1)
+      #expect(peer.events() == ["-live-cam1"])
+      // What was under way is dropped.
+      peer.send(.namespace(suffix: try namespace("cam2")), on: stream(draft))
+      #expect(peer.events() == [])
+    }
+    #expect(peer.transport.closed == nil)
+  }
+
+  @Test(arguments: Draft.allCases)
+  func `a namespace is known as long as anything announces it`(_ draft: Draft) throws {
+    let peer = ScriptedPeer(draft)
+    let found = try namespace("live/cam1")
+    // Unasked, and outside of every prefix.
+    let announcement: UInt64 = draft < .draft18 ? 0 : peer.newBidirectional()
+    peer.send(
+      .publishNamespace(PublishNamespace(requestID: 1, namespace: found)),
+      on: announcement
+    )
+    #expect(peer.events() == ["ready", "+live-cam1"])
+    guard draft != .draft14 else {
+      peer.send(.publishNamespaceDone(.namespace(found)), on: 0)
+      #expect(peer.events() == ["-live-cam1"])
+      return
+    }
+    peer.session.subscribeNamespace(try namespace("live"))
+    peer.send(ok(draft), on: stream(draft))
+    peer.send(.namespace(suffix: try namespace("cam1")), on: stream(draft))
+    peer.send(.namespace(suffix: try namespace("cam1")), on: stream(draft))
+    #expect(peer.events() == ["accepted live"])
+    if draft == .draft16 {
+      peer.send(.publishNamespaceDone(.request(1)), on: 0)
+    } else {
+      peer.handle(.streamReset(announcement, code: 1))
+    }
+    #expect(peer.events() == [])
+    peer.send(.namespaceDone(suffix: try namespace("cam1")), on: stream(draft))
+    #expect(peer.events() == ["-live-cam1"])
+  }
+
+  @Test(arguments: [Draft.draft16, .draft18, .draft20, .draft22])
+  func `the end of a prefix's stream withdraws everything`(_ draft: Draft) throws {
+    for end in [
+      TransportEvent.streamData(stream(draft), [], isFinal: true),
+      .streamReset(stream(draft), code: 4),
+    ] {
+      let peer = ScriptedPeer(draft)
+      peer.session.subscribeNamespace(try namespace("live"))
+      peer.send(ok(draft), on: stream(draft))
+      peer.send(.namespace(suffix: try namespace("cam1")), on: stream(draft))
+      peer.handle(end)
+      #expect(peer.events() == ["ready", "accepted live", "+live-cam1", "-live-cam1"])
+    }
+  }
+
+  @Test(arguments: Draft.allCases)
+  func `the end of a session withdraws everything`(_ draft: Draft) throws {
+    let peer = ScriptedPeer(draft)
+    for (id, text) in [(1, "b"), (3, "a")] as [(UInt64, String)] {
+      peer.send(
+        .publishNamespace(PublishNamespace(requestID: id, namespace: try namespace(text))),
+        on: draft < .draft18 ? 0 : peer.newBidirectional()
+      )
+    }
+    _ = peer.events()
+    peer.session.close()
+    #expect(peer.events() == ["-a", "-b", "closed 0"])
+  }
+
+  @Test(arguments: Draft.allCases)
+  func `an overlap is told with its prefix`(_ draft: Draft) throws {
+    let peer = ScriptedPeer(draft)
+    peer.session.subscribeNamespace(try namespace("live"))
+    peer.session.subscribeNamespace(try namespace("live/cam1"))
+    peer.send(ok(draft), on: stream(draft))
+    peer.send(
+      .requestError(
+        RequestError(
+          kind: draft == .draft14 ? .subscribeNamespace : .other,
+          requestID: peer.id(2),
+          code: draft == .draft14 ? 5 : 0x30,
+          reason: "overlaps"
+        )
+      ),
+      on: stream(draft, 1)
+    )
+    #expect(peer.events() == ["ready", "accepted live", "refused live-cam1 prefixOverlap"])
+  }
+
+  @Test(arguments: [Draft.draft16, .draft18, .draft20, .draft22])
+  func `a request for namespaces without an answer is refused`(_ draft: Draft) throws {
+    let peer = ScriptedPeer(draft)
+    peer.session.subscribeNamespace(try namespace("live"))
+    peer.handle(.streamData(stream(draft), [], isFinal: true))
+    #expect(peer.events() == ["ready", "refused live unknown"])
+  }
+
+  @Test(arguments: [Draft.draft18, .draft20, .draft22])
+  func `namespaces before the answer end the session`(_ draft: Draft) throws {
+    let peer = ScriptedPeer(draft)
+    peer.session.subscribeNamespace(try namespace("live"))
+    peer.send(.namespace(suffix: try namespace("cam1")), on: 0)
+    #expect(peer.transport.closed?.code == 3)
+  }
+
+  @Test(arguments: [Draft.draft16, .draft18, .draft20, .draft22])
+  func `NAMESPACE_DONE before its NAMESPACE ends the session`(_ draft: Draft) throws {
+    let peer = ScriptedPeer(draft)
+    peer.session.subscribeNamespace(try namespace("live"))
+    peer.send(ok(draft), on: stream(draft))
+    peer.send(.namespaceDone(suffix: try namespace("cam1")), on: stream(draft))
+    #expect(peer.transport.closed?.code == 3)
+  }
+
+  @Test(arguments: Draft.allCases)
+  func `an empty prefix from a peer is taken in every draft`(_ draft: Draft) throws {
+    let peer = ScriptedPeer(draft)
+    peer.send(
+      .subscribeNamespace(
+        SubscribeNamespace(
+          requestID: 1,
+          prefix: TrackNamespace([]),
+          options: draft == .draft16 ? 1 : nil
+        )
+      ),
+      on: draft == .draft14 ? 0 : peer.newBidirectional()
+    )
+    #expect(peer.events() == ["ready"])
+    #expect(peer.transport.closed == nil)
   }
 }

@@ -123,4 +123,59 @@ import Wire
     #expect(peer.transport.consumedBytes[stream] == 8)
     #expect(peer.events() == ["ready"])
   }
+
+  @Test(arguments: Draft.allCases)
+  func `what does not exist is told by status, by properties and by the end of a stream`(
+    _ draft: Draft
+  ) throws {
+    let peer = ScriptedPeer(draft)
+    _ = peer.session.subscribe(ScriptedPeer.track)
+    peer.accept()
+    let gaps = try #require(Properties(type: 0x3c, value: 2))
+    let hole = try #require(Properties(type: 0x3e, value: 3))
+    let tooFar = try #require(Properties(type: 0x3c, value: 10))
+    var objects = [
+      Object(group: 9, id: 0, properties: gaps, payload: [1]),
+      Object(group: 9, id: 4, properties: hole, payload: [1]),
+      // It would reach before the first group.
+      Object(group: 9, id: 5, properties: tooFar, payload: [1]),
+      Object(group: 9, id: 7, status: .endOfGroup),
+    ]
+    if draft == .draft14 { objects.insert(Object(group: 9, id: 6, status: .doesNotExist), at: 3) }
+    let header = SubgroupHeader(trackAlias: 7, group: 9, hasProperties: true, endsGroup: true)
+    var encoder = SubgroupEncoder(header: header, draft: draft)
+    let stream = peer.newUnidirectional()
+    peer.handle(.streamData(stream, encoder.headerBytes, isFinal: false))
+    for object in objects {
+      peer.handle(.streamData(stream, encoder.encode(object), isFinal: false))
+    }
+    // The bit in the header says no more than the status did.
+    peer.handle(.streamData(stream, [], isFinal: true))
+    #expect(
+      peer.events() == ["ready", "subscribed -", "absent 7/0-8/*", "object 9/0"]
+        + ["absent 9/1-3", "object 9/4", "object 9/5"]
+        + (draft == .draft14 ? ["absent 9/6", "object 9/6!"] : [])
+        + ["absent 9/7-*", "object 9/7!", "stream 9.0 finished(endOfGroup: true)"]
+    )
+  }
+
+  @Test(arguments: Draft.allCases)
+  func `the end of a track is the end of all its groups`(_ draft: Draft) {
+    let peer = ScriptedPeer(draft)
+    _ = peer.session.subscribe(ScriptedPeer.track)
+    peer.accept()
+    let object = Object(group: 9, id: 2, subgroup: nil, status: .endOfTrack)
+    peer.handle(.datagram(ObjectDatagram(trackAlias: 7, object: object).encode(for: draft)))
+    #expect(peer.events().suffix(2) == ["absent 9/2-*/*", "object 9/2!"])
+  }
+
+  @Test(arguments: Draft.allCases)
+  func `a reset stream says nothing of the end of its group`(_ draft: Draft) {
+    let peer = ScriptedPeer(draft)
+    _ = peer.session.subscribe(ScriptedPeer.track)
+    peer.accept()
+    let stream = peer.subgroup(group: 0, ids: 0...1, endsGroup: true, isFinal: false)
+    peer.handle(.streamReset(stream, code: 2))
+    #expect(!peer.events().contains { $0.hasPrefix("absent") })
+  }
 }

@@ -75,4 +75,92 @@ import Wire
     _ = peer.session.subscribe(FullTrackName(ScriptedPeer.track.namespace, "audio"))
     #expect(try peer.sentMessages().last == .requestsBlocked(maximum: 2))
   }
+
+  @Test(arguments: [Draft.draft14, .draft16])
+  func `a peer that never raises its limit is told of, once a limit`(_ draft: Draft) throws {
+    let peer = ScriptedPeer(draft, answersSetup: false)
+    peer.answerSetup(maximumRequestID: 2)
+    for name in ["a", "b", "c"] {
+      _ = peer.session.subscribe(FullTrackName(ScriptedPeer.track.namespace, name))
+    }
+    #expect(peer.events() == ["ready", "blocked 1"])
+    peer.send(.maximumRequestID(4), on: 0)
+    #expect(peer.events() == ["blocked 1"])
+    #expect(
+      try peer.sentMessages().compactMap { message -> UInt64? in
+        if case .requestsBlocked(let maximum) = message { maximum } else { nil }
+      } == [2, 4]
+    )
+    peer.send(.maximumRequestID(100), on: 0)
+    #expect(peer.events() == [])
+    #expect(
+      try peer.sentMessages().filter { if case .subscribe = $0 { true } else { false } }.count == 3
+    )
+  }
+
+  @Test(arguments: Draft.allCases)
+  func `after GOAWAY nothing is asked any more`(_ draft: Draft) throws {
+    let peer = ScriptedPeer(draft)
+    let id = peer.session.subscribe(ScriptedPeer.track)
+    peer.accept(largest: Location(group: 1, object: 1))
+    peer.send(
+      .goAway(GoAway(uri: "", timeoutMilliseconds: draft >= .draft18 ? 5000 : nil)),
+      on: peer.controlStream
+    )
+    _ = peer.events()
+    let sent = try peer.sentMessages().count
+    _ = peer.session.fetch(id, range: .zero...(.zero))
+    peer.session.subscribeNamespace(ScriptedPeer.track.namespace)
+    #expect(peer.events() == ["fetch failed goingAway 0 ?0/0", "refused live goingAway"])
+    #expect(try peer.sentMessages().count == sent)
+    // What is subscribed to goes on until the owner has moved.
+    peer.subgroup(group: 2, ids: 0...0, isFinal: false)
+    #expect(peer.events() == ["object 2/0"])
+    if draft < .draft18 {
+      peer.session.acceptsPublish = { _ in SubscribeOptions() }
+      peer.send(
+        .publish(
+          Publish(
+            requestID: 1,
+            track: FullTrackName(ScriptedPeer.track.namespace, "a"),
+            trackAlias: 8
+          )
+        ),
+        on: 0
+      )
+      #expect(peer.events() == [])
+    }
+  }
+
+  @Test func `draft 18 says which requests it will not answer`() {
+    let peer = ScriptedPeer(.draft18)
+    _ = peer.session.subscribe(ScriptedPeer.track)
+    _ = peer.session.subscribe(FullTrackName(ScriptedPeer.track.namespace, "audio"))
+    peer.send(
+      .goAway(GoAway(uri: "", timeoutMilliseconds: 0, requestID: 2)),
+      on: peer.controlStream
+    )
+    #expect(
+      peer.events() == ["ready", "goaway ", "failed goingAway - not processed before GOAWAY"]
+    )
+    peer.accept(0)
+    #expect(peer.events() == ["subscribed -"])
+    let wrong = ScriptedPeer(.draft18)
+    wrong.send(
+      .goAway(GoAway(uri: "", timeoutMilliseconds: 0, requestID: 1)),
+      on: wrong.controlStream
+    )
+    #expect(wrong.transport.closed?.code == 4)
+  }
+
+  @Test(arguments: [Draft.draft18, .draft20, .draft22])
+  func `GOAWAY on a request's stream moves that subscription only`(_ draft: Draft) {
+    let peer = ScriptedPeer(draft)
+    _ = peer.session.subscribe(ScriptedPeer.track)
+    peer.accept()
+    for expected in [["ready", "subscribed -", "goaway moqt://b one"], ["closed 3"]] {
+      peer.send(.goAway(GoAway(uri: "moqt://b", timeoutMilliseconds: 1)), on: 0)
+      #expect(peer.events() == expected)
+    }
+  }
 }

@@ -13,9 +13,21 @@ final class ScriptedPeer {
 
   static let track = FullTrackName(TrackNamespace([Bytes(utf8: "live")]), "video")
 
-  init(_ draft: Draft, limits: SessionLimits = SessionLimits(), answersSetup: Bool = true) {
+  init(
+    _ draft: Draft,
+    options: SessionOptions = SessionOptions(),
+    limits: SessionLimits = SessionLimits(),
+    answersSetup: Bool = true,
+    acceptsPublish: ((FullTrackName) -> SubscribeOptions?)? = nil
+  ) {
     self.draft = draft
-    session = SubscriberSession(draft: draft, transport: transport, limits: limits)
+    session = SubscriberSession(
+      draft: draft,
+      transport: transport,
+      options: options,
+      limits: limits
+    )
+    session.acceptsPublish = acceptsPublish
     session.start(now: now)
     if answersSetup { answerSetup() }
   }

@@ -203,14 +203,92 @@ import Wire
     #expect(play(pieces: 1) == play(pieces: nil))
   }
 
-  @Test func `one alias may serve two subscriptions of a track`() {
-    let peer = ScriptedPeer(.draft20)
-    let first = peer.session.subscribe(ScriptedPeer.track)
-    _ = peer.session.subscribe(ScriptedPeer.track)
+  @Test(arguments: [Draft.draft20, .draft22])
+  func `one alias may serve two subscriptions of a track`(_ draft: Draft) {
+    let peer = ScriptedPeer(draft)
+    let ids = (0..<2).map { _ in peer.session.subscribe(ScriptedPeer.track) }
     peer.accept(0)
     peer.accept(1)
-    peer.session.unsubscribe(first)
-    peer.subgroup(group: 0, ids: 0...0, isFinal: false)
-    #expect(peer.events() == ["ready", "subscribed -", "subscribed -", "object 0/0"])
+    let open = peer.subgroup(group: 0, ids: 0...0, isFinal: false)
+    #expect(
+      peer.events() == ["ready", "subscribed -", "subscribed -", "object 0/0", "object 0/0"]
+    )
+    // Whichever goes first, the other keeps the alias and the streams.
+    peer.session.unsubscribe(ids[draft == .draft20 ? 0 : 1])
+    #expect(peer.transport.stopped[open] == nil)
+    peer.subgroup(group: 1, ids: 0...0)
+    #expect(peer.events() == ["object 1/0", "stream 1.0 finished(endOfGroup: false)"])
+    peer.done(draft == .draft20 ? 1 : 0, streams: 1)
+    #expect(peer.events() == [])
+    // Streams of both look the same, so their number proves nothing.
+    peer.advance(.seconds(5))
+    #expect(peer.events() == ["ended trackEnded eof"])
+    #expect(peer.transport.stopped[open] == 1)
   }
+
+  @Test(arguments: [Draft.draft14, .draft16, .draft18])
+  func `one alias for two subscriptions ends the session before draft 20`(_ draft: Draft) {
+    let peer = ScriptedPeer(draft)
+    for number in 0..<2 {
+      _ = peer.session.subscribe(ScriptedPeer.track)
+      peer.accept(number)
+    }
+    #expect(peer.transport.closed?.code == 5)
+  }
+
+  @Test(arguments: Draft.allCases)
+  func `tokens go where they are wanted`(_ draft: Draft) throws {
+    let token = { Token.useValue(type: 0, value: Bytes(utf8: $0)) }
+    let peer = ScriptedPeer(
+      draft,
+      options: SessionOptions(token: token("session"), requestToken: token("any"))
+    )
+    _ = peer.session.subscribe(ScriptedPeer.track)
+    _ = peer.session.subscribe(ScriptedPeer.track, options: SubscribeOptions(token: token("own")))
+    _ = peer.session.fetch(ScriptedPeer.track, range: .zero...(.zero))
+    let tokens = try peer.sentMessages().compactMap { message -> String? in
+      let token: Token?
+      switch message {
+      case .setup(let setup):
+        // Alias type 3, token type 0, then the value.
+        return setup.options.bytes(3)?.suffix(from: 2).text
+      case .subscribe(let message): token = message.parameters.token
+      case .fetch(let message): token = message.parameters.token
+      default: return nil
+      }
+      if case .useValue(0, let value)? = token { return value.text }
+      return nil
+    }
+    #expect(tokens.sorted() == ["any", "any", "own", "session"])
+  }
+
+  @Test(arguments: [Draft.draft18, .draft20, .draft22])
+  func `a redirect says where to ask instead`(_ draft: Draft) {
+    let peer = ScriptedPeer(draft)
+    _ = peer.session.subscribe(ScriptedPeer.track)
+    peer.refuse(0, .subscribe, code: 0x34, redirect: "moqt://b.example/x")
+    var redirects: [RequestError.Redirect?] = []
+    while let event = peer.session.poll() {
+      if case .subscriptionFailed(_, let failure) = event { redirects.append(failure.redirect) }
+    }
+    #expect(redirects == [.init(uri: "moqt://b.example/x", track: ScriptedPeer.track)])
+  }
+
+  @Test(arguments: [Draft.draft20, .draft22])
+  func `the state of a live subscription may be told, and no other`(_ draft: Draft) {
+    let peer = ScriptedPeer(draft)
+    let id = peer.session.subscribe(ScriptedPeer.track)
+    peer.accept()
+    var state = Parameters()
+    state.largestObject = Location(group: 4, object: 4)
+    peer.send(.publishStateNotify(state), on: 0)
+    #expect(peer.transport.closed == nil)
+    peer.session.unsubscribe(id)
+    peer.send(.publishStateNotify(state), on: 0)
+    #expect(peer.transport.closed == nil)
+    _ = peer.session.subscribe(ScriptedPeer.track)
+    peer.send(.publishStateNotify(state), on: 4)
+    #expect(peer.transport.closed?.code == 3)
+  }
+
 }

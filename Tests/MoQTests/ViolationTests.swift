@@ -190,6 +190,40 @@ import Wire
     #expect(peer.events().suffix(2) == ["object 0/18446744073709551615", "closed 3"])
   }
 
+  @Test(arguments: Draft.allCases)
+  func `REQUEST_OK is no answer to a SUBSCRIBE`(_ draft: Draft) {
+    let peer = ScriptedPeer(draft)
+    _ = peer.session.subscribe(ScriptedPeer.track)
+    let kind: RequestKind = draft == .draft14 ? .subscribeNamespace : .other
+    peer.reply(.requestOK(RequestOK(kind: kind, requestID: peer.id(0))), toRequest: 0)
+    #expect(peer.transport.closed?.code == 3)
+  }
+
+  @Test(arguments: [Draft.draft20, .draft22])
+  func `FETCH_OK is no answer to a fill`(_ draft: Draft) {
+    let peer = ScriptedPeer(draft)
+    _ = peer.session.subscribe(
+      ScriptedPeer.track,
+      options: SubscribeOptions(start: .currentGroup)
+    )
+    peer.accept(largest: .zero)
+    peer.fetchOK(0, through: .zero)
+    #expect(peer.transport.closed?.code == 3)
+  }
+
+  @Test(arguments: [Draft.draft18, .draft20, .draft22])
+  func `the end inside a message fails the session, or the request alone`(_ draft: Draft) {
+    let peer = ScriptedPeer(draft)
+    _ = peer.session.subscribe(ScriptedPeer.track)
+    peer.handle(.streamData(0, [4, 0], isFinal: true))
+    if draft == .draft18 {
+      #expect(peer.transport.closed?.code == 3)
+    } else {
+      #expect(peer.events() == ["ready", "failed unknown - request stream reset with code 0"])
+      #expect(peer.transport.closed == nil)
+    }
+  }
+
   @Test func `nothing follows the end of a session`() {
     let peer = ScriptedPeer(.draft18)
     peer.session.close(reason: "bye")
@@ -307,5 +341,10 @@ import Wire
       )
     }
     #expect(peer.events() == ["ready", "+n1"])
+    // One that goes makes room.
+    peer.send(.publishNamespaceDone(.request(1)), on: 0)
+    let namespace = try #require(TrackNamespace(text: "n5"))
+    peer.send(.publishNamespace(PublishNamespace(requestID: 5, namespace: namespace)), on: 0)
+    #expect(peer.events() == ["-n1", "+n5"])
   }
 }

@@ -34,6 +34,8 @@ package final class SubscriberSession {
 
   /// Which tracks the publisher may push, and how they are subscribed to; nil refuses all, and so does
   /// an answer of nil.
+  ///
+  /// To be set before `start`, as a publisher may push with its first message.
   package var acceptsPublish: ((FullTrackName) -> SubscribeOptions?)?
 
   /// Prepares a session over a connected transport whose ALPN or subprotocol said the draft.
