@@ -6,7 +6,8 @@ struct MoQEgress: ParsableCommand {
     commandName: "moq-egress",
     abstract: "Serves Media-over-QUIC broadcasts as LL-HLS and DASH: the origin behind your CDN.",
     subcommands: [
-      Serve.self, Demo.self, Publish.self, ProbeCommand.self, CheckConfig.self,
+      Serve.self, Demo.self, Publish.self, ProbeCommand.self, Record.self, ReplayCommand.self,
+      CheckConfig.self,
     ]
   )
 }

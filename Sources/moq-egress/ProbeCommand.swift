@@ -17,37 +17,12 @@ struct ProbeCommand: ParsableCommand {
   var namespace: String?
   @Option(help: "Seconds to watch.")
   var seconds = 6.0
-  @Option(help: "PEM file of authorities that vouch for the relay.")
-  var ca: String?
-  @Option(help: "SHA-256 of the relay's certificate, in hexadecimal.")
-  var fingerprint: String?
-  @Flag(help: "Accept any certificate of the relay.")
-  var insecure = false
-  @Option(help: "Offer this MoQT draft only: 14, 16, 18, 20 or 22.")
-  var draft: String?
-  @Option(help: "What to offer a moqt:// relay: auto (both), quic or webtransport.")
-  var transport: String?
-  @Option(help: "The catalog track; otherwise catalog, then catalog.json.")
-  var catalogTrack: String?
+  @OptionGroup var trust: TrustOptions
 
   func run() throws {
     try reporting {
-      var configuration = Configuration()
-      let flags: [(String, String?)] = [
-        ("upstream.url", url), ("upstream.namespace", namespace), ("upstream.ca-file", ca),
-        ("upstream.fingerprint", fingerprint), ("upstream.insecure", insecure ? "true" : nil),
-        ("upstream.draft", draft), ("upstream.transport", transport),
-        ("upstream.catalog-track", catalogTrack),
-      ]
       guard seconds > 0, seconds <= 86_400 else { throw Failure(.usage, "--seconds is 0 to 86400") }
-      do {
-        try ConfigurationFile.apply(
-          flags: flags.compactMap { path, value in value.map { (path, $0) } },
-          to: &configuration
-        )
-      } catch let error as ConfigurationError {
-        throw Failure(.usage, error.description)
-      }
+      let configuration = try trust.configuration(url: url, namespace: namespace)
       let probe: Probe
       do {
         probe = try Probe(configuration) { StandardOutput().write($0 + "\n") }

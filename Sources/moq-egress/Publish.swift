@@ -56,20 +56,11 @@ struct Publish: ParsableCommand {
       guard let form = PublishPackaging(rawValue: packaging) else {
         throw Failure(.usage, "--packaging is cmaf, loc or hang")
       }
-      var configuration = Configuration()
-      let flags: [(String, String?)] = [
+      let configuration = try TrustOptions.configuration([
         ("upstream.ca-file", ca), ("upstream.fingerprint", fingerprint),
         ("upstream.insecure", insecure ? "true" : nil), ("upstream.transport", transport),
         ("log-level", logLevel),
-      ]
-      do {
-        try ConfigurationFile.apply(
-          flags: flags.compactMap { path, value in value.map { (path, $0) } },
-          to: &configuration
-        )
-      } catch let error as ConfigurationError {
-        throw Failure(.usage, error.description)
-      }
+      ])
       let signals = try Signals()
       let publication = try start(configuration, form)
       if let address = publication.address, let fingerprint = publication.fingerprint {

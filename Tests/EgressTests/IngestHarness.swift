@@ -47,6 +47,7 @@ final class IngestHarness {
   init(
     draft: Draft = .draft18,
     sources: [Configuration.Upstream],
+    tap: IngestCore.Tap? = nil,
     _ change: (inout Configuration) -> Void = { _ in }
   ) throws {
     var configuration = Configuration()
@@ -54,7 +55,7 @@ final class IngestHarness {
     configuration.packaging.window = .seconds(12)
     change(&configuration)
     self.draft = draft
-    core = try IngestCore(configuration)
+    core = try IngestCore(configuration, tap: tap)
   }
 
   /// A source that costs nothing to set up.

@@ -8,7 +8,7 @@ extension IngestCore {
   /// A connection's session is ready.
   func ready(
     _ id: ConnectionID,
-    _ session: SubscriberSession,
+    _ session: any SubscriptionSource,
     draft: Draft,
     over transport: TransportKind,
     now: Instant
@@ -24,7 +24,7 @@ extension IngestCore {
     for user in connection.users {
       switch user {
       case .leg(let leg): join(leg, share, now: now)
-      case .discovery(let source): session.subscribeNamespace(sources[source].namespace)
+      case .discovery(let source): share.subscribeNamespace(sources[source].namespace)
       }
     }
   }
@@ -32,6 +32,10 @@ extension IngestCore {
   /// Something happened on a session.
   func handle(_ event: SubscriberEvent, on id: ConnectionID, utc: UTCTime, now: Instant) {
     guard let share = connections[id]?.share else { return }
+    let track = share.track(of: event)
+    if let track, let recorded = RecordedEvent(event) {
+      tap?(RecordedEntry(track: track, utc: utc, now: now, event: recorded), share.draft)
+    }
     if let leg = share.owner(of: event) {
       let entry = followed[leg.broadcast]
       entry?.ingest.handle(event, of: leg, utc: utc, now: now)
@@ -213,7 +217,7 @@ extension IngestCore {
         sources[index].discoveries.remove(id)
         release(id, user)
         let next = acquire(successor, .discovery(index))
-        connections[next]?.share?.session.subscribeNamespace(sources[index].namespace)
+        connections[next]?.share?.subscribeNamespace(sources[index].namespace)
       }
     }
   }

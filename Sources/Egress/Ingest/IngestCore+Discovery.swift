@@ -14,7 +14,7 @@ extension IngestCore {
         let endpoint = source.roster.next(besides: Set(used.map(\.endpoint)), now: now)
       else { return }
       let id = acquire(endpoint, user)
-      connections[id]?.share?.session.subscribeNamespace(source.namespace)
+      connections[id]?.share?.subscribeNamespace(source.namespace)
     }
   }
 

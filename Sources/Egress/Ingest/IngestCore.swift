@@ -81,8 +81,14 @@ final class IngestCore {
   private var outputs: [Output] = []
   private var lastNumber = 0
 
-  init(_ configuration: Configuration) throws(ConfigurationError) {
+  /// Is told of every event of a track, with the session's draft.
+  typealias Tap = (RecordedEntry, Draft) -> Void
+
+  let tap: Tap?
+
+  init(_ configuration: Configuration, tap: Tap? = nil) throws(ConfigurationError) {
     self.configuration = configuration
+    self.tap = tap
     for settings in configuration.effectiveSources {
       sources.append(
         Source(

@@ -51,7 +51,8 @@ final class IngestLoop {
     serving: [Mailbox<ServeMessage>],
     observer: Mailbox<IngestReport>?,
     mailbox: Mailbox<IngestMessage>,
-    logger: Logger
+    logger: Logger,
+    tap: IngestCore.Tap? = nil
   ) throws {
     try ConfigurationFile.validate(configuration)
     self.configuration = configuration
@@ -59,7 +60,7 @@ final class IngestLoop {
     self.observer = observer
     self.mailbox = mailbox
     self.logger = logger
-    core = try IngestCore(configuration)
+    core = try IngestCore(configuration, tap: tap)
     var credentials: [Configuration.Trust: ClientCredentials] = [:]
     for trust in Set(configuration.effectiveSources.map(\.trust)) {
       credentials[trust] = try ClientCredentials(trust)

@@ -9,15 +9,16 @@ struct LegID: Hashable, Sendable {
 
 /// A session that several broadcasts use: it knows whose each subscription is.
 final class SessionShare {
-  let session: SubscriberSession
+  private let source: any SubscriptionSource
   let draft: Draft
   let transport: TransportKind
   let url: String
   private var owners: [SubscriptionID: LegID] = [:]
+  private var names: [SubscriptionID: FullTrackName] = [:]
   private var fetchOwners: [FetchID: LegID] = [:]
 
-  init(_ session: SubscriberSession, draft: Draft, transport: TransportKind, url: String) {
-    self.session = session
+  init(_ source: any SubscriptionSource, draft: Draft, transport: TransportKind, url: String) {
+    self.source = source
     self.draft = draft
     self.transport = transport
     self.url = url
@@ -28,14 +29,16 @@ final class SessionShare {
     options: SubscribeOptions,
     for leg: LegID
   ) -> SubscriptionID {
-    let id = session.subscribe(track, options: options)
+    let id = source.subscribe(track, options: options)
     owners[id] = leg
+    names[id] = track
     return id
   }
 
   func unsubscribe(_ id: SubscriptionID) {
     owners[id] = nil
-    session.unsubscribe(id)
+    names[id] = nil
+    source.unsubscribe(id)
   }
 
   /// Asks for objects of a subscription's past; they come like its other objects.
@@ -45,7 +48,7 @@ final class SessionShare {
     priority: UInt8,
     for leg: LegID
   ) -> FetchID {
-    let fetch = session.fetch(id, range: range, priority: priority)
+    let fetch = source.fetch(id, range: range, priority: priority)
     fetchOwners[fetch] = leg
     return fetch
   }
@@ -64,12 +67,26 @@ final class SessionShare {
     }
   }
 
+  func subscribeNamespace(_ prefix: TrackNamespace) { source.subscribeNamespace(prefix, token: nil) }
+
+  /// The track that an event is of; nil when it is of none that somebody has subscribed to.
+  func track(of event: SubscriberEvent) -> FullTrackName? {
+    switch event {
+    case .subscribed(let id, _, _), .object(let id, _), .groupStreamEnded(let id, _, _, _),
+      .absent(let id, _):
+      names[id]
+    case .subscriptionFailed(let id, _), .subscriptionEnded(let id, _):
+      names.removeValue(forKey: id)
+    default: nil
+    }
+  }
+
   /// Gives up everything that a leg subscribed to.
   func leave(_ leg: LegID) {
     for (id, owner) in owners where owner == leg { unsubscribe(id) }
     for (id, owner) in fetchOwners where owner == leg {
       fetchOwners[id] = nil
-      session.cancelFetch(id)
+      source.cancelFetch(id)
     }
   }
 }

@@ -1,11 +1,19 @@
 /// One subscription of a session, as long as the session lives.
 package struct SubscriptionID: Hashable, Sendable {
   let requestID: UInt64
+
+  init(requestID: UInt64) { self.requestID = requestID }
+
+  /// Names a subscription of something that stands in for a session.
+  package init(number: UInt64) { requestID = number }
 }
 
 /// One FETCH of a session, as long as the session lives.
 package struct FetchID: Hashable, Sendable {
   let number: UInt64
+
+  /// Names a FETCH by a number that no other of its session has.
+  package init(number: UInt64) { self.number = number }
 }
 
 /// Where a subscription begins.

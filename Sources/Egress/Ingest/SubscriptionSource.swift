@@ -1,0 +1,16 @@
+internal import MoQ
+
+/// Where tracks can be subscribed: a session, or a recording of one.
+protocol SubscriptionSource: AnyObject {
+  func subscribe(_ track: FullTrackName, options: SubscribeOptions) -> SubscriptionID
+  func unsubscribe(_ id: SubscriptionID)
+  func fetch(
+    _ id: SubscriptionID,
+    range: ClosedRange<Location>,
+    priority: UInt8?
+  ) -> FetchID
+  func cancelFetch(_ id: FetchID)
+  func subscribeNamespace(_ prefix: TrackNamespace, token: Token?)
+}
+
+extension SubscriberSession: SubscriptionSource {}
