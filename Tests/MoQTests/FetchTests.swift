@@ -261,6 +261,23 @@ import Wire
   }
 
   @Test(arguments: Draft.allCases)
+  func `a FETCH that falls silent is given up`(_ draft: Draft) throws {
+    let (peer, id) = live(draft)
+    _ = peer.session.fetch(id, range: location(300, 0)...location(300, 1))
+    peer.fetchOK(1, through: location(300, 1))
+    let stream = peer.fetched(2, peer.items(300, 0...0), isFinal: false)
+    peer.advance(.milliseconds(9_999))
+    peer.handle(.streamData(stream, [draft == .draft14 ? 0 : 4], isFinal: false))
+    peer.advance(.milliseconds(9_999))
+    #expect(peer.events() == ["object 300/0"])
+    peer.advance(.milliseconds(1))
+    #expect(peer.events() == ["fetch unanswered 1 ?300/1"])
+    #expect(peer.transport.stopped[stream] == 1)
+    #expect(peer.session.canFetch)
+    #expect(peer.session.deadline == nil)
+  }
+
+  @Test(arguments: Draft.allCases)
   func `a FETCH that is cancelled is silent`(_ draft: Draft) throws {
     let (peer, id) = live(draft)
     let fetch = peer.session.fetch(id, range: location(300, 0)...location(300, 1))

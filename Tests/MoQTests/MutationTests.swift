@@ -73,19 +73,41 @@ import Wire
 
   /// Feeds a subscriber and a publisher that have something going on.
   func run(_ bytes: Bytes, _ draft: Draft, _ generator: inout Generator) {
-    let peer = ScriptedPeer(draft)
-    _ = peer.session.subscribe(
+    let peer = ScriptedPeer(draft, acceptsPublish: { _ in SubscribeOptions(start: .groupsBack(1)) })
+    let id = peer.session.subscribe(
       ScriptedPeer.track,
-      options: SubscribeOptions(start: .currentGroup)
+      options: SubscribeOptions(start: .groupsBack(2))
     )
-    peer.accept(largest: Location(group: 0, object: 0))
-    let streams = [peer.controlStream, 0, 4, peer.newUnidirectional(), peer.newBidirectional()]
+    peer.accept(largest: Location(group: 3, object: 0))
+    _ = peer.session.fetch(id, range: .zero...Location(group: 2, object: .max))
+    peer.session.subscribeNamespace(ScriptedPeer.track.namespace)
+    let streams = [
+      peer.controlStream, 0, 4, 8, 12, peer.newUnidirectional(), peer.newBidirectional(),
+    ]
     for _ in 0..<2 {
       let stream = streams.randomElement(using: &generator) ?? 0
       peer.handle(.streamData(stream, bytes, isFinal: Bool.random(using: &generator)))
     }
     peer.handle(.datagram(bytes))
-    peer.session.handleTimeout(now: peer.now + Interval.milliseconds(60_000))
+    // A FETCH stream whose answer to the right request is wrong.
+    let requestID: UInt64 = draft >= .draft20 ? 0 : [2, 4].randomElement(using: &generator) ?? 2
+    let response = peer.newUnidirectional()
+    peer.handle(
+      .streamData(
+        response,
+        StreamHeader.fetch(requestID: requestID).encode(for: draft),
+        isFinal: false
+      )
+    )
+    peer.handle(.streamData(response, bytes.suffix(from: min(2, bytes.count)), isFinal: false))
+    peer.session.unsubscribeNamespace(ScriptedPeer.track.namespace)
+    // Whatever waits gives up at last.
+    var rounds = 0
+    while peer.session.deadline != nil, rounds < 100 {
+      peer.advance(.milliseconds(10_000))
+      rounds += 1
+    }
+    #expect(rounds < 100)
     _ = peer.events()
 
     let store = BroadcastStore()

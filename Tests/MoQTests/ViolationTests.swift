@@ -199,6 +199,26 @@ import Wire
     #expect(peer.transport.closed?.code == 3)
   }
 
+  @Test(arguments: [Draft.draft18, .draft20, .draft22])
+  func `a REQUEST_UPDATE from the publishing side`(_ draft: Draft) {
+    let update = ControlMessage.requestUpdate(
+      RequestUpdate(requestID: 3, existingRequestID: nil, parameters: Parameters())
+    )
+    let peer = ScriptedPeer(draft)
+    _ = peer.session.subscribe(ScriptedPeer.track)
+    peer.accept()
+    peer.send(update, on: 0)
+    #expect(peer.transport.closed?.code == 3)
+    let pushing = ScriptedPeer(draft, acceptsPublish: { _ in SubscribeOptions() })
+    pushing.send(
+      .publish(Publish(requestID: 1, track: ScriptedPeer.track, trackAlias: 9)),
+      on: 1
+    )
+    #expect(pushing.transport.closed == nil)
+    pushing.send(update, on: 1)
+    #expect(pushing.transport.closed?.code == 3)
+  }
+
   @Test(arguments: [Draft.draft20, .draft22])
   func `FETCH_OK is no answer to a fill`(_ draft: Draft) {
     let peer = ScriptedPeer(draft)

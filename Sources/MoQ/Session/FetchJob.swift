@@ -88,8 +88,8 @@ struct FetchAttempt {
   let requestID: UInt64
   let form: FetchForm
   let range: ClosedRange<Location>
-  /// When to give up waiting for its stream, or for FETCH_OK after that; nil while the stream is open.
-  var deadline: Instant?
+  /// When to give up waiting for its stream, for more of it, or for FETCH_OK after it.
+  var deadline: Instant
   var stream: UInt64?
   var isStreamOver = false
   private(set) var isAccepted = false

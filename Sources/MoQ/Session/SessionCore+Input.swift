@@ -321,8 +321,9 @@ extension SessionCore {
         requestStreams[stream]?.receivedGoAway = true
         events.append(.goAway(goAway, requestID: requestID))
       case .requestUpdate(let update):
-        guard isPeers(stream) else {
-          throw .protocolViolation("REQUEST_UPDATE from the side that answers")
+        // Only who asked may change the request; with PUBLISH the other side is the subscriber.
+        guard isPeers(stream) != requestStreams[stream]?.isPublish else {
+          throw .protocolViolation("REQUEST_UPDATE from the wrong side")
         }
         try admit(update.requestID)
         events.append(.message(message, requestID: requestID))
@@ -340,6 +341,7 @@ extension SessionCore {
     if !hasRequestStreams, !receivedSetup { throw .protocolViolation("request before SETUP") }
     try admit(requestID)
     requestStreams[stream]?.requestID = requestID
+    requestStreams[stream]?.isPublish = message.isPublish
     streamOfRequest[requestID] = stream
     events.append(.message(message, requestID: requestID))
   }
@@ -363,6 +365,8 @@ extension ControlMessage {
     default: false
     }
   }
+
+  var isPublish: Bool { if case .publish = self { true } else { false } }
 
   /// The request that this message opens, and of what kind; nil when it opens none.
   var openedRequest: (requestID: UInt64, kind: RequestKind)? {

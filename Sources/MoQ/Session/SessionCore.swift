@@ -39,6 +39,8 @@ final class SessionCore {
 
   struct RequestStream {
     var requestID: UInt64?
+    /// The side that opened it is the publisher.
+    var isPublish = false
     var decoder: ControlDecoder
     var receivedGoAway = false
     /// The peer's half is over, so nothing more needs to be dropped.
@@ -241,7 +243,11 @@ final class SessionCore {
       }
       if usesOwnStream(message) {
         guard let stream = transport.openStream(bidirectional: true) else { return }
-        requestStreams[stream] = RequestStream(requestID: requestID, decoder: newDecoder())
+        requestStreams[stream] = RequestStream(
+          requestID: requestID,
+          isPublish: message.isPublish,
+          decoder: newDecoder()
+        )
         streamOfRequest[requestID] = stream
         transport.send(message.encode(for: draft), on: stream, isFinal: false)
       } else {

@@ -38,6 +38,8 @@ package struct SessionLimits: Sendable {
   package var fillInterval = Interval.milliseconds(2_000)
   /// How long a FETCH may take to begin its stream.
   package var fetchInterval = Interval.milliseconds(5_000)
+  /// How long the stream of a FETCH or a fill may be silent before it is given up.
+  package var fetchSilence = Interval.milliseconds(10_000)
   /// The most ranges that are fetched at a time; past it they are refused here.
   package var fetches = 64
   /// The most groups that are asked for one at a time, where the peer does not give several at once.

@@ -76,6 +76,6 @@ package enum SubscriberEvent: Sendable {
   /// The peer allows no more requests for now, and perhaps never again in this session; those that
   /// were made wait (drafts 14 and 16).
   case requestsBlocked(waiting: Int)
-  /// The session is over; nothing follows.
+  /// The session is over; nothing follows but the refusals of commands that come too late.
   case closed(SessionError)
 }

@@ -118,7 +118,7 @@ extension SubscriberSession {
     }
     hasFetched = hasFetched || attempt.form == .standalone
     fetches[id]?.attempt?.stream = stream
-    fetches[id]?.attempt?.deadline = nil
+    fetches[id]?.attempt?.deadline = now + limits.fetchSilence
     return DataStream(
       owner: .fetch(id),
       content: .fetch(FetchDecoder(draft: draft, limits: limits.object))
@@ -144,6 +144,9 @@ extension SubscriberSession {
 
   func feed(_ stream: UInt64, _ bytes: Bytes) throws(CodingError) {
     guard !bytes.isEmpty, let data = streams[stream] else { return }
+    if case .fetch(let id) = data.owner {
+      fetches[id]?.attempt?.deadline = now + limits.fetchSilence
+    }
     let before = data.bufferedBytes
     var problem: DataStreamError?
     do throws(DataStreamError) {

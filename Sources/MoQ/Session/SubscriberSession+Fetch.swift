@@ -293,9 +293,7 @@ extension SubscriberSession {
   /// Gives up requests whose time has come.
   func giveUpFetches() {
     for (id, job) in fetches {
-      guard let attempt = job.attempt, let deadline = attempt.deadline, deadline <= now else {
-        continue
-      }
+      guard let attempt = job.attempt, attempt.deadline <= now else { continue }
       // After its stream only the FETCH_OK is missing.
       endAttempt(id, attempt.isStreamOver ? .complete : .unanswered)
     }

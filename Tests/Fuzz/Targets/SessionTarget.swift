@@ -24,6 +24,8 @@ private struct SessionDriver {
   private var now = Instant(nanoseconds: 1_000_000_000)
   private var subscriptions: [SubscriptionID] = []
   private var live: Set<SubscriptionID> = []
+  private var fetches: [FetchID] = []
+  private var fetching: Set<FetchID> = []
   private var delivered: [SubscriptionID: Set<Location>] = [:]
   private var encoders: [(stream: UInt64, encoder: SubgroupEncoder, lastID: UInt64?)] = []
   private var streamCount: UInt64 = 0
@@ -42,7 +44,13 @@ private struct SessionDriver {
     limits.incomingRequests = 8
     limits.namespaces = 4
     limits.tombstones = 4
+    limits.fetches = 4
+    limits.splitGroups = 3
+    limits.fetchRanges = 4
     session = SubscriberSession(draft: draft, transport: transport, limits: limits)
+    session.acceptsPublish = { name in
+      name == Self.track ? SubscribeOptions(start: .groupsBack(1)) : nil
+    }
     session.start(now: now)
   }
 
@@ -51,7 +59,7 @@ private struct SessionDriver {
   private var controlStream: UInt64 { hasRequestStreams ? 3 : 0 }
 
   mutating func step(_ script: inout Script) {
-    switch script.byte() % 16 {
+    switch script.byte() % 20 {
     case 0:
       let stream = stream(&script)
       let isFinal = script.byte() & 1 == 1
@@ -65,8 +73,10 @@ private struct SessionDriver {
     case 4: answerSetup(&script)
     case 5:
       guard !isClosed else { return }
-      let starts: [SubscriptionStart] = [.nextGroup, .largestObject, .currentGroup]
-      let start = starts[Int(script.byte()) % 3]
+      let starts: [SubscriptionStart] = [
+        .nextGroup, .largestObject, .currentGroup, .groupsBack(script.number()),
+      ]
+      let start = starts[Int(script.byte()) % 4]
       let id = session.subscribe(Self.track, options: SubscribeOptions(start: start))
       live.insert(id)
       subscriptions.append(id)
@@ -77,7 +87,14 @@ private struct SessionDriver {
       // What was reported before it counts still.
       collect()
       live.remove(id)
-    case 7: session.subscribeNamespace(TrackNamespace([Bytes(utf8: "live")]))
+    case 7:
+      guard !isClosed else { return }
+      let prefix = TrackNamespace([Bytes(utf8: "live")])
+      if script.byte() & 1 == 1 {
+        session.unsubscribeNamespace(prefix)
+      } else {
+        session.subscribeNamespace(prefix)
+      }
     case 8: accept(&script)
     case 9: done(&script)
     case 10: openSubgroup(&script)
@@ -99,15 +116,30 @@ private struct SessionDriver {
       now = now + .milliseconds(Int64(script.byte()) * 50)
       session.handleTimeout(now: now)
     case 14: fetch(&script)
+    case 15: askForPast(&script)
+    case 16:
+      guard !fetches.isEmpty else { return }
+      let id = fetches[Int(script.byte()) % fetches.count]
+      session.cancelFetch(id)
+      collect()
+      fetching.remove(id)
+    case 17: acceptFetch(&script)
+    case 18: push(&script)
     default: session.handle(.streamCredit, now: now)
     }
     collect()
   }
 
   mutating func finish() {
-    now = now + .seconds(60)
-    session.handleTimeout(now: now)
-    collect()
+    var rounds = 0
+    while session.deadline != nil, rounds < 64 {
+      now = now + .seconds(60)
+      session.handleTimeout(now: now)
+      collect()
+      rounds += 1
+    }
+    precondition(rounds < 64, "whatever waits gives up at last")
+    precondition(isClosed || fetching.isEmpty, "every FETCH ends")
     session.close()
     collect()
     precondition(isClosed, "a session that was closed says so")
@@ -206,13 +238,64 @@ private struct SessionDriver {
     if flags & 1 == 1 { encoders.remove(at: index) }
   }
 
+  /// Asks for a range of a subscription, or of a track without one.
+  private mutating func askForPast(_ script: inout Script) {
+    guard !isClosed else { return }
+    let first = Location(group: script.number(), object: script.number())
+    let second = Location(
+      group: script.byte() & 1 == 1 ? first.group : script.number(),
+      object: script.byte() & 1 == 1 ? .max : script.number()
+    )
+    let range = min(first, second)...max(first, second)
+    let id: FetchID
+    if subscriptions.isEmpty || script.byte() & 1 == 1 {
+      id = session.fetch(Self.track, range: range)
+    } else {
+      id = session.fetch(subscriptions[Int(script.byte()) % subscriptions.count], range: range)
+    }
+    fetches.append(id)
+    fetching.insert(id)
+  }
+
+  private mutating func acceptFetch(_ script: inout Script) {
+    let end = Location(group: script.number() >> 2, object: script.number() >> 2)
+    reply(script.byte() & 7) {
+      .fetchOK(FetchOK(requestID: $0, isEndOfTrack: false, end: end))
+    }
+  }
+
+  private mutating func push(_ script: inout Script) {
+    let flags = script.byte()
+    var parameters = Parameters()
+    if flags & 1 == 1 {
+      parameters.largestObject = Location(group: script.number() >> 2, object: script.number() >> 2)
+    }
+    let publish = Publish(
+      requestID: UInt64(flags >> 1 & 3) * 2 + 1,
+      track: Self.track,
+      trackAlias: UInt64(flags >> 3 & 3),
+      parameters: parameters
+    )
+    send(.publish(publish), on: hasRequestStreams ? UInt64(flags >> 5) * 4 + 1 : 0)
+  }
+
+  /// A FETCH stream with objects and, where the draft has them, markers between.
   private mutating func fetch(_ script: inout Script) {
     var encoder = FetchEncoder(requestID: UInt64(script.byte() & 7) * 2, draft: draft)
     var pieces = encoder.headerBytes.array
-    let group = script.number() >> 2
-    for id in 0..<UInt64(script.byte() & 7) {
+    let group = script.number() >> 3
+    var id: UInt64 = 0
+    for _ in 0..<(script.byte() & 7) {
+      id += UInt64(script.byte())
+      if draft != .draft14, script.byte() & 1 == 1, id > 0 {
+        let gap: FetchGap = script.byte() & 1 == 1 ? .doesNotExist : .unknown
+        let end = Location(group: group, object: id - 1)
+        pieces += encoder.encode(.gap(through: end, gap)).array
+        continue
+      }
       let object = Object(group: group, id: id, payload: script.take(Int(script.byte() & 15)))
       pieces += encoder.encode(.object(object)).array
+      id += 1
     }
     session.handle(
       .streamData(newStream(), Bytes(pieces), isFinal: script.byte() & 1 == 1),
@@ -233,6 +316,16 @@ private struct SessionDriver {
             "no object comes twice"
           )
         }
+      case .published(let id, _):
+        live.insert(id)
+        subscriptions.append(id)
+      case .absent(let id, _), .joinEnded(let id, _):
+        precondition(live.contains(id), "only live subscriptions are told of")
+      case .fetched(let id, _):
+        precondition(fetching.contains(id), "objects come while a FETCH goes on")
+      case .fetchFinished(let id, let outcome):
+        precondition(fetching.remove(id) != nil, "a FETCH ends once")
+        precondition(outcome.absent.count <= 4 && outcome.unknown.count <= 4, "bounded")
       case .subscriptionFailed(let id, _), .subscriptionEnded(let id, _): live.remove(id)
       case .closed: isClosed = true
       default: break
