@@ -171,7 +171,8 @@ struct FrameRemuxer: Sendable {
     if video?.looksLikeDecodeTimes == true {
       output.append(
         .warning(
-          "its timestamps are decode times: pictures that are shown in another order have none"
+          "its parameter sets announce reordered pictures, but its timestamps ascend steadily: "
+            + "they look like decode times"
         )
       )
     }

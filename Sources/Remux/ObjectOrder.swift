@@ -5,8 +5,8 @@ struct ObjectOrder {
   enum Output {
     /// The next object; after a hole something before it is missing.
     case object(RemuxObject, isAfterHole: Bool)
-    /// The group has no more objects, or the next group has begun.
-    case groupEnded(UInt64)
+    /// Nothing more of the group is waited for; `isWhole` when its last object is known to have come.
+    case groupEnded(UInt64, isWhole: Bool)
   }
 
   private let limits: RemuxLimits
@@ -106,7 +106,7 @@ struct ObjectOrder {
   mutating func next(now: Instant, continues: (RemuxObject) -> Bool) -> Output? {
     guard let last else { return start(now: now) }
     if !isLastGroupEnded, let end = ends[last.group], end == 0 || last.object >= end - 1 {
-      return endLastGroup()
+      return endLastGroup(isWhole: true)
     }
     guard let candidate = waiting.first else { return nil }
     let isOverdue = isOverdue(candidate, now: now)
@@ -119,8 +119,8 @@ struct ObjectOrder {
     let follows = isNext || candidate.object == 0 && continues(candidate)
     if !isLastGroupEnded {
       // The end may yet come, or more of the group: time says that nothing is missing.
-      guard isOverdue || candidate.object == 0 && continues(candidate) else { return nil }
-      return endLastGroup()
+      let isWhole = candidate.object == 0 && continues(candidate)
+      return isWhole || isOverdue ? endLastGroup(isWhole: isWhole) : nil
     }
     guard follows || isOverdue else { return nil }
     return take(isAfterHole: !follows)
@@ -148,10 +148,10 @@ struct ObjectOrder {
     return .object(object, isAfterHole: isAfterHole)
   }
 
-  private mutating func endLastGroup() -> Output? {
+  private mutating func endLastGroup(isWhole: Bool) -> Output? {
     guard let last else { return nil }
     isLastGroupEnded = true
-    return .groupEnded(last.group)
+    return .groupEnded(last.group, isWhole: isWhole)
   }
 
   private func isOverdue(_ candidate: RemuxObject, now: Instant) -> Bool {

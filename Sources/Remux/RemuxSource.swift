@@ -127,7 +127,9 @@ package enum RemuxEvent: Sendable, Hashable {
   case header(Bytes)
   /// One `moof` and `mdat` with what the object at this place holds.
   case chunk(group: UInt64, object: UInt64, Bytes)
-  /// The group gives no more chunks; `end` is one above the last object that gave one.
+  /// The group has given all its chunks; `end` is one above the last object that gave one.
+  ///
+  /// Not said of a group whose last objects are missing or gave nothing, so that the loss shows.
   case groupEnded(group: UInt64, end: UInt64)
   /// The object gives no chunk.
   case dropped(group: UInt64, object: UInt64, RemuxDrop)

@@ -8,7 +8,7 @@ package import Wire
 package struct TrackRemuxer: Sendable {
   private enum Step {
     case object(RemuxObject, isAfterHole: Bool)
-    case groupEnded(UInt64)
+    case groupEnded(UInt64, isWhole: Bool)
   }
 
   private let source: RemuxSource
@@ -25,6 +25,8 @@ package struct TrackRemuxer: Sendable {
   /// The last object of the group that gave a chunk.
   private var lastChunk: (group: UInt64, object: UInt64)?
   private var currentGroup: UInt64?
+  /// An object after the last chunk gave none though it should have.
+  private var lacksEnd = false
 
   package init(_ source: RemuxSource, limits: RemuxLimits = RemuxLimits()) {
     var source = source
@@ -63,6 +65,7 @@ package struct TrackRemuxer: Sendable {
     locmaf = nil
     lastChunk = nil
     currentGroup = nil
+    lacksEnd = false
   }
 
   /// Whether a publisher seems to have begun its ids anew: for a while only late objects have come.
@@ -118,7 +121,7 @@ package struct TrackRemuxer: Sendable {
     switch output {
     case nil: return nil
     case .object(let object, let isAfterHole)?: return .object(object, isAfterHole: isAfterHole)
-    case .groupEnded(let group)?: return .groupEnded(group)
+    case .groupEnded(let group, let isWhole)?: return .groupEnded(group, isWhole: isWhole)
     }
   }
 
@@ -168,16 +171,16 @@ package struct TrackRemuxer: Sendable {
     case .object(let object, let isAfterHole):
       currentGroup = object.group
       frames.take(object, isAfterHole: isAfterHole, into: &output)
-    case .groupEnded(let group): frames.endGroup(into: &output, group: group)
+    case .groupEnded(let group, _): frames.endGroup(into: &output, group: group)
     }
     self.frames = frames
     for item in output { emit(item) }
-    if case .groupEnded(let group) = step { emitGroupEnd(group) }
+    if case .groupEnded(let group, let isWhole) = step { emitGroupEnd(group, isWhole: isWhole) }
   }
 
   private mutating func takeLOCMAF(_ step: Step) {
     switch step {
-    case .groupEnded(let group): emitGroupEnd(group)
+    case .groupEnded(let group, let isWhole): emitGroupEnd(group, isWhole: isWhole)
     case .object(let object, let isAfterHole):
       if locmaf == nil { startLOCMAF() }
       guard locmaf != nil else { return drop(object, .unconfigured) }
@@ -207,19 +210,23 @@ package struct TrackRemuxer: Sendable {
     case .header(let bytes): events.append(.header(bytes))
     case .chunk(let group, let object, let bytes):
       lastChunk = (group, object)
+      lacksEnd = false
       events.append(.chunk(group: group, object: object, bytes))
     case .dropped(let object, let reason): drop(object, reason)
     case .warning(let text): warn(text)
     }
   }
 
-  private mutating func emitGroupEnd(_ group: UInt64) {
-    guard let lastChunk, lastChunk.group == group, lastChunk.object < .max else { return }
+  /// Says that the group is over, unless what it lacks would go unnoticed then.
+  private mutating func emitGroupEnd(_ group: UInt64, isWhole: Bool) {
+    guard isWhole, !lacksEnd, let lastChunk, lastChunk.group == group, lastChunk.object < .max
+    else { return }
     events.append(.groupEnded(group: group, end: lastChunk.object + 1))
     self.lastChunk = nil
   }
 
   private mutating func drop(_ object: RemuxObject, _ reason: RemuxDrop) {
+    if reason != .late, reason != .duplicate { lacksEnd = true }
     events.append(.dropped(group: object.group, object: object.object, reason))
   }
 

@@ -161,4 +161,20 @@ import Wire
     #expect(result.chunks.isEmpty && result.warnings.count == 1)
     #expect(result.drops.count == objects.count)
   }
+
+  @Test func `sound that begins like a block of properties is sound`() throws {
+    // "One property, of type 6, with the value 46" to shaka; a channel element to AAC.
+    var source = RemuxSource(packaging: .loc, kind: .audio, codec: "mp4a.40.2")
+    (source.sampleRate, source.channels) = (48_000, 1)
+    let objects = (0..<4).map { index in
+      RemuxObject(
+        group: 1,
+        object: UInt64(index),
+        payload: [0x01, 0x06, 0x2E, UInt8(index), 0x91, 0xC2, 0x9D, 0x10],
+        properties: [RemuxProperty(0x10, 1_000_000 + UInt64(index) * 21_333)],
+        arrival: start
+      )
+    }
+    #expect(try remux(source, objects).shown().map(\.data) == objects.map(\.payload))
+  }
 }

@@ -67,7 +67,8 @@ import Wire
     #expect(result.chunks.filter { $0.group == 7 }.map(\.object) == Array(0..<10))
     #expect(result.chunks.filter { $0.group == 8 }.count == 25)
     #expect(result.drops == Array(repeating: .undecodable, count: 14))
-    #expect(result.ends == [7: 10, 8: 25])
+    // That the first group lacks its end must show.
+    #expect(result.ends == [8: 25])
     // The picture before the hole lasts by rule.
     #expect(try result.parsed()[9].chunk.duration == 512)
   }
@@ -122,10 +123,16 @@ import Wire
       while let event = remuxer.poll() { if case .chunk = event { count += 1 } }
       #expect(count == (limit == 5 ? 9 : 3))
     }
-    var limits = RemuxLimits()
-    limits.waitingBytes = 0
-    let result = remux(try remuxSource(header, .loc), objects, limits: limits)
-    #expect(result.chunks.count == objects.count)
+    // Six objects with a hole before them wait for it, unless they are more bytes than may wait.
+    for limit in [200, 1 << 20] {
+      var limits = RemuxLimits()
+      limits.waitingBytes = limit
+      var remuxer = TrackRemuxer(try remuxSource(header, .loc), limits: limits)
+      for index in [0, 1, 2] + Array(4..<10) { remuxer.receive(objects[index]) }
+      var count = 0
+      while let event = remuxer.poll() { if case .chunk = event { count += 1 } }
+      #expect(count == (limit == 200 ? 9 : 3))
+    }
   }
 
   @Test func `declared gaps are no holes`() throws {
@@ -182,5 +189,44 @@ import Wire
       remuxer.receive(object)
     }
     guard case .header? = remuxer.poll() else { return #expect(Bool(false)) }
+  }
+
+  @Test func `a group whose time jumps follows the end of the one before at once`() throws {
+    let (header, samples) = try sources("aac")
+    var objects = try locObjects(Array(samples.prefix(20)), header: header)
+    for index in 10..<20 {
+      objects[index].properties = [
+        RemuxProperty(0x08, 48_000), RemuxProperty(0x10, 500_000 + UInt64(index) * 1024),
+      ]
+    }
+    for knowsEnd in [true, false] {
+      var remuxer = TrackRemuxer(try remuxSource(header, .loc))
+      for object in objects.prefix(10) { remuxer.receive(object) }
+      if knowsEnd { remuxer.endGroup(7, at: 10, now: start) }
+      for object in objects.suffix(10) { remuxer.receive(object) }
+      var count = 0
+      while let event = remuxer.poll() { if case .chunk = event { count += 1 } }
+      #expect(count == (knowsEnd ? 20 : 10))
+    }
+  }
+
+  @Test func `what follows a hole in a group of several key frames is dropped too`() throws {
+    let (header, samples) = try sources("avc")
+    // Both of the fixture's groups as one.
+    var objects = try locObjects(
+      samples.enumerated().map { index, sample in
+        var sample = sample
+        (sample.group, sample.object) = (7, UInt64(index))
+        return sample
+      },
+      header: header
+    )
+    objects.remove(at: 10)
+    for index in objects.indices {
+      objects[index].arrival = start + .milliseconds(Int64(index) * 100)
+    }
+    let result = remux(try remuxSource(header, .loc), objects)
+    #expect(result.chunks.map(\.object) == Array(0..<10))
+    #expect(result.drops.count == 39)
   }
 }

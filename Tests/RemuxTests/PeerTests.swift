@@ -157,4 +157,31 @@ import Wire
       }
     }
   }
+
+  @Test func `our hang objects are moq-rs's`() throws {
+    for kind in [.video, .audio] as [RemuxSource.Kind] {
+      let fixture = try PeerFixture("moqrs-frames-18", kind)
+      let result = remux(fixture.source, fixture.objects)
+      let encoder = try ObjectEncoder(try CMAFHeader(result.headers[0]), form: .legacy)
+      #expect(encoder.configuration == fixture.source.configuration)
+      var ours: [Bytes] = []
+      for item in try result.parsed() {
+        let sample = try #require(item.chunk.samples.first { _ in true })
+        let presentation = sample.decodeTime + sample.compositionOffset
+        ours.append(
+          encoder.object(
+            item.chunk.data(of: sample),
+            presentation: presentation,
+            isFirstOfGroup: item.object == 0
+          ).payload
+        )
+        // moq-rs marks the end of a group of ten pictures.
+        if kind == .video, item.object == 9 {
+          let end = presentation + Int64(sample.duration)
+          ours.append(try #require(encoder.endMarker(presentation: end)).payload)
+        }
+      }
+      #expect(ours == fixture.objects.map(\.payload))
+    }
+  }
 }

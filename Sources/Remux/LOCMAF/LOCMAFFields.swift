@@ -39,7 +39,7 @@ struct LOCMAFFields: Sendable {
     guard raw[Name.sampleCount] != nil, raw[Name.decodeTime] != nil else {
       throw .malformed("a full header without sample count or decode time")
     }
-    for (name, value) in raw {
+    for (name, value) in raw.sorted(by: { $0.key < $1.key }) {
       if name == Name.vectors {
         vectors = value
       } else if name & 1 == 0 {
@@ -65,7 +65,8 @@ struct LOCMAFFields: Sendable {
       }
     }
     scalars[Name.decodeTime] = decodeTime
-    for (name, value) in raw where name & 1 == 0 {
+    // In order, so that of several faults the same one is named everywhere.
+    for (name, value) in raw.sorted(by: { $0.key < $1.key }) where name & 1 == 0 {
       var reader = ByteReader(value)
       guard let code = try? reader.readVi64() else { throw .malformed("field \(name)") }
       let (sum, overflow) = Int64(truncatingIfNeeded: scalars[name] ?? 0)
@@ -116,7 +117,7 @@ struct LOCMAFFields: Sendable {
   private func checkCounts() throws(RemuxDrop) {
     let count = scalars[Name.sampleCount] ?? 0
     guard count <= LOCMAFFields.sampleLimit else { throw .malformed("\(count) samples") }
-    for (name, list) in lists {
+    for (name, list) in lists.sorted(by: { $0.key < $1.key }) {
       guard list.count == expectedCount(of: name) ?? list.count else {
         throw .malformed("field \(name) has \(list.count) elements")
       }
