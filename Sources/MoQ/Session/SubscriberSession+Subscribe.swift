@@ -44,13 +44,7 @@ extension SubscriberSession {
     if draft >= .draft18, let rendezvous = options.rendezvousMilliseconds {
       parameters.set(Parameters.Kind.rendezvousTimeout, .integer(rendezvous))
     }
-    if options.start == .nextGroup {
-      parameters.filter = .nextGroup
-    } else if draft < .draft20 {
-      parameters.filter = .nextObject
-    }
-    // Later drafts send what is published from now on when there is no filter, and some peers read
-    // draft 22's spelling of "next object" as draft 20's of something else.
+    parameters.filter = options.start == .nextGroup ? .nextGroup : draft.fromNowOn
     if draft >= .draft20, let backlog = options.start.backlog {
       var fill = Parameters()
       fill.filter = .relative(groups: backlog < .max ? backlog + 1 : .max)
@@ -204,4 +198,12 @@ extension SubscriberSession {
       subscriptions[requestID]?.largest = max(largest, subscription.largest ?? .zero)
     }
   }
+}
+
+extension Draft {
+  /// The filter that selects what is published from now on.
+  ///
+  /// Some peers read draft 22's spelling of "next object" as draft 20's of something else. The group
+  /// that is being published is spelled alike, and a filter does not bring the past back.
+  var fromNowOn: LocationFilter { self == .draft22 ? .relative(groups: 1) : .nextObject }
 }
