@@ -53,7 +53,7 @@ extension SubscriberSession {
     return parameters
   }
 
-  /// Gives up a subscription; nothing of it is reported any more.
+  /// Gives up a subscription and what is fetched for it; nothing of it is reported any more.
   package func unsubscribe(_ id: SubscriptionID) {
     let requestID = id.requestID
     guard core.error == nil, subscriptions[requestID] != nil else { return }
@@ -87,6 +87,7 @@ extension SubscriberSession {
       throw .violation(.duplicateTrackAlias, "track alias \(ok.trackAlias) is in use")
     }
     if let unknown = mandatoryProperty(of: ok.trackProperties) {
+      cancelFetches(of: requestID, isReported: true)
       unsubscribe(subscription.id)
       if aliases[ok.trackAlias] == nil { bury(alias: ok.trackAlias) }
       let failure = RequestFailure(
@@ -163,6 +164,7 @@ extension SubscriberSession {
     guard let id = subscriptions[requestID]?.id else { return }
     core.finish(requestID: requestID)
     core.forget(requestID: requestID)
+    cancelFetches(of: requestID, isReported: true)
     forget(requestID)
     events.append(.subscriptionFailed(id, failure))
   }
