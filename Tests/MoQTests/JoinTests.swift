@@ -38,7 +38,9 @@ import Wire
       let subscribe = try #require(subscribes.first)
       if draft >= .draft20 {
         #expect(try peer.fetches() == [])
-        #expect(subscribe.parameters.filter == nil)
+        #expect(
+          subscribe.parameters.filter == (draft == .draft22 ? .relative(groups: 1) : .nextObject)
+        )
         #expect(
           subscribe.parameters.fill?.filter == .relative(groups: groups < .max ? groups + 1 : .max)
         )

@@ -75,7 +75,8 @@ import Wire
   @Test(arguments: Draft.allCases)
   func `the answer says what is wanted as the draft has it`(_ draft: Draft) throws {
     for (start, filter) in [
-      (SubscriptionStart.nextGroup, LocationFilter.nextGroup), (.largestObject, .nextObject),
+      (SubscriptionStart.nextGroup, LocationFilter.nextGroup),
+      (.largestObject, draft == .draft22 ? .relative(groups: 1) : .nextObject),
     ] {
       var parameters = Parameters()
       parameters.subscriberPriority = 7
@@ -90,7 +91,6 @@ import Wire
         parameters.groupOrder = .ascending
         expected = [.requestOK(RequestOK(kind: .other, requestID: nil, parameters: parameters))]
       case .draft20, .draft22:
-        if filter == .nextObject { parameters.filter = nil }
         expected = [
           .requestOK(RequestOK(kind: .other, requestID: nil)),
           .requestUpdate(

@@ -35,8 +35,8 @@ import Wire
     parameters.subscriberPriority = 9
     parameters.groupOrder = .ascending
     parameters.forward = true
-    // No filter says the same, and also to peers that speak draft 20 under the name of 22.
-    if draft < .draft20 { parameters.filter = .nextObject }
+    // Said so that peers that speak draft 20 under the name of 22 understand it too.
+    parameters.filter = draft == .draft22 ? .relative(groups: 1) : .nextObject
     let subscribe = Subscribe(
       requestID: 0,
       track: ScriptedPeer.track,

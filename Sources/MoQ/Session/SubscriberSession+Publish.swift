@@ -52,7 +52,7 @@ extension SubscriberSession {
     var parameters = Parameters()
     parameters.subscriberPriority = options.priority
     parameters.forward = true
-    parameters.filter = options.start == .nextGroup ? .nextGroup : .nextObject
+    parameters.filter = options.start == .nextGroup ? .nextGroup : draft.fromNowOn
     parameters.deliveryTimeoutMilliseconds = options.deliveryTimeoutMilliseconds
     switch draft {
     case .draft14, .draft16:
@@ -70,7 +70,6 @@ extension SubscriberSession {
     case .draft20, .draft22:
       // The answer says nothing of the subscription; an update has to.
       core.send(.requestOK(RequestOK(kind: .other, requestID: nil)), for: requestID)
-      if parameters.filter == .nextObject { parameters.filter = nil }
       core.send(
         .requestUpdate(
           RequestUpdate(

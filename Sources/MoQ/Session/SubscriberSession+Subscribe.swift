@@ -44,13 +44,7 @@ extension SubscriberSession {
     if draft >= .draft18, let rendezvous = options.rendezvousMilliseconds {
       parameters.set(Parameters.Kind.rendezvousTimeout, .integer(rendezvous))
     }
-    if options.start == .nextGroup {
-      parameters.filter = .nextGroup
-    } else if draft < .draft20 {
-      parameters.filter = .nextObject
-    }
-    // Later drafts send what is published from now on when there is no filter, and some peers read
-    // draft 22's spelling of "next object" as draft 20's of something else.
+    parameters.filter = options.start == .nextGroup ? .nextGroup : draft.fromNowOn
     if draft >= .draft20, let backlog = options.start.backlog {
       var fill = Parameters()
       fill.filter = .relative(groups: backlog < .max ? backlog + 1 : .max)
@@ -59,7 +53,7 @@ extension SubscriberSession {
     return parameters
   }
 
-  /// Gives up a subscription; nothing of it is reported any more.
+  /// Gives up a subscription and what is fetched for it; nothing of it is reported any more.
   package func unsubscribe(_ id: SubscriptionID) {
     let requestID = id.requestID
     guard core.error == nil, subscriptions[requestID] != nil else { return }
@@ -93,6 +87,7 @@ extension SubscriberSession {
       throw .violation(.duplicateTrackAlias, "track alias \(ok.trackAlias) is in use")
     }
     if let unknown = mandatoryProperty(of: ok.trackProperties) {
+      cancelFetches(of: requestID, isReported: true)
       unsubscribe(subscription.id)
       if aliases[ok.trackAlias] == nil { bury(alias: ok.trackAlias) }
       let failure = RequestFailure(
@@ -169,6 +164,7 @@ extension SubscriberSession {
     guard let id = subscriptions[requestID]?.id else { return }
     core.finish(requestID: requestID)
     core.forget(requestID: requestID)
+    cancelFetches(of: requestID, isReported: true)
     forget(requestID)
     events.append(.subscriptionFailed(id, failure))
   }
@@ -204,4 +200,12 @@ extension SubscriberSession {
       subscriptions[requestID]?.largest = max(largest, subscription.largest ?? .zero)
     }
   }
+}
+
+extension Draft {
+  /// The filter that selects what is published from now on.
+  ///
+  /// Some peers read draft 22's spelling of "next object" as draft 20's of something else. The group
+  /// that is being published is spelled alike, and a filter does not bring the past back.
+  var fromNowOn: LocationFilter { self == .draft22 ? .relative(groups: 1) : .nextObject }
 }

@@ -25,7 +25,8 @@ private struct SessionDriver {
   private var subscriptions: [SubscriptionID] = []
   private var live: Set<SubscriptionID> = []
   private var fetches: [FetchID] = []
-  private var fetching: Set<FetchID> = []
+  /// What goes on, with the subscription it is for.
+  private var fetching: [FetchID: SubscriptionID?] = [:]
   private var delivered: [SubscriptionID: Set<Location>] = [:]
   private var encoders: [(stream: UInt64, encoder: SubgroupEncoder, lastID: UInt64?)] = []
   private var streamCount: UInt64 = 0
@@ -87,6 +88,7 @@ private struct SessionDriver {
       // What was reported before it counts still.
       collect()
       live.remove(id)
+      fetching = fetching.filter { $0.value != id }
     case 7:
       guard !isClosed else { return }
       let prefix = TrackNamespace([Bytes(utf8: "live")])
@@ -122,7 +124,7 @@ private struct SessionDriver {
       let id = fetches[Int(script.byte()) % fetches.count]
       session.cancelFetch(id)
       collect()
-      fetching.remove(id)
+      fetching[id] = nil
     case 17: acceptFetch(&script)
     case 18: push(&script)
     default: session.handle(.streamCredit, now: now)
@@ -247,14 +249,14 @@ private struct SessionDriver {
       object: script.byte() & 1 == 1 ? .max : script.number()
     )
     let range = min(first, second)...max(first, second)
-    let id: FetchID
-    if subscriptions.isEmpty || script.byte() & 1 == 1 {
-      id = session.fetch(Self.track, range: range)
-    } else {
-      id = session.fetch(subscriptions[Int(script.byte()) % subscriptions.count], range: range)
-    }
+    let subscription: SubscriptionID? =
+      subscriptions.isEmpty || script.byte() & 1 == 1
+      ? nil : subscriptions[Int(script.byte()) % subscriptions.count]
+    let id =
+      subscription.map { session.fetch($0, range: range) }
+      ?? session.fetch(Self.track, range: range)
     fetches.append(id)
-    fetching.insert(id)
+    fetching.updateValue(subscription, forKey: id)
   }
 
   private mutating func acceptFetch(_ script: inout Script) {
@@ -322,9 +324,9 @@ private struct SessionDriver {
       case .absent(let id, _), .joinEnded(let id, _):
         precondition(live.contains(id), "only live subscriptions are told of")
       case .fetched(let id, _):
-        precondition(fetching.contains(id), "objects come while a FETCH goes on")
+        precondition(fetching.keys.contains(id), "objects come while a FETCH goes on")
       case .fetchFinished(let id, let outcome):
-        precondition(fetching.remove(id) != nil, "a FETCH ends once")
+        precondition(fetching.removeValue(forKey: id) != nil, "a FETCH ends once")
         precondition(outcome.absent.count <= 4 && outcome.unknown.count <= 4, "bounded")
       case .subscriptionFailed(let id, _), .subscriptionEnded(let id, _): live.remove(id)
       case .closed: isClosed = true
