@@ -1,39 +1,55 @@
 #!/usr/bin/env python3
-"""Publishes Fixtures/Media live and in a loop as a CMSF broadcast, with aiomoqt: as an origin that
-subscribers dial, or with --relay as a client of a relay.
+"""Publishes Fixtures/Media live and in a loop with aiomoqt: as an origin that subscribers dial, or with
+--relay as a client of a relay.
 
 Prints one line `ready` on standard output once it can be subscribed to; ends on SIGTERM. --log FILE
-gets a line of JSON for every media object: track, group, object, decode time, SHA-256.
+gets a line of JSON for every media object: track, group, object, decode time, SHA-256 of what a bridge
+should serve of it: the CMAF chunk, or for LOC the bare frame.
 """
 import argparse
 import asyncio
 import base64
-import hashlib
+import functools
 import json
 import logging
-import pathlib
 import signal
 import time
 
 from aiomoqt.client import MOQTClient
 from aiomoqt.delivery import FanoutDelivery, ObjectHistory, StreamMapping
+from aiomoqt.media import LocmafTrackPublisher, LocTrackPublisher
+from aiomoqt.media.loc import LocFrame
+from aiomoqt.media.locmaf import LOCMAF_VERSION
 from aiomoqt.server import MOQTServer
 from aiomoqt.track import PublishedTrack
 from aiomoqt.utils.logger import set_log_level
 
-import fragments
-
-GROUP_SECONDS = 2
-MEDIA = pathlib.Path(__file__).resolve().parents[2] / "Fixtures" / "Media"
+import media
 
 
-class LiveTrack(PublishedTrack):
+class Lossy(FanoutDelivery):
+    """Keeps every so-manieth object from all subscribers; FETCH still finds it."""
+
+    def __init__(self, every):
+        super().__init__()
+        self.every, self.count = every, 0
+
+    async def write(self, group_id, object_id, payload, *, extensions=None, group_start=False):
+        self.count += 1
+        if self.count % self.every == 0:
+            self.on_write(group_id, object_id, payload, extensions)
+            return
+        await super().write(
+            group_id, object_id, payload, extensions=extensions, group_start=group_start)
+
+
+class Always:
     """Produces whether anyone listens or not, once for all sessions."""
 
-    mapping = StreamMapping.PER_GROUP
+    lose = 0
 
     def go_live(self):
-        self._out = FanoutDelivery()
+        self._out = Lossy(self.lose) if self.lose else FanoutDelivery()
         self._out.name = self.fqtn
         self._out.on_write = self._on_produced
         self._out.on_sent = self._on_sent
@@ -48,42 +64,71 @@ class LiveTrack(PublishedTrack):
                 lane.need_group = False
 
 
-class MediaTrack(LiveTrack):
-    def __init__(self, namespace, track, start, base, log):
-        super().__init__(None, namespace, track.name)
-        self.track, self.start, self.base, self.log = track, start, base, log
+class Media(Always):
+    """What all packagings share: an object for each frame, a group for each two seconds."""
+
+    live = None
 
     async def produce(self, out):
-        track = self.track
-        group, object_id, sequence = -1, 0, 0
-        for loop in range(1 << 30):
-            for chunk in track.chunks:
-                # From here on the broadcast's clock starts at 0.
-                offset = fragments.decode_time(chunk) - track.first_time + loop * track.duration
-                wanted = offset // (GROUP_SECONDS * track.timescale)
-                opens = fragments.is_sync(chunk) if track.is_video else wanted != group
-                length = track.duration // len(track.chunks)
-                due = self.start + (offset + length) / track.timescale
-                await asyncio.sleep(max(0, due - time.monotonic()))
-                if opens:
-                    if group >= 0:
-                        out.end_group()
-                    group, object_id = group + 1, 0
-                sequence += 1
-                moment = offset + self.base * track.timescale
-                payload = fragments.restamped(chunk, moment, sequence)
-                if self.log:
-                    digest = hashlib.sha256(payload).hexdigest()
-                    self.log.write(json.dumps([track.name, group, object_id, moment, digest]) + "\n")
-                    self.log.flush()
-                await out.write(group, object_id, payload, extensions=None, group_start=opens)
-                object_id += 1
+        async for unit in self.live.units():
+            if unit.opens and unit.group:
+                out.end_group()
+            await out.write(
+                unit.group, unit.object, self.body(unit), extensions=self.properties(unit),
+                group_start=unit.opens)
+
+    def properties(self, unit):
+        return None
 
 
-class CatalogTrack(LiveTrack):
-    def __init__(self, namespace, tracks):
+class Cmaf(Media, PublishedTrack):
+    mapping = StreamMapping.PER_GROUP
+
+    def __init__(self, namespace, live):
+        super().__init__(None, namespace, live.track.name)
+        self.live = live
+
+    def body(self, unit):
+        self.live.note(unit, unit.chunk)
+        return unit.chunk
+
+
+class Loc(Media, LocTrackPublisher):
+    def __init__(self, namespace, live):
+        super().__init__(
+            None, namespace, live.track.name, config=live.track.configuration,
+            media_kind="video" if live.track.is_video else "audio")
+        self.live = live
+
+    def body(self, unit):
+        self.live.note(unit, unit.frame)
+        return self._package(unit.frame, unit.group, unit.object)
+
+    def properties(self, unit):
+        time = self.live.epoch + self.live.microseconds(unit)
+        return functools.partial(
+            self._object_extensions, LocFrame(unit.frame, unit.opens, time), unit.opens)
+
+
+class Locmaf(Media, LocmafTrackPublisher):
+    def __init__(self, namespace, live):
+        super().__init__(None, namespace, live.track.name, init=live.track.header)
+        self.live = live
+
+    def body(self, unit):
+        self.live.note(unit, unit.frame)
+        return self._package(unit.chunk, unit.group, unit.object)
+
+
+PACKAGINGS = {"cmaf": Cmaf, "loc": Loc, "locmaf": Locmaf}
+
+
+class CatalogTrack(Always, PublishedTrack):
+    mapping = StreamMapping.PER_GROUP
+
+    def __init__(self, namespace, tracks, packaging):
         super().__init__(None, namespace, "catalog", priority=64)
-        self.text = json.dumps(catalog(tracks)).encode()
+        self.text = json.dumps(catalog(tracks, packaging)).encode()
 
     async def produce(self, out):
         for group in range(1 << 30):
@@ -92,23 +137,24 @@ class CatalogTrack(LiveTrack):
             await asyncio.sleep(1)
 
 
-def catalog(tracks):
+def catalog(tracks, packaging):
     entries, headers = [], []
     for index, track in enumerate(tracks):
         entry = {
-            "name": track.name, "packaging": "cmaf", "isLive": True, "renderGroup": 1,
+            "name": track.name, "packaging": packaging, "isLive": True, "renderGroup": 1,
             "role": "video" if track.is_video else "audio", "codec": track.codec,
             "bitrate": track.bitrate, "initRef": f"header{index}",
         }
+        if packaging == "locmaf":
+            entry["locmafVersion"] = LOCMAF_VERSION
         if track.is_video:
             entry |= {"width": track.width, "height": track.height, "framerate": 25, "altGroup": 1}
         else:
             entry |= {"samplerate": track.timescale, "channelConfig": str(track.channels)}
         entries.append(entry)
+        header = track.configuration if packaging == "loc" else track.header
         headers.append(
-            {"id": f"header{index}", "type": "inline",
-             "data": base64.b64encode(track.header).decode()}
-        )
+            {"id": f"header{index}", "type": "inline", "data": base64.b64encode(header).decode()})
     return {"version": "draft-01", "tracks": entries, "initDataList": headers}
 
 
@@ -133,8 +179,8 @@ async def push(arguments, drafts, tracks, ready):
     """Publishes into a relay until the connection ends."""
     host, port = arguments.relay.rsplit(":", 1)
     client = MOQTClient(
-        host, int(port), path="/", use_quic=True, verify_tls=False, supported_drafts=drafts,
-        keep_alive_interval=5)
+        host, int(port), path="/", use_quic=arguments.transport == "quic", verify_tls=False,
+        supported_drafts=drafts, keep_alive_interval=5)
     async with client.connect() as session:
         await session.client_session_init()
         for track in tracks:
@@ -145,7 +191,7 @@ async def push(arguments, drafts, tracks, ready):
         await session.async_closed()
 
 
-async def main():
+def parse():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, help="serve as an origin on this UDP port")
     parser.add_argument("--certificate")
@@ -153,21 +199,31 @@ async def main():
     parser.add_argument("--relay", metavar="HOST:PORT", help="publish into a relay instead")
     parser.add_argument(
         "--transport", choices=("quic", "webtransport", "both"), default="quic",
-        help="what an origin serves; both share the port")
-    parser.add_argument("--draft", type=int, required=True)
+        help="both is for an origin, on one port")
+    parser.add_argument("--drafts", required=True, help="comma-separated")
     parser.add_argument("--namespace", default="live/peer")
+    parser.add_argument("--packaging", choices=PACKAGINGS, default="cmaf")
+    parser.add_argument("--tracks", default=",".join(media.LADDER))
     parser.add_argument("--base", type=int, default=0, help="decode time of the start, in seconds")
+    parser.add_argument(
+        "--lose", type=int, default=0, metavar="N", help="keep each Nth object from subscribers")
     parser.add_argument("--log", metavar="FILE")
-    arguments = parser.parse_args()
+    return parser.parse_args()
+
+
+async def main():
+    arguments = parse()
     set_log_level(logging.WARNING)
+    drafts = [int(draft) for draft in arguments.drafts.split(",")]
     log = open(arguments.log, "a") if arguments.log else None
-    media = [
-        fragments.Track(name, (MEDIA / f"{name}.mp4").read_bytes())
-        for name in ("720p", "480p", "240p", "audio")
-    ]
     start = time.monotonic() + 0.2
-    tracks = [CatalogTrack(arguments.namespace, media)]
-    tracks += [MediaTrack(arguments.namespace, t, start, arguments.base, log) for t in media]
+    files = media.tracks(arguments.tracks.split(","))
+    tracks = [CatalogTrack(arguments.namespace, files, arguments.packaging)]
+    for file in files:
+        track = PACKAGINGS[arguments.packaging](
+            arguments.namespace, media.Live(file, start, arguments.base, log))
+        track.lose = arguments.lose
+        tracks.append(track)
     productions = [track.go_live() for track in tracks]
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -177,13 +233,13 @@ async def main():
     if arguments.relay:
         waits.append(
             asyncio.ensure_future(
-                push(arguments, [arguments.draft], tracks, lambda: print("ready", flush=True))))
+                push(arguments, drafts, tracks, lambda: print("ready", flush=True))))
     else:
         Origin.tracks = tracks
         server = Origin(
             host="127.0.0.1", port=arguments.port, certificate=arguments.certificate,
             private_key=arguments.key, path="/", use_quic=arguments.transport == "quic",
-            supported_drafts=[arguments.draft], keep_alive_interval=5)
+            supported_drafts=drafts, keep_alive_interval=5)
         both = arguments.transport == "both"
         handle = await (server.serve_dual() if both else server.serve())
         print("ready", flush=True)
