@@ -24,7 +24,7 @@ class Player:
         lowest = sum(rendition.is_video for rendition in bridge.renditions()) - 1
         self.stderr = space.folder / f"ffmpeg-{bridge.draft}-{bridge.transport}-{name}.log"
         self.process = subprocess.Popen(
-            ["ffmpeg", "-nostdin", "-hide_banner", "-nostats", "-v", "warning", "-i", self.url,
+            ["ffmpeg", "-nostdin", "-hide_banner", "-nostats", "-v", "repeat+warning", "-i", self.url,
              "-map", "0", "-t", str(seconds), "-f", "null", "-",
              "-map", f"0:v:{lowest}", "-t", str(seconds), "-fps_mode", "passthrough",
              "-f", "rawvideo", "-pix_fmt", "gray", "pipe:1"],
