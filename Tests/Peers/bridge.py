@@ -24,7 +24,8 @@ class Bridge:
         scheme = "https" if transport == "webtransport" else "moqt"
         command = [
             program, "serve", "--upstream", f"{scheme}://127.0.0.1:{running.port}/", "--namespace",
-            self.namespace, "--insecure", "--draft", draft, "--listen", "127.0.0.1:0", *options]
+            self.namespace, "--insecure", "--draft", draft, "--listen", "127.0.0.1:0",
+            "--log-level", "debug", *options]
         if transport == "quic":
             command += ["--transport", "quic"]
         if running.source.catalog:

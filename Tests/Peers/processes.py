@@ -93,5 +93,5 @@ class Workspace(contextlib.ExitStack):
     def logs(self):
         """What every program last said."""
         return "".join(
-            f"--- {path.name}\n{path.read_text(errors='replace')[-3000:]}\n"
+            f"--- {path.name}\n{path.read_text(errors='replace')[-6000:]}\n"
             for path in sorted(self.folder.glob("*.log")))

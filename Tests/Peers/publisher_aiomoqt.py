@@ -18,7 +18,7 @@ import time
 from aiomoqt.client import MOQTClient
 from aiomoqt.delivery import FanoutDelivery, ObjectHistory, StreamMapping
 from aiomoqt.media import LocmafTrackPublisher, LocTrackPublisher
-from aiomoqt.media.loc import LocFrame
+from aiomoqt.media.loc import LOC_PROP_TIMESCALE, LocFrame
 from aiomoqt.media.locmaf import LOCMAF_VERSION
 from aiomoqt.server import MOQTServer
 from aiomoqt.track import PublishedTrack
@@ -28,28 +28,34 @@ import media
 
 
 class Lossy(FanoutDelivery):
-    """Keeps every so-manieth object from all subscribers; FETCH still finds it."""
+    """Keeps about one object in so many from all subscribers; unless it is gone, FETCH still finds it.
 
-    def __init__(self, every):
+    Never the last of a group: aiomoqt would end the group before it.
+    """
+
+    def __init__(self, every, is_gone):
         super().__init__()
-        self.every, self.count = every, 0
+        self.every, self.is_gone, self.count = every, is_gone, 0
 
     async def write(self, group_id, object_id, payload, *, extensions=None, group_start=False):
         self.count += 1
-        if self.count % self.every == 0:
-            self.on_write(group_id, object_id, payload, extensions)
+        if self.count < self.every or object_id > 40:
+            await super().write(
+                group_id, object_id, payload, extensions=extensions, group_start=group_start)
             return
-        await super().write(
-            group_id, object_id, payload, extensions=extensions, group_start=group_start)
+        self.count = 0
+        if not self.is_gone:
+            self.on_write(group_id, object_id, payload, extensions)
 
 
 class Always:
     """Produces whether anyone listens or not, once for all sessions."""
 
-    lose = 0
+    lost_every = gone_every = 0
 
     def go_live(self):
-        self._out = Lossy(self.lose) if self.lose else FanoutDelivery()
+        every = self.lost_every or self.gone_every
+        self._out = Lossy(every, self.gone_every > 0) if every else FanoutDelivery()
         self._out.name = self.fqtn
         self._out.on_write = self._on_produced
         self._out.on_sent = self._on_sent
@@ -104,10 +110,24 @@ class Loc(Media, LocTrackPublisher):
         self.live.note(unit, unit.frame)
         return self._package(unit.frame, unit.group, unit.object)
 
+    def time(self, unit):
+        return self.live.epoch + self.live.microseconds(unit)
+
     def properties(self, unit):
-        time = self.live.epoch + self.live.microseconds(unit)
-        return functools.partial(
-            self._object_extensions, LocFrame(unit.frame, unit.opens, time), unit.opens)
+        frame = LocFrame(unit.frame, unit.opens, self.time(unit))
+        return functools.partial(self._object_extensions, frame, unit.opens)
+
+
+class TimedLoc(Loc):
+    """LOC in media time: the track says its timescale, with a property that relays understand."""
+
+    def __init__(self, namespace, live):
+        super().__init__(namespace, live)
+        self.timescale = live.track.timescale
+        self.track_properties = {LOC_PROP_TIMESCALE: self.timescale}
+
+    def time(self, unit):
+        return unit.moment
 
 
 class Locmaf(Media, LocmafTrackPublisher):
@@ -120,7 +140,7 @@ class Locmaf(Media, LocmafTrackPublisher):
         return self._package(unit.chunk, unit.group, unit.object)
 
 
-PACKAGINGS = {"cmaf": Cmaf, "loc": Loc, "locmaf": Locmaf}
+PACKAGINGS = {"cmaf": Cmaf, "loc": Loc, "timed-loc": TimedLoc, "locmaf": Locmaf}
 
 
 class CatalogTrack(Always, PublishedTrack):
@@ -138,6 +158,7 @@ class CatalogTrack(Always, PublishedTrack):
 
 
 def catalog(tracks, packaging):
+    packaging = packaging.removeprefix("timed-")
     entries, headers = [], []
     for index, track in enumerate(tracks):
         entry = {
@@ -206,7 +227,10 @@ def parse():
     parser.add_argument("--tracks", default=",".join(media.LADDER))
     parser.add_argument("--base", type=int, default=0, help="decode time of the start, in seconds")
     parser.add_argument(
-        "--lose", type=int, default=0, metavar="N", help="keep each Nth object from subscribers")
+        "--lost", type=int, default=0, metavar="N",
+        help="keep each Nth object of the media from subscribers; FETCH brings it")
+    parser.add_argument(
+        "--gone", type=int, default=0, metavar="N", help="don't publish each Nth object of a video at all")
     parser.add_argument("--log", metavar="FILE")
     return parser.parse_args()
 
@@ -222,7 +246,8 @@ async def main():
     for file in files:
         track = PACKAGINGS[arguments.packaging](
             arguments.namespace, media.Live(file, start, arguments.base, log))
-        track.lose = arguments.lose
+        track.lost_every = arguments.lost
+        track.gone_every = arguments.gone if file.is_video else 0
         tracks.append(track)
     productions = [track.go_live() for track in tracks]
     stopped = asyncio.Event()
