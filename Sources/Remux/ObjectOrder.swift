@@ -18,8 +18,7 @@ struct ObjectOrder {
   /// For a group that is not over: the first id that no object has.
   private var ends: [UInt64: UInt64] = [:]
   private var lateSince: Instant?
-  /// What is missing up to here is not waited for.
-  private var givenUp: (group: UInt64, object: UInt64)?
+  private var givenUp = GivenUpPlaces()
 
   init(limits: RemuxLimits) { self.limits = limits }
 
@@ -73,7 +72,15 @@ struct ObjectOrder {
         since: first.arrival
       )
     }
-    // Between groups only what is known to exist is missing: the beginning of the newer one.
+    // Between groups only what is known to exist is missing: the rest of the older one, and the
+    // beginning of the newer one.
+    if !isLastGroupEnded, let end = ends[last.group], last.object + 1 < end {
+      return RemuxHole(
+        first: (last.group, last.object + 1),
+        last: (last.group, end - 1),
+        since: first.arrival
+      )
+    }
     guard isLastGroupEnded || ends[last.group] != nil, first.object > first.objectGap else {
       return nil
     }
@@ -84,17 +91,24 @@ struct ObjectOrder {
     )
   }
 
-  /// Stops waiting for what is missing up to an object.
-  mutating func giveUpWaiting(upTo group: UInt64, _ object: UInt64) {
-    if let givenUp, givenUp >= (group, object) { return }
-    givenUp = (group, object)
+  /// Stops waiting for the objects of a range, both ends included.
+  mutating func giveUpWaiting(
+    for range: (first: GivenUpPlaces.Place, last: GivenUpPlaces.Place)
+  ) {
+    if let last { givenUp.forget(before: (last.group, last.object)) }
+    givenUp.insert(from: range.first, through: range.last)
   }
 
+  /// Whether all that is missing before an object is given up.
   private func isGivenUp(_ candidate: RemuxObject) -> Bool {
-    guard let givenUp else { return false }
-    if (candidate.group, candidate.object) <= givenUp { return true }
-    guard candidate.group == givenUp.group else { return false }
-    return givenUp.object == .max || candidate.object == givenUp.object + 1
+    let place = (candidate.group, candidate.object)
+    guard let last else { return givenUp.covers(from: (candidate.group, 0), to: place) }
+    if isLastGroupEnded {
+      return last.group == .max || givenUp.covers(from: (last.group + 1, 0), to: place)
+    }
+    guard last.object < .max else { return true }
+    let end = ends[last.group].map { (last.group, $0) } ?? place
+    return givenUp.covers(from: (last.group, last.object + 1), to: end < place ? end : place)
   }
 
   /// When waiting for a missing object ends, if one is missing.

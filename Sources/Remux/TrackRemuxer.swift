@@ -74,9 +74,12 @@ package struct TrackRemuxer: Sendable {
   /// The objects that others wait for; nil when none are missing.
   package var hole: RemuxHole? { order.hole }
 
-  /// Stops waiting for objects that can't be had, up to the one named.
-  package mutating func giveUpWaiting(upTo group: UInt64, _ object: UInt64, now: Instant) {
-    order.giveUpWaiting(upTo: group, object)
+  /// Stops waiting for the objects of a range, both ends included, that can't be had.
+  package mutating func giveUpWaiting(
+    for range: (first: GivenUpPlaces.Place, last: GivenUpPlaces.Place),
+    now: Instant
+  ) {
+    order.giveUpWaiting(for: range)
     advance(now: now)
   }
 

@@ -89,7 +89,12 @@ struct Publish: ParsableCommand {
     let logger = makeLogger(configuration)
     do {
       if let relay {
-        return try Publication(options, relay: relay, trust: configuration.upstream.trust, logger: logger)
+        return try Publication(
+          options,
+          relay: relay,
+          trust: configuration.upstream.trust,
+          logger: logger
+        )
       }
       guard let address = listen.flatMap({ SocketAddress($0) }) else {
         throw Failure(.usage, "--listen '\(listen ?? "")' is not ADDRESS:PORT")

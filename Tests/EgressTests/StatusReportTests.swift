@@ -9,7 +9,11 @@ import Wire
     status.broadcast = "live/\"a\""
     status.draft = 18
     status.transport = transport
-    return StatusReport(metrics: Metrics(), ingest: IngestReport(broadcasts: [status]), utc: UTCTime(microseconds: 0))
+    return StatusReport(
+      metrics: Metrics(),
+      ingest: IngestReport(broadcasts: [status]),
+      utc: UTCTime(microseconds: 0)
+    )
   }
 
   @Test func `what a session runs on stands beside its draft`() {

@@ -63,7 +63,8 @@ import Wire
     let own = try #require(TrackNamespace(text: "live/x/a.hang"))
     let names = tracks[0].fullTrackNames(in: own)
     #expect(
-      names == (fields.map { [FullTrackName(TrackNamespace($0.map { Bytes(utf8: $0) }), "v")] } ?? [])
+      names
+        == (fields.map { [FullTrackName(TrackNamespace($0.map { Bytes(utf8: $0) }), "v")] } ?? [])
     )
   }
 

@@ -38,6 +38,36 @@ def split(data):
     return header, chunks
 
 
+def samples(chunk):
+    """The samples of a chunk, one after the other."""
+    start, end = find(chunk, "mdat")
+    return bytes(chunk[start:end])
+
+
+def timescale(header):
+    content, _ = find(header, "moov/trak/mdia/mdhd")
+    return struct.unpack_from(">I", header, content + (20 if header[content] else 12))[0]
+
+
+def descriptor(data, tags, start, end):
+    """The content of the descriptor that is reached by way of these tags (ISO/IEC 14496-1)."""
+    skipped = {3: 3, 4: 13}
+    while start < end:
+        tag, size = data[start], 0
+        while True:
+            start += 1
+            size = size << 7 | data[start] & 127
+            if data[start] < 128:
+                break
+        start += 1
+        if tag == tags[0]:
+            if len(tags) == 1:
+                return bytes(data[start : start + size])
+            return descriptor(data, tags[1:], start + skipped[tag], start + size)
+        start += size
+    raise ValueError(f"no descriptor {tags}")
+
+
 def decode_time(chunk):
     content, _ = find(chunk, "moof/traf/tfdt")
     return struct.unpack_from(">Q" if chunk[content] else ">I", chunk, content + 4)[0]
@@ -79,21 +109,20 @@ class Track:
     def __init__(self, name, data):
         self.name = name
         self.header, self.chunks = split(data)
-        content, _ = find(data, "moov/trak/mdia/mdhd")
-        self.timescale = struct.unpack_from(">I", data, content + (20 if data[content] else 12))[0]
+        self.timescale = timescale(self.header)
         content, _ = find(data, "moov/trak/mdia/hdlr")
         self.is_video = data[content + 8 : content + 12] == b"vide"
-        entry, _ = find(data, "moov/trak/mdia/minf/stbl/stsd")
+        entry, end = find(data, "moov/trak/mdia/minf/stbl/stsd")
         entry += 16  # version, count, and the sample entry's own header
         if self.is_video:
             self.width, self.height = struct.unpack_from(">HH", data, entry + 24)
-            configuration, _ = next(
-                (b[2], b[3]) for b in boxes(data, entry + 78, find(data, "moov/trak/mdia/minf/stbl/stsd")[1])
-                if b[0] == "avcC"
-            )
-            self.codec = "avc1." + data[configuration + 1 : configuration + 4].hex()
+            start, end = find(data, "avcC", entry + 78, end)
+            self.configuration = data[start:end]
+            self.codec = "avc1." + self.configuration[1:4].hex()
         else:
             self.channels = struct.unpack_from(">H", data, entry + 16)[0]
+            start, end = find(data, "esds", entry + 28, end)
+            self.configuration = descriptor(data, (3, 4, 5), start + 4, end)
             self.codec = "mp4a.40.2"
         self.first_time = decode_time(self.chunks[0])
         self.duration = self.timescale * 16

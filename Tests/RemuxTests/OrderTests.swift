@@ -111,6 +111,35 @@ import Wire
     #expect(remuxer.poll() == .dropped(group: 7, object: 4, .duplicate))
   }
 
+  @Test func `only what is given up is not waited for`() throws {
+    let (header, samples) = try sources("aac")
+    let objects = try locObjects(samples, header: header)
+    var remuxer = TrackRemuxer(try remuxSource(header, .loc))
+    func places() -> [UInt64] {
+      var result: [UInt64] = []
+      while let event = remuxer.poll() {
+        if case .chunk(let group, let object, _) = event { result.append(group * 100 + object) }
+      }
+      return result
+    }
+    for object in objects where object.group == 7 && object.object < 8 { remuxer.receive(object) }
+    for object in objects where object.group == 8 { remuxer.receive(object) }
+    #expect(places() == (0..<8).map { 700 + $0 })
+    // The newer group has no more: that says nothing of the older one.
+    remuxer.endGroup(8, at: 10, now: start)
+    remuxer.giveUpWaiting(for: ((8, 10), (8, .max)), now: start)
+    #expect(places() == [])
+    // Only from the older one's end is it known that something is missing.
+    #expect(remuxer.hole == nil)
+    remuxer.endGroup(7, at: 10, now: start)
+    let hole = try #require(remuxer.hole)
+    #expect(hole.first == (7, 8) && hole.last == (7, 9))
+    remuxer.receive(try #require(objects.first { $0.group == 7 && $0.object == 8 }))
+    #expect(places() == [708])
+    remuxer.giveUpWaiting(for: (hole.first, hole.last), now: start)
+    #expect(places() == (0..<10).map { 800 + $0 })
+  }
+
   @Test func `more than may wait ends the wait`() throws {
     let (header, samples) = try sources("aac")
     let objects = try locObjects(samples, header: header)

@@ -162,7 +162,8 @@ package enum ConfigurationFile {
 
   /// What the sections are about.
   private static let sections = [
-    "upstream": "Where the broadcast comes from. For several, a list `sources:` beside this section has "
+    "upstream":
+      "Where the broadcast comes from. For several, a list `sources:` beside this section has "
       + "mappings of the same keys; what a source leaves out is taken from here.",
     "packaging": "How media is cut and how much is kept. Bridges that stand in for each other need "
       + "the same values here.",

@@ -169,7 +169,10 @@ extension BroadcastIngest {
       guard let (range, due) = missing(index), due <= now else { continue }
       tracks[index].repairing = range
       let wanted =
-        Location(group: range.lowerBound.group, object: range.lowerBound.object)...Location(
+        Location(
+          group: range.lowerBound.group,
+          object: range.lowerBound.object
+        )...Location(
           group: range.upperBound.group,
           object: range.upperBound.object
         )

@@ -71,7 +71,11 @@ struct MediaIntake {
 
   mutating func giveUpWaiting(for range: ClosedRange<ObjectPosition>, now: Instant) {
     self.now = now
-    remuxer?.giveUpWaiting(upTo: range.upperBound.group, range.upperBound.object, now: now)
+    let (first, last) = (range.lowerBound, range.upperBound)
+    remuxer?.giveUpWaiting(
+      for: ((first.group, first.object), (last.group, last.object)),
+      now: now
+    )
   }
 
   /// Forgets ids.
@@ -186,7 +190,8 @@ extension RemuxSource {
     case .objectProperty, .track, nil: break
     }
     framerateThousandths = track.framerateThousandths
-    maximumGroupMilliseconds = track.maxGOPDurationMilliseconds ?? track.maxGroupDurationMilliseconds
+    maximumGroupMilliseconds =
+      track.maxGOPDurationMilliseconds ?? track.maxGroupDurationMilliseconds
     sampleRate = track.sampleRate.map { Int(clamping: $0) }
     channels = track.channelConfiguration.flatMap { Int($0) }
     language = track.language

@@ -48,8 +48,7 @@ package struct TrackOrder {
   /// Set while objects of the rest of a group can't be decoded because one is missing.
   private var skipsToIndependent = false
   private var lateSince: Instant?
-  /// What is missing up to here is not waited for.
-  private var givenUp: ObjectPosition?
+  private var givenUp = GivenUpPlaces()
   package private(set) var statistics = Statistics()
 
   /// `startsIndependent`: the track's first object, and the first after a hole, must start with a sync
@@ -101,18 +100,14 @@ package struct TrackOrder {
     announcedEnd = nil
     skipsToIndependent = false
     lateSince = nil
-    givenUp = nil
+    givenUp = GivenUpPlaces()
   }
 
   /// Objects that what waits has to wait for, by their ids, and since when; nil when there are none.
   package var hole: (range: ClosedRange<ObjectPosition>, since: Instant)? {
-    guard let last, let first = waiting.first, !skipsToIndependent, last.object < .max,
+    guard let start = next, let first = waiting.first, !skipsToIndependent,
       !first.chunks[0].continues(from: expectedStart)
     else { return nil }
-    let start =
-      announcedEnd == last.group && last.group < .max
-      ? ObjectPosition(group: last.group + 1, object: 0)
-      : ObjectPosition(group: last.group, object: last.object + 1)
     let end =
       first.position.object > 0
       ? ObjectPosition(group: first.position.group, object: first.position.object - 1)
@@ -121,9 +116,20 @@ package struct TrackOrder {
     return (start...end, first.arrival)
   }
 
+  /// The place after the last object; nil before there is one, and when no place is left.
+  private var next: ObjectPosition? {
+    guard let last else { return nil }
+    if announcedEnd == last.group, last.group < .max {
+      return ObjectPosition(group: last.group + 1, object: 0)
+    }
+    return last.object < .max
+      ? ObjectPosition(group: last.group, object: last.object + 1) : nil
+  }
+
   /// Stops waiting for the objects of a range: they don't exist, or can't be had.
   package mutating func giveUpWaiting(for range: ClosedRange<ObjectPosition>) {
-    givenUp = givenUp.map { max($0, range.upperBound) } ?? range.upperBound
+    if let next { givenUp.forget(before: next.place) }
+    givenUp.insert(from: range.lowerBound.place, through: range.upperBound.place)
   }
 
   /// Whether a publisher seems to have restarted its ids below the last ones: for a while only late
@@ -192,17 +198,12 @@ package struct TrackOrder {
       && announcedEnd == last.group
     if isNextObject || isNextGroup { return .jump }
     let isOverdue = now - candidate.arrival >= patience || waitingBytes > byteLimit
-    let isGivenUp = givenUp.map { candidate.follows($0) } ?? false
+    // Objects of later groups can come before those of earlier ones: all that lies between counts.
+    let isGivenUp = next.map { givenUp.covers(from: $0.place, to: position.place) } ?? false
     return isOverdue || isGivenUp ? .afterLoss : nil
   }
 }
 
-extension MediaObject {
-  /// Whether nothing that could be missing lies between a position and this object.
-  fileprivate func follows(_ end: ObjectPosition) -> Bool {
-    if position <= end { return true }
-    if position.group == end.group { return end.object == .max || position.object == end.object + 1 }
-    return end.object == .max && end.group < .max && position.group == end.group + 1
-      && position.object == 0
-  }
+extension ObjectPosition {
+  fileprivate var place: GivenUpPlaces.Place { (group, object) }
 }
