@@ -16,6 +16,8 @@ final class IngestHarness {
     var breaksPerThousand = 0
     /// Whether FETCH streams break off.
     var breaksFetches = false
+    /// How many requests a connection may have open on streams of their own.
+    var requestCredit = 1000
     init(_ store: BroadcastStore) { self.store = store }
   }
 
@@ -140,7 +142,10 @@ final class IngestHarness {
   /// Moves everything that waits, until all sides are quiet.
   func run() {
     var isBusy = true
+    var turns = 0
     while isBusy {
+      turns += 1
+      precondition(turns < 10_000, "something goes on for ever: \(logs.suffix(20))")
       isBusy = takeOutputs()
       for (id, link) in links where links[id] != nil {
         link.publisher.pump(now: now)
@@ -176,6 +181,8 @@ final class IngestHarness {
       return
     }
     let (client, server) = MoQFakeTransport.pair()
+    client.bidirectionalCredit = relay.requestCredit
+    client.returnsCredit = true
     let subscriber = SubscriberSession(draft: draft, transport: client, role: .client)
     let publisher = PublisherSession(
       draft: draft,

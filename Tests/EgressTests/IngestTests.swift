@@ -251,4 +251,48 @@ import Wire
     #expect(harness.retired == [harness.path("live/c")])
     #expect(harness.snapshots[harness.path("live/a")]?.isEnded == false)
   }
+
+  @Test(arguments: [(1000, 2, 3), (9, 16, 2)])
+  func `broadcasts are spread over connections as far as one carries them`(
+    _ credit: Int,
+    _ limit: Int,
+    _ connections: Int
+  ) throws {
+    let harness = try IngestHarness(
+      sources: [
+        IngestHarness.source(url, namespace: "live") {
+          $0.discover = true
+          $0.broadcastsPerConnection = limit
+          $0.backfills = false
+        }
+      ]
+    )
+    let store = BroadcastStore()
+    for name in ["a", "b", "c", "d", "e"] { try harness.publish("live/\(name)", into: store) }
+    harness.relays[url] = IngestHarness.Relay(store)
+    harness.relays[url]?.requestCredit = credit
+    harness.start()
+    harness.advance(.seconds(4))
+    #expect(harness.snapshots.count == 5)
+    #expect(harness.sessionCount >= connections)
+    #expect(harness.core.report().broadcasts.allSatisfy { $0.legs == 1 })
+  }
+
+  @Test func `coming and going leaves nothing behind`() throws {
+    let harness = try single {
+      $0.isOnDemand = true
+      $0.idleTimeout = .seconds(1)
+      $0.backfills = false
+    }
+    harness.start()
+    let path = harness.path("live/a")
+    for _ in 0..<50 {
+      harness.core.want(path, now: harness.now)
+      harness.run()
+      #expect(harness.sessionCount == 1)
+      harness.advance(.milliseconds(1100), step: .milliseconds(550))
+      #expect(harness.sessionCount == 0)
+      #expect(harness.core.followed.isEmpty && harness.core.connections.isEmpty)
+    }
+  }
 }

@@ -10,6 +10,8 @@ package final class MoQFakeTransport: Transport {
   package var inbox: [TransportEvent] = []
   /// How many more streams may be opened.
   package var bidirectionalCredit = 1000
+  /// Whether a bidirectional stream that is given up makes room for another, as the peer closes it too.
+  package var returnsCredit = false
   package var unidirectionalCredit = 100_000
   /// The bytes that `pendingBytes` reports for each stream; a slow network is played with them.
   package var pending: [UInt64: Int] = [:]
@@ -78,6 +80,10 @@ package final class MoQFakeTransport: Transport {
       return
     }
     resets[stream] = code
+    if returnsCredit, stream & 2 == 0 {
+      bidirectionalCredit += 1
+      inbox.append(.streamCredit)
+    }
     peer?.inbox.append(.streamReset(stream, code: code))
   }
 

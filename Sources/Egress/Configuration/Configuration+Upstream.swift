@@ -38,6 +38,8 @@ extension Configuration {
     package var token = ""
     package var tokenType = 0
     package var backfills = true
+    /// How many broadcasts share a connection.
+    package var broadcastsPerConnection = 16
     package var repairDelay = Interval.milliseconds(150)
     package var caFile = ""
     package var fingerprint = ""

@@ -170,6 +170,13 @@ extension ConfigurationKey {
       "Fetch the past of a broadcast on joining, as much as the window holds.",
       \.upstream.backfills
     ),
+    integer(
+      "upstream.broadcasts-per-connection",
+      "broadcasts",
+      "Broadcasts that share a connection, at most: relays limit the requests of one.",
+      \.upstream.broadcastsPerConnection,
+      1...100_000
+    ),
     seconds(
       "upstream.repair-delay",
       "How long a missing object may be late until it is fetched.",

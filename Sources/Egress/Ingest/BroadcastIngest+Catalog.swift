@@ -84,6 +84,10 @@ extension BroadcastIngest {
         subscribe(index, leg)
       }
     }
+    // On another session than the one that made the plans, too.
+    if presentation == nil, settleDeadline == nil, tracks.contains(where: { $0.plan != nil }) {
+      settleDeadline = now + Self.settleInterval
+    }
     if tracks.isEmpty, !catalog.isComplete {
       report("nothing", .error, "the catalog has no track that can be served")
     }

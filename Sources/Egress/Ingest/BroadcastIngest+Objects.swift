@@ -12,6 +12,7 @@ extension BroadcastIngest {
     now: Instant
   ) {
     guard let role = legs[leg]?.role(id) else { return }
+    legs[leg]?.noteAnswer(id)
     log(.debug, "subscribed to \(name(role)), largest \(largest.map { "\($0)" } ?? "none")")
     guard case .media(let index) = role else { return }
     legs[leg]?.largest[index] = largest

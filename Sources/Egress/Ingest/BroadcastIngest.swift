@@ -125,6 +125,12 @@ final class BroadcastIngest {
     setPhase(.reconnecting)
   }
 
+  /// Whether the broadcast is not yet all there on a session.
+  func waitsForAnswer(_ leg: LegID) -> Bool {
+    guard let value = legs[leg] else { return false }
+    return fixedCatalog == nil && value.catalog.catalog == nil || !value.unanswered.isEmpty
+  }
+
   /// An ended broadcast stays so until another begins under its name.
   func setPhase(_ phase: IngestStatus.Phase) {
     guard status.phase != .ended else { return }

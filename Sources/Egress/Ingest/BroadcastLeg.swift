@@ -24,6 +24,8 @@ struct BroadcastLeg {
   var catalog: CatalogFollower
   var catalogNamespace: TrackNamespace
   private(set) var roles: [SubscriptionID: Role] = [:]
+  /// Subscriptions that the publisher has not accepted yet.
+  private(set) var unanswered: Set<SubscriptionID> = []
   var errands: [FetchID: Errand] = [:]
   /// The names left to try, by track.
   var names: [Int: [FullTrackName]] = [:]
@@ -46,9 +48,17 @@ struct BroadcastLeg {
     self.isAlone = isAlone
   }
 
-  mutating func note(_ id: SubscriptionID, _ role: Role) { roles[id] = role }
+  mutating func note(_ id: SubscriptionID, _ role: Role) {
+    roles[id] = role
+    unanswered.insert(id)
+  }
 
-  mutating func forget(_ id: SubscriptionID) -> Role? { roles.removeValue(forKey: id) }
+  mutating func noteAnswer(_ id: SubscriptionID) { unanswered.remove(id) }
+
+  mutating func forget(_ id: SubscriptionID) -> Role? {
+    unanswered.remove(id)
+    return roles.removeValue(forKey: id)
+  }
 
   func role(_ id: SubscriptionID) -> Role? { roles[id] }
 

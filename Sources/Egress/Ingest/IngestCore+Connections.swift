@@ -46,6 +46,7 @@ extension IngestCore {
     case .goAway(let uri, let timeout, nil): move(id, to: uri, within: timeout, now: now)
     case .namespaceAnnounced(let namespace): announced(namespace, on: id, now: now)
     case .namespaceWithdrawn(let namespace): withdrawn(namespace, on: id, now: now)
+    case .requestsBlocked: fill(id, now: now)
     case .namespacesAccepted(let prefix): discovers(prefix, on: id, now: now)
     case .namespacesRefused(let prefix, let failure):
       log(
@@ -169,11 +170,12 @@ extension IngestCore {
 
   /// A connection to an endpoint, the present one where there is one.
   func acquire(_ endpoint: Endpoint, _ user: User) -> ConnectionID {
-    if let present = connections.first(where: {
-      $0.value.endpoint == endpoint && !$0.value.isLeaving
-    }) {
-      connections[present.key]?.users.insert(user)
-      return present.key
+    let present = connections.filter { _, connection in
+      connection.endpoint == endpoint && !connection.isLeaving && connection.hasRoom(for: user)
+    }
+    if let id = present.keys.min(by: { $0.number < $1.number }) {
+      connections[id]?.users.insert(user)
+      return id
     }
     let id = ConnectionID(number: newNumber())
     connections[id] = Connection(endpoint: endpoint, users: [user])
@@ -188,6 +190,27 @@ extension IngestCore {
     connections[id] = nil
     forgetAnnouncements(of: id)
     put(.close(id))
+  }
+
+  /// A relay takes no more requests on a connection: what waits for an answer on it goes to others,
+  /// newest first, until nothing is blocked.
+  private func fill(_ id: ConnectionID, now: Instant) {
+    guard let connection = connections[id], connection.legCount > 1 else { return }
+    connections[id]?.isFull = true
+    log(.debug, "\(connection.endpoint.url) takes no more requests on one connection")
+    let legs = connection.users.compactMap { user in
+      if case .leg(let leg) = user { leg } else { nil }
+    }
+    // The oldest stays, or a relay that takes too few for any would have them move for ever.
+    for leg in legs.sorted(by: { $0.number > $1.number }).dropLast() {
+      guard connections[id]?.share?.isBlocked == true else { return }
+      guard let entry = followed[leg.broadcast], entry.ingest.waitsForAnswer(leg) else { continue }
+      followed[leg.broadcast]?.legs[leg] = nil
+      entry.ingest.leave(leg, "the connection is full")
+      addLeg(leg.broadcast, at: connection.endpoint, now: now)
+      release(id, .leg(leg))
+      settle(leg.broadcast, now: now)
+    }
   }
 
   // MARK: Moving
@@ -224,4 +247,16 @@ extension IngestCore {
 
   /// How long the old session is kept beside the new one.
   private static let movePatience = Interval.seconds(5)
+}
+
+extension IngestCore.Connection {
+  var legCount: Int { users.count { if case .leg = $0 { true } else { false } } }
+
+  /// Whether one more may use it.
+  func hasRoom(for user: IngestCore.User) -> Bool {
+    switch user {
+    case .discovery: true
+    case .leg: !isFull && legCount < endpoint.settings.broadcastsPerConnection
+    }
+  }
 }

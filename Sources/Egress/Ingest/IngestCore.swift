@@ -36,6 +36,8 @@ final class IngestCore {
     /// Nil while it is being made.
     var share: SessionShare?
     var users: Set<User> = []
+    /// The relay lets it have no more requests.
+    var isFull = false
     /// The relay goes away; another takes its place.
     var isLeaving = false
     /// When what still uses it goes with it.
@@ -317,7 +319,7 @@ final class IngestCore {
           isConnected: connection.share != nil,
           draft: connection.share?.draft.rawValue,
           transport: connection.share?.transport,
-          broadcasts: connection.users.count { if case .leg = $0 { true } else { false } }
+          broadcasts: connection.legCount
         )
       },
       isReady: isReady

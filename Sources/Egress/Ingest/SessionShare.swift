@@ -67,7 +67,12 @@ final class SessionShare {
     }
   }
 
-  func subscribeNamespace(_ prefix: TrackNamespace) { source.subscribeNamespace(prefix, token: nil) }
+  /// Whether a request waits for the peer's permission.
+  var isBlocked: Bool { source.waitingRequests > 0 }
+
+  func subscribeNamespace(_ prefix: TrackNamespace) {
+    source.subscribeNamespace(prefix, token: nil)
+  }
 
   /// The track that an event is of; nil when it is of none that somebody has subscribed to.
   func track(of event: SubscriberEvent) -> FullTrackName? {

@@ -2,6 +2,8 @@ internal import MoQ
 
 /// Where tracks can be subscribed: a session, or a recording of one.
 protocol SubscriptionSource: AnyObject {
+  /// How many requests wait for the peer's permission.
+  var waitingRequests: Int { get }
   func subscribe(_ track: FullTrackName, options: SubscribeOptions) -> SubscriptionID
   func unsubscribe(_ id: SubscriptionID)
   func fetch(

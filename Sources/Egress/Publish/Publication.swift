@@ -57,8 +57,11 @@ package final class Publication {
         let socket = try UDPSocket(local: listen)
         let local = try socket.localAddress()
         let serving = try credentials.make()
+        var settings = QUICConfiguration()
+        // Each subscription of draft 18 and later keeps a stream.
+        settings.maxRemoteBidirectionalStreams = 4096
         let endpoint = try ServerEndpoint(
-          configuration: QUICConfiguration(),
+          configuration: settings,
           credentials: serving,
           alpn: offer.alpn,
           local: local

@@ -9,6 +9,8 @@ final class RecordedSource: SubscriptionSource {
   private var lastNumber: UInt64 = 0
   private var events: [SubscriberEvent] = []
 
+  var waitingRequests: Int { 0 }
+
   /// Knows the tracks that any entry is of.
   init(_ entries: [RecordedEntry]) { known = Set(entries.map(\.track)) }
 

@@ -29,6 +29,7 @@ extension SessionCore {
     guard hasRequestStreams, let index = queue.firstIndex(where: { $0.requestID == requestID })
     else { return false }
     queue.remove(at: index)
+    if queue.isEmpty { isOutOfStreams = false }
     return true
   }
 
@@ -47,7 +48,12 @@ extension SessionCore {
         return
       }
       if usesOwnStream(message) {
-        guard let stream = transport.openStream(bidirectional: true) else { return }
+        guard let stream = transport.openStream(bidirectional: true) else {
+          if !isOutOfStreams { events.append(.blocked(waiting: queue.count - sent)) }
+          isOutOfStreams = true
+          return
+        }
+        isOutOfStreams = false
         requestStreams[stream] = RequestStream(
           requestID: requestID,
           isPublish: message.isPublish,

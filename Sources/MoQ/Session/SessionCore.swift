@@ -76,6 +76,8 @@ final class SessionCore {
   var peerMaximumRequestID: UInt64 = 0
   /// The peer has not said how many requests it takes.
   var assumesRequestCredit = false
+  /// A request waits for a stream, and that was said.
+  var isOutOfStreams = false
   var reportedBlockedAt: UInt64?
   var ourMaximumRequestID: UInt64
   var nextPeerRequestID: UInt64

@@ -74,7 +74,7 @@ package enum SubscriberEvent: Sendable {
   /// Move to another session; an empty URI is the present one. With a subscription, move only that.
   case goAway(uri: String, timeout: Interval?, SubscriptionID?)
   /// The peer allows no more requests for now, and perhaps never again in this session; those that
-  /// were made wait (drafts 14 and 16).
+  /// were made wait.
   case requestsBlocked(waiting: Int)
   /// The session is over; nothing follows but the refusals of commands that come too late.
   case closed(SessionError)

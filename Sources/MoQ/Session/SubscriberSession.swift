@@ -77,6 +77,9 @@ package final class SubscriberSession {
     reportClose()
   }
 
+  /// How many of our requests wait for the peer's permission.
+  package var waitingRequests: Int { core.queue.count }
+
   /// The next event; nil when there is none for now.
   package func poll() -> SubscriberEvent? {
     // A command may have left something to be told.
