@@ -89,6 +89,7 @@ extension Presentation {
           chunk: queued.chunk,
           generation: queued.generation,
           continuity: continuity,
+          tolerance: queued.tolerance,
           utc: lastUTC
         )
       )

@@ -1,11 +1,8 @@
 """A rendition in the folder that a replay wrote, and what an init segment says of its codec."""
 import re
 import struct
-import sys
-import pathlib
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "Peers"))
-import fragments  # noqa: E402
+import fragments
 
 
 class Rendition:

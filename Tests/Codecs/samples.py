@@ -1,10 +1,35 @@
 """The samples of MP4 files as ffprobe sees them, and whether two files hold the same ones."""
 import json
+import struct
 import subprocess
+
+import fragments
 
 
 class Mismatch(Exception):
     """Samples that are not what was encoded."""
+
+
+def offsets(data):
+    """The composition time offset of every sample, in ticks and as written.
+
+    FFmpeg shows presentation times that are moved so that none comes before its decode time.
+    """
+    _, chunks = fragments.split(data)
+    for chunk in chunks:
+        start, end = fragments.find(chunk, "moof/traf")
+        for kind, _, content, _ in fragments.boxes(chunk, start, end):
+            if kind != "trun":
+                continue
+            flags, count = struct.unpack_from(">II", chunk, content)
+            place = content + 8 + 4 * (flags & 1) + (flags & 4)
+            fields = [bit for bit in (0x100, 0x200, 0x400, 0x800) if flags & bit]
+            for index in range(count):
+                if not flags & 0x800:
+                    yield 0
+                    continue
+                # Unsigned in version 0; no offset here comes near what makes a difference.
+                yield struct.unpack_from(">i", chunk, place + 4 * ((index + 1) * len(fields) - 1))[0]
 
 
 class Samples:
@@ -22,9 +47,17 @@ class Samples:
         self.timescale = int(found["streams"][0]["time_base"].split("/")[1])
         self.is_video = found["streams"][0]["codec_type"] == "video"
         self.packets = found["packets"]
+        for packet, offset in zip(self.packets, offsets(path.read_bytes()), strict=True):
+            packet["pts"] = packet["dts"] + offset
 
     def times(self, name):
         return [int(packet[name]) for packet in self.packets]
+
+    def retime(self, times, timescale):
+        """Puts samples at other times, of which the first is taken for the beginning of the loop."""
+        self.timescale = timescale
+        for packet, time in zip(self.packets, times, strict=True):
+            packet["pts"] = packet["dts"] = time
 
     def contents(self):
         """What a sample is but for its time: bytes, size, whether it is a sync sample."""
@@ -36,17 +69,17 @@ def rescaled(ticks, scale, other):
     return (2 * ticks * other + scale) // (2 * scale)
 
 
-def compare(served, encoded, loop_seconds, at_least, keeps_decode_times):
+def compare(served, encoded, loop_seconds, at_least, keeps_decode_times, begin=None):
     """Fails unless served samples are the encoded ones, one after the other, at their exact times.
 
     The publisher plays a file in a loop, at times since 1970: a sample must be at its time in the file
     plus a whole number of loops, to the tick of the served timescale. `loop_seconds` is a fraction.
-    Packagings that tell presentation times only may give other decode times, later ones by a constant.
+    The file's first decode time, or `begin`, is where a loop begins. Packagings that tell presentation times only may give other decode times, later ones by a constant.
     Returns how many samples were compared.
     """
     contents, original = served.contents(), encoded.contents()
     presentation, decode = served.times("pts"), served.times("dts")
-    first = encoded.times("dts")[0]
+    first = encoded.times("dts")[0] if begin is None else begin
     offsets = [time - first for time in encoded.times("pts")]
     decodes = [time - first for time in encoded.times("dts")]
     loop = loop_seconds * encoded.timescale

@@ -53,6 +53,22 @@ import Wire
     #expect(shown[1].presentation == 1_795_657_709 * 48_000 + 1024)
   }
 
+  @Test func `who joins after the object that tells the timescale misreads no time`() throws {
+    var (source, objects, expected) = try objects("aac") { sample, time in
+      (sample.object == 0 ? [RemuxProperty(0x08, 48_000)] : []) + [RemuxProperty(0x10, time)]
+    }
+    source.trackProperties = []
+    let joined = remux(source, Array(objects.dropFirst(3)))
+    let shown = try joined.shown()
+    #expect(shown == Array(try expected.shown().dropFirst(10)))
+    #expect(joined.drops == [RemuxDrop](repeating: .time, count: 7))
+    // Where no group's first object tells it either, there is none to be told.
+    for index in objects.indices { objects[index].properties.removeAll { $0.type == 0x08 } }
+    let microseconds = remux(source, Array(objects.dropFirst(3)))
+    #expect(microseconds.drops.count == 7)
+    #expect(try microseconds.shown().count == objects.count - 10)
+  }
+
   @Test func `a mapping of ids makes times`() throws {
     let (header, samples) = try sources("avc")
     var source = try remuxSource(header, .loc)
