@@ -201,16 +201,16 @@ def aac_adts(files, file, namespace):
 
 
 def webcam(files, file, namespace):
-    """Pictures at 14 to 100 a second and sound packets, both with jitter in their timestamps.
+    """Pictures after 2 to 78 ms and sound packets, both with jitter in their timestamps.
 
     Key frames come every two seconds, more or less; the catalog's rate is not the pictures'. Within a
     group packets of sound follow each other, whatever their timestamps say.
     """
-    chance = random.Random(5)
+    chance = random.Random(34)
     picture, sound = files["main"]["h264"], files["main"]["opus"]
     seen, heard = Encoded(picture), Encoded(sound)
     times = [
-        EPOCH * 1_000_000 + index * 40_000 + chance.randint(0, 30) * 1000
+        EPOCH * 1_000_000 + index * 40_000 + chance.randint(0, 38) * 1000
         for index in range(len(seen.times))]
     stamps = [time + chance.randint(0, 8000) for time in file_times(heard)]
     groups = [index // 100 for index in range(len(stamps))]

@@ -10,26 +10,39 @@ class Mismatch(Exception):
     """Samples that are not what was encoded."""
 
 
-def offsets(data):
-    """The composition time offset of every sample, in ticks and as written.
+def written(data):
+    """The composition time offset and the duration of every sample, in ticks and as written.
 
-    FFmpeg shows presentation times that are moved so that none comes before its decode time.
+    FFmpeg moves presentation times so that none comes before its decode time, and guesses durations.
     """
-    _, chunks = fragments.split(data)
+    header, chunks = fragments.split(data)
+    content, _ = fragments.find(header, "moov/mvex/trex")
+    general, = struct.unpack_from(">I", header, content + 12)
     for chunk in chunks:
+        default = general
         start, end = fragments.find(chunk, "moof/traf")
         for kind, _, content, _ in fragments.boxes(chunk, start, end):
-            if kind != "trun":
-                continue
-            flags, count = struct.unpack_from(">II", chunk, content)
-            place = content + 8 + 4 * (flags & 1) + (flags & 4)
-            fields = [bit for bit in (0x100, 0x200, 0x400, 0x800) if flags & bit]
-            for index in range(count):
-                if not flags & 0x800:
-                    yield 0
-                    continue
-                # Unsigned in version 0; no offset here comes near what makes a difference.
-                yield struct.unpack_from(">i", chunk, place + 4 * ((index + 1) * len(fields) - 1))[0]
+            flags, = struct.unpack_from(">I", chunk, content)
+            if kind == "tfhd" and flags & 8:
+                place = content + 8 + (8 if flags & 1 else 0) + (4 if flags & 2 else 0)
+                default, = struct.unpack_from(">I", chunk, place)
+            if kind == "trun":
+                yield from run_of_samples(chunk, content, flags, default)
+
+
+def run_of_samples(chunk, content, flags, default):
+    count, = struct.unpack_from(">I", chunk, content + 4)
+    place = content + 8 + 4 * (flags & 1) + (flags & 4)
+    for _ in range(count):
+        duration, offset = default, 0
+        for bit in (0x100, 0x200, 0x400, 0x800):
+            if flags & bit:
+                # Offsets are unsigned in version 0; none here comes near what makes a difference.
+                value, = struct.unpack_from(">i", chunk, place)
+                duration = value if bit == 0x100 else duration
+                offset = value if bit == 0x800 else offset
+                place += 4
+        yield offset, duration
 
 
 class Samples:
@@ -39,7 +52,7 @@ class Samples:
         output = subprocess.run(
             ["ffprobe", "-v", "error", "-ignore_editlist", "1", "-show_packets", "-show_data_hash",
              "sha256", "-show_entries",
-             "packet=pts,dts,duration,size,flags,data_hash:stream=time_base,codec_type", "-of", "json",
+             "packet=dts,size,flags,data_hash:stream=time_base,codec_type", "-of", "json",
              path], check=True, capture_output=True)
         if output.stderr:
             raise Mismatch(f"ffprobe says {output.stderr.decode().splitlines()[0]}")
@@ -47,8 +60,8 @@ class Samples:
         self.timescale = int(found["streams"][0]["time_base"].split("/")[1])
         self.is_video = found["streams"][0]["codec_type"] == "video"
         self.packets = found["packets"]
-        for packet, offset in zip(self.packets, offsets(path.read_bytes()), strict=True):
-            packet["pts"] = packet["dts"] + offset
+        for packet, sample in zip(self.packets, written(path.read_bytes()), strict=True):
+            packet["pts"], packet["duration"] = packet["dts"] + sample[0], sample[1]
 
     def times(self, name):
         return [int(packet[name]) for packet in self.packets]

@@ -92,8 +92,12 @@ import Wire
       // What a playlist adds up is where media is.
       #expect(zip(parts, parts.dropFirst()).allSatisfy { $0.end == $1.start })
       let sent = broadcast.entries.filter { $0.track == track }
-      #expect(segments.flatMap(\.pieces) == sent.map(RecordedBroadcast.payload))
-      #expect(parts.last?.end == sent.last.map { $0.start + $0.duration })
+      // Sound that goes on after the last picture is left out.
+      let pieces = segments.flatMap(\.pieces)
+      #expect(pieces.count >= sent.count - (track == 0 ? 0 : 6))
+      #expect(pieces == sent.prefix(pieces.count).map(RecordedBroadcast.payload))
+      let last = sent[pieces.count - 1]
+      #expect(parts.last?.end == last.start + last.duration)
     }
   }
 
@@ -112,7 +116,7 @@ import Wire
     )
     let mine = media(first.snapshots)
     let theirs = media(second.snapshots)
-    #expect(Set(mine.keys).intersection(theirs.keys).count > 100)
+    #expect(Set(mine.keys).intersection(theirs.keys).count > 100, "\(mine.keys.sorted().suffix(3)) \(theirs.keys.sorted().suffix(3)) \(String(describing: first.last?.constants)) \(String(describing: second.last?.constants))")
     for (url, bytes) in theirs where mine[url] != nil { #expect(mine[url] == bytes, "\(url)") }
     // Who did not see the end of the group before names the first segment by its own first frame.
     let snapshot = try #require(second.last)
