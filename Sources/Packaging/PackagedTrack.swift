@@ -11,6 +11,8 @@ struct PackagedTrack {
     let continuity: TrackOrder.Continuity
     /// How far from the end of other media it may start and go on there, in ticks.
     let tolerance: Int64
+    /// Where it begins for cutting, in ticks: not before the end of what it follows.
+    let position: Int64
     /// This machine's clock when the chunk came in order.
     let utc: UTCTime
   }
@@ -72,6 +74,8 @@ struct PackagedTrack {
       generation += 1
       continuity = .first
     }
+    let isSeamless = continuity == .seamless
+    let position = isSeamless ? max(chunk.start, lastEnd ?? chunk.start) : chunk.start
     lastStart = chunk.start
     lastEnd = chunk.end
     return .chunk(
@@ -79,7 +83,8 @@ struct PackagedTrack {
         chunk: chunk,
         generation: generation,
         continuity: continuity,
-        tolerance: continuity == .seamless ? jitter : 0,
+        tolerance: isSeamless ? jitter : 0,
+        position: position,
         utc: utc
       )
     )

@@ -90,6 +90,7 @@ extension Presentation {
           generation: queued.generation,
           continuity: continuity,
           tolerance: queued.tolerance,
+          position: queued.position,
           utc: lastUTC
         )
       )

@@ -236,6 +236,7 @@ package final class Presentation {
         chunk: intake.chunk,
         generation: intake.generation,
         tolerance: intake.tolerance,
+        position: intake.position,
         initSegment: tracks[index].description.initSegment
       )
       tracks[index].writer?.enqueue(queued)

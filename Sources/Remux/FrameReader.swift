@@ -98,7 +98,8 @@ struct FrameReader: Sendable {
   /// Without a timescale it is microseconds; a catalog's is not believed against the magnitude. Who
   /// joins in the middle of a group may have missed the object that says it: then times are told from
   /// the next object that does on, or from the next group.
-  private mutating func timescale(of object: RemuxObject, _ value: UInt64) throws(RemuxDrop) -> UInt64
+  private mutating func timescale(of object: RemuxObject, _ value: UInt64) throws(RemuxDrop)
+    -> UInt64
   {
     if let told = objectTimescale ?? source.trackProperties.integer(0x08) { return told }
     if (1_000_000_000_000_000..<10_000_000_000_000_000).contains(value) { return 1_000_000 }

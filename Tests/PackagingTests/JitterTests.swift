@@ -41,7 +41,7 @@ import Wire
             duration: isLast ? 3000 : times[index + 1] - start,
             isIndependent: index == 0,
             endsGroup: isLast,
-            sentAt: start * 100 / 9 + 40_000
+            sentAt: start * 100 / 9 + 100_000
           )
         )
       }
@@ -66,7 +66,7 @@ import Wire
             duration: 960,
             isIndependent: true,
             endsGroup: index == 99,
-            sentAt: start * 125 / 6 + 40_000
+            sentAt: start * 125 / 6 + 100_000
           )
         )
       }
@@ -74,7 +74,7 @@ import Wire
     return entries
   }
 
-  @Test(arguments: 1...8 as ClosedRange<UInt64>)
+  @Test(arguments: 1...24 as ClosedRange<UInt64>)
   func `a webcam is served without a gap or a discontinuity, and all of it`(_ seed: UInt64) throws {
     let broadcast = Self.webcam(seed: seed)
     var bridge = Bridge(broadcast)
@@ -101,7 +101,7 @@ import Wire
     }
   }
 
-  @Test(arguments: 1...8 as ClosedRange<UInt64>)
+  @Test(arguments: 1...24 as ClosedRange<UInt64>)
   func `two bridges agree on a webcam`(_ seed: UInt64) throws {
     let broadcast = Self.webcam(seed: seed)
     var first = Bridge(broadcast)
@@ -116,7 +116,7 @@ import Wire
     )
     let mine = media(first.snapshots)
     let theirs = media(second.snapshots)
-    #expect(Set(mine.keys).intersection(theirs.keys).count > 100, "\(mine.keys.sorted().suffix(3)) \(theirs.keys.sorted().suffix(3)) \(String(describing: first.last?.constants)) \(String(describing: second.last?.constants))")
+    #expect(Set(mine.keys).intersection(theirs.keys).count > 100)
     for (url, bytes) in theirs where mine[url] != nil { #expect(mine[url] == bytes, "\(url)") }
     // Who did not see the end of the group before names the first segment by its own first frame.
     let snapshot = try #require(second.last)

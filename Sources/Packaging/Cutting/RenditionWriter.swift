@@ -31,6 +31,8 @@ struct RenditionWriter {
     var generation: Int
     /// How far from the end of other media it may start and go on there, in ticks.
     let tolerance: Int64
+    /// Where it begins for cutting, in ticks: not before the end of what it follows.
+    let position: Int64
     let initSegment: InitSegment
   }
 
@@ -144,7 +146,7 @@ struct RenditionWriter {
     groupStep: Int64?
   ) -> Bool? {
     let chunk = queued.chunk
-    let middle = MediaTime(ticks: chunk.start + chunk.duration / 2, timescale: timescale)
+    let middle = MediaTime(ticks: queued.position + chunk.duration / 2, timescale: timescale)
     if let open, open.run < index {
       // The run before is over; its last segment ends where its media does.
       close(at: nil)

@@ -129,8 +129,9 @@ package struct Timeline: Sendable {
       number = previous + 1
     }
     let missing = Int(clamping: number - previous - 1)
-    // A segment that was closed has no place for what other renditions have after its end.
-    let joint = isBreak || isLoss ? start : closedAt.map { min($0, start) } ?? start
+    // A segment that may have been closed has no place for what other renditions have after its end.
+    let end = coverage.flatMap { grid.slot(at: $0) + drift > previous ? $0 : nil }
+    let joint = isBreak || isLoss ? start : end.map { min($0, start) } ?? start
     guard missing > 0 else {
       append(number, joint, isDiscontinuity: isBreak, isGap: false, clears: false)
       return
