@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Everything that must hold before a change lands: format, style, build, tests, real peers, fuzzing,
-# sanitizers. --quick leaves out the last three. All steps run even when one fails; the last line counts
+# Everything that must hold before a change lands: format, style, build, tests, real peers, codecs,
+# fuzzing, sanitizers. --quick leaves out the last four. All steps run even when one fails; the last line counts
 # the tests of every step, a step without tests as one.
 set -uo pipefail
 cd "$(dirname "$0")/.."
@@ -56,20 +56,22 @@ swift_tests() { # NAME ARGUMENTS...
   echo "    $name took $((SECONDS - started)) s"
 }
 
-# Real peers count their own cases.
-peers() {
-  local started=$SECONDS log=$results/peers.log status=0 counts
-  echo "==> real peers"
-  Tests/Peers/run.sh --seconds 10 --keep | tee "$log" || status=$?
-  counts=$(sed -nE 's/^peers: ([0-9]+) passed, ([0-9]+) failed$/\1 \2/p' "$log" | tail -1)
+# Runs a script that counts its own cases, and says so in its last line.
+script() { # NAME COMMAND...
+  local name=$1 started=$SECONDS status=0 counts log
+  shift
+  log=$results/${name// /-}.log
+  echo "==> $name"
+  "$@" | tee "$log" || status=$?
+  counts=$(sed -nE 's/^[a-z]+: ([0-9]+) passed, ([0-9]+) failed$/\1 \2/p' "$log" | tail -1)
   if [ -n "$counts" ]; then
     passed=$((passed + ${counts% *}))
     failed=$((failed + ${counts#* }))
   elif [ "$status" -ne 0 ]; then
     failed=$((failed + 1))
   fi
-  [ "$status" -eq 0 ] || failures+=("real peers")
-  echo "    real peers took $((SECONDS - started)) s"
+  [ "$status" -eq 0 ] || failures+=("$name")
+  echo "    $name took $((SECONDS - started)) s"
 }
 
 # A few seconds of each target: enough to find what a change broke outright.
@@ -106,7 +108,8 @@ if [ "$failed" -gt 0 ] && [ ! -x .build/debug/moq-egress ]; then
 else
   swift_tests "tests" --skip-build
   if ! $is_quick; then
-    peers
+    script "real peers" Tests/Peers/run.sh --seconds 10 --keep
+    script "codecs" Tests/Codecs/run.sh
     step "fuzzing" fuzz
     # XCTest leaks what it runs, and a connection whose assertion failed is left alone, not freed.
     echo leak:libXCTest >"$results/lsan.supp"

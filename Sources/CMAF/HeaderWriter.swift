@@ -147,10 +147,11 @@ package struct HeaderWriter: Sendable, Hashable {
     case .audio(let audio):
       writer.write(UInt64(0))
       writer.write(UInt16(clamping: audio.channels))
-      writer.write(UInt16(16))
+      writer.write(UInt16(clamping: audio.bitsPerSample))
       writer.write(UInt32(0))
-      // 16 bits hold no 96 kHz; then half is said, and the configuration has the last word.
-      let rate = audio.sampleRate > 0xFFFF ? audio.sampleRate / 2 : audio.sampleRate
+      // 16 bits hold no 96 kHz; then a part is said, and the configuration has the last word.
+      var rate = audio.sampleRate
+      while rate > 0xFFFF { rate /= 2 }
       writer.write(UInt32(UInt16(clamping: rate)) << 16)
       writer.box(configurationType) { $0.write(configuration) }
     }

@@ -9,6 +9,10 @@ struct PackagedTrack {
     /// Counts the restarts of the track's ids or time.
     let generation: Int
     let continuity: TrackOrder.Continuity
+    /// How far from the end of other media it may start and go on there, in ticks.
+    let tolerance: Int64
+    /// Where it begins for cutting, in ticks: not before the end of what it follows.
+    let position: Int64
     /// This machine's clock when the chunk came in order.
     let utc: UTCTime
   }
@@ -57,20 +61,44 @@ struct PackagedTrack {
     _ continuity: TrackOrder.Continuity?,
     utc: UTCTime
   ) -> Event {
-    var continuity = continuity ?? (chunk.continues(from: lastEnd) ? .seamless : .jump)
+    var continuity = continuity ?? .jump
+    let jitter = jitter(chunk)
+    if continuity == .jump, chunk.continues(from: lastEnd, within: jitter) {
+      continuity = .seamless
+    }
     // Time that goes back by more than a chunk is a new run even where ids go on; less than that is
     // jitter, as long as no two chunks start together and would share a name.
     if let lastStart, let lastEnd, continuity != .first,
-      chunk.start < lastEnd - chunk.duration || chunk.start <= lastStart
+      chunk.start < lastEnd - max(chunk.duration, jitter) || chunk.start <= lastStart
     {
       generation += 1
       continuity = .first
     }
+    let isSeamless = continuity == .seamless
+    let position = isSeamless ? max(chunk.start, lastEnd ?? chunk.start) : chunk.start
     lastStart = chunk.start
     lastEnd = chunk.end
     return .chunk(
-      Intake(chunk: chunk, generation: generation, continuity: continuity, utc: utc)
+      Intake(
+        chunk: chunk,
+        generation: generation,
+        continuity: continuity,
+        tolerance: isSeamless ? jitter : 0,
+        position: position,
+        utc: utc
+      )
     )
+  }
+
+  /// How far from the last chunk's end the next one may start where ids say that nothing is missing, in
+  /// ticks: a frame, as the last frame of a group lasts by rule and not until the next one.
+  ///
+  /// Pictures of cameras come as irregularly as light and load will have it.
+  private func jitter(_ chunk: MediaChunk) -> Int64 {
+    let scale = Int64(description.info.timescale)
+    let last = lastStart.flatMap { start in lastEnd.map { $0 - start } } ?? 0
+    let frame = min(max(chunk.duration, last), scale / 2)
+    return description.info.kind == .video ? max(frame, scale / 10) : frame
   }
 
   /// Follows the lead's restarts again when they have differed for as long as a stall may last: one
@@ -124,6 +152,16 @@ struct PackagedTrack {
 
   var firstPrimedChunk: Intake? { primedChunks.first }
   var longestPrimedChunk: Int64 { primedChunks.map(\.chunk.duration).max() ?? 0 }
+
+  /// Whether the frames of the first group last equally long, to a tick.
+  var isSteady: Bool {
+    let chunks = primedChunks.map(\.chunk)
+    let next = chunks.dropFirst().firstIndex { $0.isIndependent } ?? chunks.endIndex
+    // The last one's length is a rule's.
+    let lengths = chunks[..<next].dropLast().map(\.duration)
+    guard let shortest = lengths.min(), let longest = lengths.max() else { return true }
+    return longest - shortest <= 1
+  }
 
   /// The distance between the first two sync samples, or the length of the first group; nil until
   /// either is known.

@@ -40,7 +40,9 @@ extension Presentation {
     let track = tracks[lead]
     guard let first = track.firstPrimedChunk else { return }
     let scale = track.description.info.timescale
-    let measured = track.firstGroupLength ?? first.chunk.duration
+    let isVideo = track.description.info.kind == .video
+    var measured = track.firstGroupLength ?? first.chunk.duration
+    if isVideo, !track.isSteady { measured = lengthOfUnsteadyGroups(measured, scale) }
     let group = MediaTime(
       ticks: max(1, lengthOfGroups(measured, promised: track.description.groupLength, scale)),
       timescale: scale
@@ -49,7 +51,6 @@ extension Presentation {
       ticks: policy.segmentTarget.nanoseconds / 1000,
       timescale: 1_000_000
     )
-    let isVideo = track.description.info.kind == .video
     // A twentieth short of the target reaches it, or jitter would double the length of segments.
     let targetTicks = max(1, target.rounded(toScale: scale))
     let enoughTicks = max(1, targetTicks - targetTicks / 20)
@@ -153,6 +154,14 @@ extension Presentation {
     guard let promised = promised?.rounded(toScale: scale), promised > measured + measured / 50
     else { return measured }
     return promised
+  }
+
+  /// A whole number of half seconds where a group is about as long: pictures of cameras come when they
+  /// come, key frames by a clock, and no two bridges see the same first group.
+  func lengthOfUnsteadyGroups(_ measured: Int64, _ scale: UInt32) -> Int64 {
+    let half = max(1, Int64(scale) / 2)
+    let whole = (min(measured, .max - half) + half / 2) / half * half
+    return whole > 0 && abs(whole - measured) <= Int64(scale) / 10 ? whole : measured
   }
 
   func ceilingMilliseconds(_ time: MediaTime) -> Int64 {

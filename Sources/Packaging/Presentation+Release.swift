@@ -13,6 +13,7 @@ extension Presentation {
       tracks[index].writer?.advance(
         runs: runs,
         run: { self.runOfGeneration[$0] },
+        isLead: index == lead,
         groupStep: step
       )
     }

@@ -89,6 +89,8 @@ extension Presentation {
           chunk: queued.chunk,
           generation: queued.generation,
           continuity: continuity,
+          tolerance: queued.tolerance,
+          position: queued.position,
           utc: lastUTC
         )
       )

@@ -235,6 +235,8 @@ package final class Presentation {
       let queued = RenditionWriter.Queued(
         chunk: intake.chunk,
         generation: intake.generation,
+        tolerance: intake.tolerance,
+        position: intake.position,
         initSegment: tracks[index].description.initSegment
       )
       tracks[index].writer?.enqueue(queued)

@@ -32,6 +32,8 @@ struct FrameReader: Sendable {
   private let rule: TimestampRule
   /// Ticks per second by the last object that said so: some senders say it once a group.
   private var objectTimescale: UInt64?
+  /// Objects in the middle of groups whose times can't be told before one says its timescale.
+  private var undatedCount = 0
 
   /// How many objects it takes to decide how to read a track.
   static func sampleCount(_ packaging: RemuxSource.Packaging) -> Int { packaging == .loc ? 3 : 1 }
@@ -91,18 +93,34 @@ struct FrameReader: Sendable {
     )
   }
 
-  private func time(
+  /// Ticks per second of an object's timestamp.
+  ///
+  /// Without a timescale it is microseconds; a catalog's is not believed against the magnitude. Who
+  /// joins in the middle of a group may have missed the object that says it: then times are told from
+  /// the next object that does on, or from the next group.
+  private mutating func timescale(of object: RemuxObject, _ value: UInt64) throws(RemuxDrop)
+    -> UInt64
+  {
+    if let told = objectTimescale ?? source.trackProperties.integer(0x08) { return told }
+    if (1_000_000_000_000_000..<10_000_000_000_000_000).contains(value) { return 1_000_000 }
+    if let scale = source.timescale { return scale }
+    if object.object > 0, undatedCount < Self.undatedLimit {
+      undatedCount += 1
+      throw .time
+    }
+    // A group that begins without one will have none.
+    undatedCount = Self.undatedLimit
+    return 1_000_000
+  }
+
+  private mutating func time(
     of object: RemuxObject,
     _ properties: [RemuxProperty]
   ) throws(RemuxDrop) -> MediaTime {
     switch rule {
     case .property(let type):
       guard let value = properties.integer(type) else { throw .time }
-      let explicit = objectTimescale ?? source.trackProperties.integer(0x08)
-      // Without a timescale it is microseconds; a catalog's is not believed against the magnitude.
-      let isEpoch = (1_000_000_000_000_000..<10_000_000_000_000_000).contains(value)
-      let scale = explicit ?? (isEpoch ? nil : source.timescale) ?? 1_000_000
-      return try Self.time(value, scale)
+      return try Self.time(value, try timescale(of: object, value))
     case .mapped:
       let scale = TimestampRule.mappedTimescale
       guard
@@ -163,6 +181,9 @@ struct FrameReader: Sendable {
     return MediaTime(ticks: signed, timescale: scale)
   }
 
+  /// How many objects in the middle of groups are passed over while no timescale is known: ten seconds
+  /// of short sound frames, and then a group without an end is heard all the same.
+  private static let undatedLimit = 1024
   /// What packaging takes.
   static let timescaleLimit: UInt32 = 1 << 30
   /// 136 years.

@@ -134,6 +134,12 @@ func box(_ type: FourCC, _ body: String) throws -> Box {
   @Test(
     arguments: [
       ("avc1", "00000002 0910 00000002 65ff", true), ("avc1", "00000002 0605 00000002 41ff", false),
+      // Recovery points as x264 writes them before the pictures that begin open groups, and one that
+      // needs another frame.
+      ("avc1", "00000005 060601c480 00000002 4188", true),
+      ("avc1", "00000008 0605010006 01c480 00000002 4188", true),
+      ("avc1", "00000005 0606015480 00000002 4188", false),
+      ("avc1", "00000003 0606ff 00000002 4188", false),
       ("avc1", "00000002 0910", nil), ("avc1", "00000009 65", nil), ("avc1", "", nil),
       ("avc1", "00000000 00000001 65", true), ("hvc1", "00000002 4601 00000002 2601", true),
       ("hvc1", "00000002 2a01", true), ("hvc1", "00000002 0201", false),

@@ -53,6 +53,33 @@ import Wire
     #expect(shown[1].presentation == 1_795_657_709 * 48_000 + 1024)
   }
 
+  @Test func `who joins after the object that tells the timescale misreads no time`() throws {
+    var (source, objects, expected) = try objects("aac") { sample, time in
+      (sample.object == 0 ? [RemuxProperty(0x08, 48_000)] : []) + [RemuxProperty(0x10, time)]
+    }
+    source.trackProperties = []
+    let joined = joined(source, objects)
+    #expect(try joined.shown() == Array(try expected.shown().dropFirst(10)))
+    #expect(joined.drops == [RemuxDrop](repeating: .time, count: 7))
+    // Where no group's first object tells it either, there is none to be told.
+    for index in objects.indices { objects[index].properties.removeAll { $0.type == 0x08 } }
+    let untold = self.joined(source, objects)
+    #expect(untold.drops == [RemuxDrop](repeating: .time, count: 7))
+    #expect(try untold.shown().count == objects.count - 10)
+  }
+
+  /// What comes of a track whose first three objects were missed, after waiting for them in vain.
+  func joined(_ source: RemuxSource, _ objects: [RemuxObject]) -> Remuxed {
+    var remuxer = TrackRemuxer(source)
+    var result = Remuxed()
+    for object in objects[3..<6] { remuxer.receive(object) }
+    remuxer.handleTimeout(now: start + .seconds(10))
+    for object in objects[6...] { remuxer.receive(object) }
+    remuxer.handleTimeout(now: start + .seconds(20))
+    while let event = remuxer.poll() { result.events.append(event) }
+    return result
+  }
+
   @Test func `a mapping of ids makes times`() throws {
     let (header, samples) = try sources("avc")
     var source = try remuxSource(header, .loc)

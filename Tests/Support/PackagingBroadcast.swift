@@ -16,6 +16,26 @@ package struct RecordedBroadcast: Sendable {
     package var sentAt: Int64
     /// How many bytes the payload has at least.
     package var byteCount = 0
+
+    package init(
+      track: Int,
+      position: ObjectPosition,
+      start: Int64,
+      duration: Int64,
+      isIndependent: Bool,
+      endsGroup: Bool,
+      sentAt: Int64,
+      byteCount: Int = 0
+    ) {
+      self.track = track
+      self.position = position
+      self.start = start
+      self.duration = duration
+      self.isIndependent = isIndependent
+      self.endsGroup = endsGroup
+      self.sentAt = sentAt
+      self.byteCount = byteCount
+    }
   }
 
   package var tracks: [TrackDescription]

@@ -2,7 +2,8 @@ package import Wire
 
 /// Looks into a sample's bitstream for what its flags claim.
 package enum SyncSample {
-  /// Whether decoding can start at a sample: IDR or IRAP pictures, shown key frames.
+  /// Whether decoding can start at a sample: IDR or IRAP pictures, H.264 recovery points, shown key
+  /// frames.
   ///
   /// `nalLengthSize` matters to H.264 and HEVC alone. Nil when the codec is not known here or the
   /// sample is too broken to tell; encrypted samples of AV1 and VP9 can't be told either.
@@ -13,13 +14,10 @@ package enum SyncSample {
   ) -> Bool? {
     switch codec {
     case "avc1", "avc3":
-      firstPicture(sample, nalLengthSize) { header in
-        let type = header & 0x1F
-        return (1...5).contains(type) ? type == 5 : nil
-      }
+      avc(sample, nalLengthSize)
     case "hvc1", "hev1":
-      firstPicture(sample, nalLengthSize) { header in
-        let type = header >> 1 & 0x3F
+      firstPicture(sample, nalLengthSize) { unit in
+        let type = unit[0] >> 1 & 0x3F
         return type < 32 ? (16...23).contains(type) : nil
       }
     case "av01": av1(sample)
@@ -28,18 +26,27 @@ package enum SyncSample {
     }
   }
 
+  private static func avc(_ sample: Bytes, _ lengthSize: Int) -> Bool? {
+    var isRecoveryPoint = false
+    return firstPicture(sample, lengthSize) { unit in
+      isRecoveryPoint = isRecoveryPoint || RecoveryPoint.isImmediate(unit)
+      let type = unit[0] & 0x1F
+      return (1...5).contains(type) ? type == 5 || isRecoveryPoint : nil
+    }
+  }
+
   /// Asks about the first NAL unit that holds picture data; `classify` gives nil for others.
   private static func firstPicture(
     _ sample: Bytes,
     _ lengthSize: Int,
-    _ classify: (UInt8) -> Bool?
+    _ classify: (Bytes) -> Bool?
   ) -> Bool? {
     var reader = ByteReader(sample)
     while let length = try? reader.readBigEndian(lengthSize),
       let unit = try? reader.readBytes(Int(length))
     {
       guard !unit.isEmpty else { continue }
-      if let answer = classify(unit[0]) { return answer }
+      if let answer = classify(unit) { return answer }
     }
     return nil
   }

@@ -41,9 +41,14 @@ extension FLACConfiguration {
     return writer.bytes
   }
 
-  /// Samples per second and channels of a dfLa body that ``body(streamInformation:)`` made.
-  package static func format(body: Bytes) -> (sampleRate: UInt32, channels: Int, blockSize: Int) {
+  /// The sound of a dfLa body that ``body(streamInformation:)`` made.
+  package static func format(body: Bytes) -> AudioFormat {
     let packed = (0..<4).reduce(0 as UInt32) { $0 << 8 | UInt32(body[18 + $1]) }
-    return (packed >> 12, Int(packed >> 9 & 7) + 1, Int(body[8]) << 8 | Int(body[9]))
+    return AudioFormat(
+      channels: Int(packed >> 9 & 7) + 1,
+      sampleRate: packed >> 12,
+      samplesPerFrame: nil,
+      bitsPerSample: Int(packed >> 4 & 31) + 1
+    )
   }
 }

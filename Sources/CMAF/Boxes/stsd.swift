@@ -207,10 +207,18 @@ package struct AudioFormat: Sendable, Hashable {
   package let sampleRate: UInt32
   /// Output samples of one frame; nil when frames vary.
   package let samplesPerFrame: Int?
+  /// What a written sample entry says of the size of samples; 16 except for lossless codecs.
+  package let bitsPerSample: Int
 
-  package init(channels: Int, sampleRate: UInt32, samplesPerFrame: Int?) {
+  package init(
+    channels: Int,
+    sampleRate: UInt32,
+    samplesPerFrame: Int?,
+    bitsPerSample: Int = 16
+  ) {
     self.channels = channels
     self.sampleRate = sampleRate
     self.samplesPerFrame = samplesPerFrame
+    self.bitsPerSample = bitsPerSample
   }
 }

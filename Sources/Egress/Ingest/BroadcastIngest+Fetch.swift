@@ -109,12 +109,10 @@ extension BroadcastIngest {
       backfill(index, leg, before: largest.group - 1, groupSeconds: seconds)
     case .backfill(let index):
       log(.debug, "back-fill of track \(tracks[index].catalog.name): \(outcome)")
-    case .repair(let index):
+    case .repair(let index, let wanted):
       log(.debug, "repair of track \(tracks[index].catalog.name): \(outcome)")
-      // Nobody has it, or nobody gives it: waiting on is of no use.
-      if let wanted = tracks[index].repairing {
-        giveUpWaiting(for: wanted, index, utc: utc, now: now)
-      }
+      // Nobody has it, or nobody gives it: waiting on is of no use. Another repair may be under way.
+      giveUpWaiting(for: wanted, index, utc: utc, now: now)
     }
   }
 
@@ -179,7 +177,7 @@ extension BroadcastIngest {
       for (leg, value) in legs {
         guard let subscription = value.subscription(of: index) else { continue }
         let id = value.share.fetch(wanted, of: subscription, priority: 16, for: leg)
-        legs[leg]?.errands[id] = .repair(track: index)
+        legs[leg]?.errands[id] = .repair(track: index, range)
         tracks[index].status.repairs += 1
         break
       }

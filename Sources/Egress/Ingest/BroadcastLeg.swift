@@ -1,4 +1,5 @@
 internal import MoQ
+internal import Packaging
 internal import Wire
 
 /// A broadcast on one session: what is subscribed there, and as what.
@@ -17,7 +18,7 @@ struct BroadcastLeg {
     /// A group before the newest, to learn how long groups are.
     case probe(track: Int)
     case backfill(track: Int)
-    case repair(track: Int)
+    case repair(track: Int, ClosedRange<ObjectPosition>)
   }
 
   let share: SessionShare

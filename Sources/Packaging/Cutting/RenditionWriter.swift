@@ -29,6 +29,10 @@ struct RenditionWriter {
     var chunk: MediaChunk
     /// Counts the restarts of the track.
     var generation: Int
+    /// How far from the end of other media it may start and go on there, in ticks.
+    let tolerance: Int64
+    /// Where it begins for cutting, in ticks: not before the end of what it follows.
+    let position: Int64
     let initSegment: InitSegment
   }
 
@@ -112,12 +116,17 @@ struct RenditionWriter {
   /// Puts queued chunks into segments as far as the timelines reach.
   ///
   /// `run(generation)` is the index of the run that a restart of the track began, nil while unknown.
-  mutating func advance(runs: [Run], run: (Int) -> Int?, groupStep: Int64?) {
+  mutating func advance(
+    runs: [Run],
+    run: (Int) -> Int?,
+    isLead: Bool,
+    groupStep: Int64?
+  ) {
     var taken = 0
     while taken < queue.count {
       let queued = queue[taken]
       guard let index = run(queued.generation), index < runs.count else { break }
-      let placed = place(queued, index, runs[index], groupStep: groupStep)
+      let placed = place(queued, index, runs[index], isLead: isLead, groupStep: groupStep)
       // Nothing more is going to be known of a run that is over: what lies past its end is dropped.
       guard placed != nil || index < runs.count - 1 else { break }
       if placed ?? true { taken += 1 }
@@ -133,17 +142,18 @@ struct RenditionWriter {
     _ queued: Queued,
     _ index: Int,
     _ run: Run,
+    isLead: Bool,
     groupStep: Int64?
   ) -> Bool? {
     let chunk = queued.chunk
-    let middle = MediaTime(ticks: chunk.start + chunk.duration / 2, timescale: timescale)
+    let middle = MediaTime(ticks: queued.position + chunk.duration / 2, timescale: timescale)
     if let open, open.run < index {
       // The run before is over; its last segment ends where its media does.
       close(at: nil)
       return false
     }
     let boundary: Timeline.Boundary
-    switch run.timeline.segment(at: middle) {
+    switch run.timeline.segment(at: middle, isLead: isLead) {
     case .unknown: return nil
     case .outside: return true
     case .segment(let found): boundary = found
@@ -151,13 +161,17 @@ struct RenditionWriter {
     if let open {
       let served = run.clock.served(chunk.start, timescale: timescale)
       // Media that was served already: the track's time went back and the lead's did not.
-      if open.number > boundary.number || served < open.builder.end - chunk.duration { return true }
+      let overlap = max(chunk.duration, queued.tolerance)
+      if open.number > boundary.number || served < open.builder.end - overlap { return true }
       if open.number == boundary.number || cannotStart(chunk) {
-        append(chunk)
+        append(queued)
         return true
       }
       let next = run.timeline.boundaries(after: open.number, through: boundary.number).first
-      close(at: next.flatMap { $0.isDiscontinuity ? nil : $0.start })
+      var movedChunk = chunk
+      movedChunk.start = served
+      let isWhole = movedChunk.continues(from: open.builder.end, within: queued.tolerance)
+      close(at: next.flatMap { $0.isDiscontinuity || isWhole ? nil : $0.start })
       return false
     }
     if discardedNumber == boundary.number || cannotStart(chunk) { return true }
@@ -171,8 +185,8 @@ struct RenditionWriter {
       }
       firstNumber = boundary.number
     }
-    begin(boundary, chunk, queued.initSegment, index, run)
-    append(chunk)
+    begin(boundary, queued, index, run)
+    append(queued)
     return true
   }
 
@@ -180,11 +194,11 @@ struct RenditionWriter {
 
   private mutating func begin(
     _ boundary: Timeline.Boundary,
-    _ chunk: MediaChunk,
-    _ initSegment: InitSegment,
+    _ queued: Queued,
     _ index: Int,
     _ run: Run
   ) {
+    let (chunk, initSegment) = (queued.chunk, queued.initSegment)
     if let lastNumber {
       for missed in run.timeline.boundaries(after: lastNumber, through: boundary.number) {
         if missed.clearsWindow { push(.clear, index, missed.start, missed.number) }
@@ -197,7 +211,9 @@ struct RenditionWriter {
     // media that is missing at its start is a gap like any other.
     if !boundary.isDiscontinuity, let lastEnd, lastEnd.run == index {
       let late = start - lastEnd.end
-      if abs(late) <= chunk.duration / 4 || late >= max(chunk.duration, 1) { start = lastEnd.end }
+      if abs(late) <= max(chunk.duration / 4, queued.tolerance) || late >= max(chunk.duration, 1) {
+        start = lastEnd.end
+      }
     }
     segmentBytes = 0
     open = Open(
@@ -248,8 +264,9 @@ struct RenditionWriter {
     )
   }
 
-  private mutating func append(_ chunk: MediaChunk) {
+  private mutating func append(_ queued: Queued) {
     guard var open else { return }
+    let chunk = queued.chunk
     chunkDuration = chunk.duration
     assigned = (open.run, MediaTime(ticks: chunk.end, timescale: timescale))
     segmentBytes += chunk.bytes.count
@@ -260,7 +277,7 @@ struct RenditionWriter {
       served.start += ticks
       served.bytes = shifted(chunk.bytes, byTicks: ticks, open.builder.segment.initSegment)
     }
-    let parts = open.builder.append(served)
+    let parts = open.builder.append(served, tolerance: queued.tolerance)
     self.open = open
     push(parts, of: open)
   }

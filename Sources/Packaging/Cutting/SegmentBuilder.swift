@@ -34,9 +34,11 @@ struct SegmentBuilder {
 
   /// Appends a chunk and returns the parts that it closed, none to three: one before a hole or before
   /// the chunk, the hole, and one that the chunk completes.
-  mutating func append(_ chunk: MediaChunk) -> [Part] {
+  ///
+  /// What starts no further from the end than `tolerance` leaves no hole.
+  mutating func append(_ chunk: MediaChunk, tolerance: Int64) -> [Part] {
     var closed: [Part] = []
-    if chunk.start > end, !chunk.continues(from: end) {
+    if chunk.start > end, !chunk.continues(from: end, within: tolerance) {
       if let part = closePart() { closed.append(part) }
       closed.append(gap(through: chunk.start))
     } else if hasOpenPart, exceedsTarget(chunk.end - partStart) {

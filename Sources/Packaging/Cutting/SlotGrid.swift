@@ -35,12 +35,15 @@ package struct SlotGrid: Equatable, Sendable {
     length = slotLength
     let scale = groupStart.timescale
     let period = max(1, groupLength.rounded(toScale: scale))
-    phase = MediaTime(ticks: floorModulo(groupStart.ticks, period), timescale: scale)
     // A tenth of a second covers the jitter of capture clocks; a quarter of a group keeps slots apart.
     tolerance = MediaTime(ticks: min(period / 4, Int64(scale) / 10), timescale: scale)
+    // Groups that start at whole periods, more or less, must not start late in one case and early in
+    // another: both the phase and the number of its slot are taken the tolerance later.
+    let late = floorModulo(groupStart.ticks + tolerance.ticks, period)
+    phase = MediaTime(ticks: late - tolerance.ticks, timescale: scale)
     let elapsed =
       Int128(zero.microseconds - Self.origin.microseconds) * Int128(scale)
-      + Int128(phase.ticks) * 1_000_000
+      + Int128(late) * 1_000_000
     base = Int64(
       clamping: floorQuotient(
         elapsed * Int128(slotLength.timescale),

@@ -32,6 +32,8 @@ package struct Timeline: Sendable {
   private var discontinuitySequence: Int
   /// The end of the lead's media so far.
   package private(set) var coverage: MediaTime?
+  /// Before it no segment can begin any more: the lead's newest chunk begins there, or the lead is over.
+  private var settled: MediaTime?
   /// The end of the lead's segment, when it is known that nothing of it follows.
   private var closedAt: MediaTime?
   /// Nothing follows in this timeline: media continues in another, or nowhere.
@@ -99,6 +101,7 @@ package struct Timeline: Sendable {
   ) {
     if isIndependent { begin(start, isDiscontinuity: isDiscontinuity, isLoss: isLoss) }
     coverage = end
+    settled = start
     closedAt = nil
   }
 
@@ -126,14 +129,17 @@ package struct Timeline: Sendable {
       number = previous + 1
     }
     let missing = Int(clamping: number - previous - 1)
+    // A segment that may have been closed has no place for what other renditions have after its end.
+    let end = coverage.flatMap { grid.slot(at: $0) + drift > previous ? $0 : nil }
+    let joint = isBreak || isLoss ? start : end.map { min($0, start) } ?? start
     guard missing > 0 else {
-      append(number, start, isDiscontinuity: isBreak, isGap: false, clears: false)
+      append(number, joint, isDiscontinuity: isBreak, isGap: false, clears: false)
       return
     }
     guard isBreak || isLoss else {
       // A group longer than a slot: numbers must still step by one.
       drift -= Int64(missing)
-      append(previous + 1, start, isDiscontinuity: false, isGap: false, clears: false)
+      append(previous + 1, joint, isDiscontinuity: false, isGap: false, clears: false)
       return
     }
     guard missing <= gapLimit else {
@@ -165,8 +171,8 @@ package struct Timeline: Sendable {
     return true
   }
 
-  /// The segment that holds a time in a rendition.
-  package func segment(at time: MediaTime) -> Answer {
+  /// The segment that holds a time in a rendition; the lead's media is always known.
+  package func segment(at time: MediaTime, isLead: Bool) -> Answer {
     guard let first = boundaries.first else { return .unknown }
     guard time >= first.start else { return .outside }
     guard let last, time >= last.start else {
@@ -174,7 +180,8 @@ package struct Timeline: Sendable {
       return .segment(boundaries[index])
     }
     if let closedAt, time >= closedAt { return isFinished ? .outside : .unknown }
-    if let coverage, time < coverage { return .segment(last) }
+    // The lead's next group may begin before the last frame is over, but not before that frame.
+    if let known = isLead ? coverage : settled, time < known { return .segment(last) }
     // No segment can start before the next slot does.
     return grid.slot(at: time) + drift <= last.number ? .segment(last) : .unknown
   }
@@ -190,6 +197,7 @@ package struct Timeline: Sendable {
   /// Takes the knowledge that this timeline is over: media continues in another.
   package mutating func finish() {
     closedAt = coverage
+    settled = coverage
     isFinished = true
   }
 

@@ -46,10 +46,10 @@ package struct MediaChunk: Sendable, Equatable {
   /// Whether it goes on where other media ended: within a quarter of its own duration, as clocks
   /// of coarse scales and capture devices jitter.
   ///
-  /// A lost chunk leaves more than that.
-  func continues(from end: Int64?) -> Bool {
+  /// A lost chunk leaves more than that; `tolerance` is for where none can be lost.
+  func continues(from end: Int64?, within tolerance: Int64 = 0) -> Bool {
     guard let end else { return false }
-    return abs(start - end) <= duration / 4
+    return abs(start - end) <= max(duration / 4, tolerance)
   }
 
   /// The end of media time, in seconds: 2106 where it is UTC.

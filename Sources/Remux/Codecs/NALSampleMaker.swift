@@ -39,9 +39,11 @@ struct NALSampleMaker: SampleMaker {
     var inBand = ParameterSets(codec: codec)
     var kept: [Bytes] = []
     var isSync: Bool?
+    var isRecoveryPoint = false
     for unit in units where !inBand.insert(unit) && !isLeftOut(unit) {
       kept.append(unit)
-      isSync = isSync ?? self.isSync(unit)
+      if codec == .h264, RecoveryPoint.isImmediate(unit) { isRecoveryPoint = true }
+      isSync = isSync ?? self.isSync(unit, isRecoveryPoint: isRecoveryPoint)
     }
     guard let isSync else {
       loose.merge(inBand)
@@ -124,11 +126,11 @@ struct NALSampleMaker: SampleMaker {
   }
 
   /// Whether a unit is of a picture that decoding can start at; nil when it is of no picture.
-  private func isSync(_ unit: Bytes) -> Bool? {
+  private func isSync(_ unit: Bytes, isRecoveryPoint: Bool) -> Bool? {
     switch codec {
     case .h264:
       let type = unit[0] & 0x1F
-      return (1...5).contains(type) ? type == 5 : nil
+      return (1...5).contains(type) ? type == 5 || isRecoveryPoint : nil
     case .hevc:
       let type = unit[0] >> 1 & 0x3F
       return type < 32 ? (16...23).contains(type) : nil

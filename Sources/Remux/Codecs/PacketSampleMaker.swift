@@ -62,11 +62,11 @@ struct PacketSampleMaker: SampleMaker {
 
   private static func flac(_ description: Bytes) -> TrackFormat? {
     guard let body = FLACConfiguration.body(streamInformation: description) else { return nil }
-    let (rate, channels, _) = FLACConfiguration.format(body: body)
-    guard rate > 0 else { return nil }
+    let audio = FLACConfiguration.format(body: body)
+    guard audio.sampleRate > 0 else { return nil }
     return TrackFormat(
       format: "fLaC",
-      media: .audio(AudioFormat(channels: channels, sampleRate: rate, samplesPerFrame: nil)),
+      media: .audio(audio),
       configurationType: "dfLa",
       configuration: body
     )
