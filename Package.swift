@@ -138,7 +138,7 @@ let package = Package(
     tests("RemuxTests", ["Remux", "CMAF", "TestSupport"]),
     tests("ManifestsTests", ["Manifests", "XML", "TestSupport"]),
     tests("FuzzReplayTests", ["FuzzTargets", "TestSupport", "Wire"]),
-    tests("EgressTests", ["Egress", "TestSupport"]),
+    tests("EgressTests", ["Egress", "Compression", "TestSupport"]),
     tests("IntegrationTests", ["Egress", "TestSupport"]),
   ] + fuzzers
 )

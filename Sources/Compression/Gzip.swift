@@ -28,3 +28,25 @@ package func gzip(_ bytes: Bytes, level: Int = 6) -> Bytes {
   }
   return Bytes(output)
 }
+
+/// Restores what one gzip member holds, RFC 1952; nil when it is damaged, cut off, or larger than
+/// `limit` bytes.
+package func gunzip(_ bytes: Bytes, limit: Int) -> Bytes? {
+  guard limit > 0, limit <= Int(Int32.max), bytes.count <= Int(Int32.max) else { return nil }
+  var stream = unsafe z_stream()
+  guard unsafe czlib_gunzip_init(&stream) == Z_OK else { return nil }
+  defer { _ = unsafe inflateEnd(&stream) }
+  var isWhole = false
+  let output = unsafe [UInt8](unsafeUninitializedCapacity: limit) { buffer, count in
+    unsafe bytes.slice.withUnsafeBufferPointer { input in
+      // zlib's input pointer lacks const but is only read; both buffers outlive the one call.
+      unsafe stream.next_in = unsafe UnsafeMutablePointer(mutating: input.baseAddress)
+      unsafe stream.avail_in = UInt32(input.count)
+      unsafe stream.next_out = buffer.baseAddress
+      unsafe stream.avail_out = UInt32(limit)
+      isWhole = unsafe inflate(&stream, Z_FINISH) == Z_STREAM_END
+    }
+    count = unsafe limit - Int(stream.avail_out)
+  }
+  return isWhole ? Bytes(output) : nil
+}

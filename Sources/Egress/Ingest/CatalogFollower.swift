@@ -1,3 +1,4 @@
+internal import Compression
 internal import MoQ
 internal import Wire
 
@@ -35,6 +36,12 @@ struct CatalogFollower {
     if !names.isEmpty { names.removeFirst() }
   }
 
+  /// The text of an object, which publishers may have compressed without a word.
+  private func plain(_ payload: Bytes) -> Bytes {
+    guard payload.count > 2, payload[0] == 0x1f, payload[1] == 0x8b else { return payload }
+    return gunzip(payload, limit: limits.bytes) ?? payload
+  }
+
   mutating func take(_ object: Object) -> Result {
     guard !object.payload.isEmpty else { return .nothing }
     // Only the newest group counts, and of it each object once.
@@ -45,7 +52,7 @@ struct CatalogFollower {
     let group = newest?.group
     var problems: [CatalogProblem]
     do throws(CatalogError) {
-      switch try CatalogUpdate.decode(object.payload, limits: limits) {
+      switch try CatalogUpdate.decode(plain(object.payload), limits: limits) {
       case .independent(let whole, let found):
         catalog = whole
         isPoisoned = false

@@ -1,0 +1,79 @@
+import Compression
+import MoQ
+import Testing
+import Wire
+
+@testable import Egress
+
+/// Keeping up with the catalog of a broadcast.
+@Suite struct CatalogFollowerTests {
+  private let whole = Bytes(
+    utf8: #"{"version":"1","tracks":[{"name":"v","packaging":"cmaf","isLive":true}]}"#
+  )
+  private let delta = Bytes(
+    utf8:
+      #"{"deltaUpdate":[{"op":"add","tracks":[{"name":"a","packaging":"loc"}]}],"generatedAt":1}"#
+  )
+
+  private func follower(limit: Int = 1 << 20) -> CatalogFollower {
+    var limits = CatalogLimits()
+    limits.bytes = limit
+    let namespace = TrackNamespace([Bytes(utf8: "live")])
+    return CatalogFollower(
+      names: [FullTrackName(namespace, "catalog"), FullTrackName(namespace, "catalog.json")],
+      limits: limits
+    )
+  }
+
+  private func names(_ result: CatalogFollower.Result) -> [String]? {
+    if case .changed(let catalog, _) = result { catalog.tracks.map(\.name) } else { nil }
+  }
+
+  private func object(_ group: UInt64, _ id: UInt64, _ payload: Bytes) -> Object {
+    Object(group: group, id: id, payload: payload)
+  }
+
+  @Test func `a catalog grows by its updates, each taken once`() {
+    var follower = follower()
+    #expect(names(follower.take(object(3, 0, whole))) == ["v"])
+    #expect(names(follower.take(object(3, 1, delta))) == ["v", "a"])
+    #expect(names(follower.take(object(3, 1, delta))) == nil)
+    #expect(names(follower.take(object(2, 0, whole))) == nil)
+    #expect(names(follower.take(object(4, 0, whole))) == ["v"])
+  }
+
+  @Test func `an update that can't be read spoils the rest of its group alone`() {
+    var follower = follower()
+    _ = follower.take(object(3, 0, whole))
+    guard case .unreadable = follower.take(object(3, 1, Bytes(utf8: "{"))) else {
+      Issue.record("it was read")
+      return
+    }
+    #expect(names(follower.take(object(3, 2, delta))) == nil)
+    #expect(follower.catalog?.tracks.map(\.name) == ["v"])
+    #expect(names(follower.take(object(4, 0, whole))) == ["v"])
+  }
+
+  @Test func `a compressed catalog is one too, up to the limit of its text`() {
+    var follower = follower()
+    #expect(names(follower.take(object(0, 0, gzip(whole)))) == ["v"])
+    var narrow = self.follower(limit: whole.count - 1)
+    guard case .unreadable(let reason) = narrow.take(object(0, 0, gzip(whole))) else {
+      Issue.record("it was read")
+      return
+    }
+    #expect(reason.contains("GZIP"))
+    var exact = self.follower(limit: whole.count)
+    #expect(names(exact.take(object(0, 0, gzip(whole)))) == ["v"])
+  }
+
+  @Test func `names are given up one by one`() {
+    var follower = follower()
+    follower.refuse("no such track")
+    #expect(follower.names.map(\.name.text) == ["catalog.json"])
+    #expect(follower.lastRefusal == "no such track")
+    follower.refuse("neither")
+    follower.refuse("nothing")
+    #expect(follower.names.isEmpty)
+  }
+}
