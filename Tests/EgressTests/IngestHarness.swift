@@ -16,6 +16,8 @@ final class IngestHarness {
     var breaksPerThousand = 0
     /// Whether FETCH streams break off.
     var breaksFetches = false
+    /// How long after its objects the end of a FETCH stream arrives.
+    var fetchEndDelay = Interval.zero
     init(_ store: BroadcastStore) { self.store = store }
   }
 
@@ -38,6 +40,7 @@ final class IngestHarness {
   private var urls: [IngestCore.ConnectionID: String] = [:]
   private var random = SeededGenerator(seed: 7)
   private var broken: [IngestCore.ConnectionID: Set<UInt64>] = [:]
+  private var delayed: [IngestCore.ConnectionID: [(due: Instant, event: TransportEvent)]] = [:]
   private var kinds: [IngestCore.ConnectionID: [UInt64: UInt8]] = [:]
   private(set) var snapshots: [BroadcastPath: PresentationSnapshot] = [:]
   private(set) var absent: [BroadcastPath] = []
@@ -196,6 +199,11 @@ final class IngestHarness {
 
   private func deliver(_ id: IngestCore.ConnectionID, _ link: Link) -> Bool {
     var isBusy = false
+    while let first = delayed[id]?.first, first.due <= now {
+      isBusy = true
+      delayed[id]?.removeFirst()
+      link.subscriber.handle(first.event, now: now)
+    }
     while let event = link.client.takeEvent() {
       isBusy = true
       if let event = travelled(event, id, link.relay) { link.subscriber.handle(event, now: now) }
@@ -224,9 +232,16 @@ final class IngestHarness {
     _ id: IngestCore.ConnectionID,
     _ relay: Relay
   ) -> TransportEvent? {
-    guard case .streamData(let stream, let bytes, _) = event, stream & 3 == 3, !bytes.isEmpty else {
+    guard case .streamData(let stream, let bytes, let isEnd) = event, stream & 3 == 3 else {
       return event
     }
+    if isEnd, relay.fetchEndDelay > .zero, (kinds[id]?[stream] ?? (bytes.isEmpty ? nil : bytes[0])) == 0x05 {
+      delayed[id, default: []].append(
+        (now + relay.fetchEndDelay, .streamData(stream, [], isFinal: true))
+      )
+      return .streamData(stream, bytes, isFinal: false)
+    }
+    guard !bytes.isEmpty else { return event }
     let kind = kinds[id]?[stream] ?? bytes[0]
     kinds[id, default: [:]][stream] = kind
     guard broken[id]?.contains(stream) != true else { return nil }

@@ -165,6 +165,17 @@ import Wire
     }
   }
 
+  @Test func `a repair that ends says nothing of the one after it`() throws {
+    let harness = try single()
+    harness.start()
+    harness.advance(.seconds(3))
+    harness.relays[url]?.breaksPerThousand = 40
+    harness.relays[url]?.fetchEndDelay = .milliseconds(100)
+    harness.advance(.seconds(20))
+    let status = harness.core.report().broadcasts[0]
+    #expect(status.tracks.allSatisfy { $0.repaired > 0 && $0.holes == 0 })
+  }
+
   @Test func `what can't be had becomes a gap at once, and media goes on`() throws {
     let harness = try single()
     harness.start()
