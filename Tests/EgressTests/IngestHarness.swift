@@ -16,8 +16,8 @@ final class IngestHarness {
     var breaksPerThousand = 0
     /// Whether FETCH streams break off.
     var breaksFetches = false
-    /// How long after its objects the end of a FETCH stream arrives.
-    var fetchEndDelay = Interval.zero
+    /// How late what is fetched arrives; the end of its stream is later by another 100 ms.
+    var fetchDelay = Interval.zero
     init(_ store: BroadcastStore) { self.store = store }
   }
 
@@ -199,10 +199,9 @@ final class IngestHarness {
 
   private func deliver(_ id: IngestCore.ConnectionID, _ link: Link) -> Bool {
     var isBusy = false
-    while let first = delayed[id]?.first, first.due <= now {
+    while let next = delayed[id]?.firstIndex(where: { $0.due <= now }) {
       isBusy = true
-      delayed[id]?.removeFirst()
-      link.subscriber.handle(first.event, now: now)
+      if let event = delayed[id]?.remove(at: next).event { link.subscriber.handle(event, now: now) }
     }
     while let event = link.client.takeEvent() {
       isBusy = true
@@ -235,15 +234,18 @@ final class IngestHarness {
     guard case .streamData(let stream, let bytes, let isEnd) = event, stream & 3 == 3 else {
       return event
     }
-    if isEnd, relay.fetchEndDelay > .zero, (kinds[id]?[stream] ?? (bytes.isEmpty ? nil : bytes[0])) == 0x05 {
-      delayed[id, default: []].append(
-        (now + relay.fetchEndDelay, .streamData(stream, [], isFinal: true))
-      )
-      return .streamData(stream, bytes, isFinal: false)
+    guard let kind = kinds[id]?[stream] ?? (bytes.isEmpty ? nil : bytes[0]) else { return event }
+    kinds[id, default: [:]][stream] = kind
+    if kind == 0x05, relay.fetchDelay > .zero {
+      let due = now + relay.fetchDelay
+      delayed[id, default: []].append((due, .streamData(stream, bytes, isFinal: false)))
+      if isEnd {
+        let end = TransportEvent.streamData(stream, [], isFinal: true)
+        delayed[id]?.append((due + .milliseconds(100), end))
+      }
+      return nil
     }
     guard !bytes.isEmpty else { return event }
-    let kind = kinds[id]?[stream] ?? bytes[0]
-    kinds[id, default: [:]][stream] = kind
     guard broken[id]?.contains(stream) != true else { return nil }
     let isFetch = kind == 0x05
     let isSubgroup = kind & 0x90 == 0x10
