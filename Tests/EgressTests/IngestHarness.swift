@@ -18,6 +18,8 @@ final class IngestHarness {
     var breaksFetches = false
     /// How many requests a connection may have open on streams of their own.
     var requestCredit = 1000
+    /// How late what is fetched arrives; the end of its stream is later by another 100 ms.
+    var fetchDelay = Interval.zero
     init(_ store: BroadcastStore) { self.store = store }
   }
 
@@ -40,6 +42,7 @@ final class IngestHarness {
   private var urls: [IngestCore.ConnectionID: String] = [:]
   private var random = SeededGenerator(seed: 7)
   private var broken: [IngestCore.ConnectionID: Set<UInt64>] = [:]
+  private var delayed: [IngestCore.ConnectionID: [(due: Instant, event: TransportEvent)]] = [:]
   private var kinds: [IngestCore.ConnectionID: [UInt64: UInt8]] = [:]
   private(set) var snapshots: [BroadcastPath: PresentationSnapshot] = [:]
   private(set) var absent: [BroadcastPath] = []
@@ -204,6 +207,10 @@ final class IngestHarness {
 
   private func deliver(_ id: IngestCore.ConnectionID, _ link: Link) -> Bool {
     var isBusy = false
+    while let next = delayed[id]?.firstIndex(where: { $0.due <= now }) {
+      isBusy = true
+      if let event = delayed[id]?.remove(at: next).event { link.subscriber.handle(event, now: now) }
+    }
     while let event = link.client.takeEvent() {
       isBusy = true
       if let event = travelled(event, id, link.relay) { link.subscriber.handle(event, now: now) }
@@ -232,11 +239,21 @@ final class IngestHarness {
     _ id: IngestCore.ConnectionID,
     _ relay: Relay
   ) -> TransportEvent? {
-    guard case .streamData(let stream, let bytes, _) = event, stream & 3 == 3, !bytes.isEmpty else {
+    guard case .streamData(let stream, let bytes, let isEnd) = event, stream & 3 == 3 else {
       return event
     }
-    let kind = kinds[id]?[stream] ?? bytes[0]
+    guard let kind = kinds[id]?[stream] ?? (bytes.isEmpty ? nil : bytes[0]) else { return event }
     kinds[id, default: [:]][stream] = kind
+    if kind == 0x05, relay.fetchDelay > .zero {
+      let due = now + relay.fetchDelay
+      delayed[id, default: []].append((due, .streamData(stream, bytes, isFinal: false)))
+      if isEnd {
+        let end = TransportEvent.streamData(stream, [], isFinal: true)
+        delayed[id]?.append((due + .milliseconds(100), end))
+      }
+      return nil
+    }
+    guard !bytes.isEmpty else { return event }
     guard broken[id]?.contains(stream) != true else { return nil }
     let isFetch = kind == 0x05
     let isSubgroup = kind & 0x90 == 0x10

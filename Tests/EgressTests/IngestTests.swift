@@ -165,6 +165,22 @@ import Wire
     }
   }
 
+  @Test func `a repair that ends says nothing of the one after it`() throws {
+    let harness = try IngestHarness(sources: [IngestHarness.source(url, namespace: "live/a")]) {
+      $0.packaging.holePatience = .seconds(10)
+    }
+    let broadcast = try harness.publish("live/a")
+    harness.relays[url] = IngestHarness.Relay(broadcast.store)
+    harness.start()
+    harness.advance(.seconds(3))
+    harness.relays[url]?.breaksPerThousand = 20
+    // Longer than a group: when a hole is filled, the next one is overdue.
+    harness.relays[url]?.fetchDelay = .milliseconds(2300)
+    harness.advance(.seconds(20))
+    let status = harness.core.report().broadcasts[0]
+    #expect(status.tracks.allSatisfy { $0.repaired > 0 && $0.holes == 0 })
+  }
+
   @Test func `what can't be had becomes a gap at once, and media goes on`() throws {
     let harness = try single()
     harness.start()

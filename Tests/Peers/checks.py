@@ -57,9 +57,12 @@ def check_media(bridge):
         names[name != "audio"].append(name)
     total = 0
     for rendition, chunks in served.items():
-        # Publishers that name tracks themselves keep their order.
+        # moq-rs names tracks itself, and keeps their order.
         ours = [other for other in renditions if other.is_video == rendition.is_video]
-        objects = published[names[rendition.is_video][ours.index(rendition)]]
+        name = (
+            rendition.name if rendition.name in published
+            else names[rendition.is_video][ours.index(rendition)])
+        objects = published[name]
         digests = [digest for _, digest in sorted(objects)]
         found = [
             hashlib.sha256(

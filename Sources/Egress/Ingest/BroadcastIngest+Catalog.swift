@@ -194,7 +194,10 @@ extension BroadcastIngest {
     {
       tracks[index].intake = MediaIntake(source, patience: configuration.packaging.holePatience)
       if wantsBackfill {
-        tracks[index].early = EarlyObjects(byteLimit: configuration.packaging.windowBytes)
+        tracks[index].early = EarlyObjects(
+          byteLimit: configuration.packaging.windowBytes,
+          isTimedByProperties: [.loc, .hangLOC, .mediaInterop].contains(track.packaging)
+        )
       }
     }
   }

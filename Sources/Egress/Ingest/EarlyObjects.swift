@@ -7,11 +7,16 @@ struct EarlyObjects {
   private var ends: [UInt64: UInt64] = [:]
   private(set) var byteCount = 0
   private let byteLimit: Int
+  /// Whether objects carry their times in properties.
+  private let isTimedByProperties: Bool
 
   /// What an object costs besides its payload, about.
   private static let objectOverhead = 256
 
-  init(byteLimit: Int) { self.byteLimit = byteLimit }
+  init(byteLimit: Int, isTimedByProperties: Bool) {
+    self.byteLimit = byteLimit
+    self.isTimedByProperties = isTimedByProperties
+  }
 
   mutating func add(_ object: Object) {
     let cost = object.payload.count + Self.objectOverhead
@@ -26,11 +31,17 @@ struct EarlyObjects {
   }
 
   /// Hands everything on in the order of ids, the end of each group after its objects.
+  ///
+  /// There are relays that deliver the past without properties: it has no times, and to begin with it
+  /// would make the whole track one without times.
   func hand(to intake: inout MediaIntake, now: Instant) {
-    let ordered = objects.values.sorted { $0.location < $1.location }
-    for (index, object) in ordered.enumerated() {
+    var ordered = objects.values.sorted { $0.location < $1.location }[...]
+    if isTimedByProperties, let timed = ordered.firstIndex(where: { !$0.properties.isEmpty }) {
+      ordered = ordered[timed...]
+    }
+    for (index, object) in zip(ordered.indices, ordered) {
       intake.take(object, now: now)
-      let isLast = index + 1 == ordered.count || ordered[index + 1].group != object.group
+      let isLast = index + 1 == ordered.endIndex || ordered[index + 1].group != object.group
       if isLast, let end = ends[object.group] {
         intake.endGroup(object.group, at: end, now: now)
       }
