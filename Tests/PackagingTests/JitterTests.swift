@@ -114,6 +114,15 @@ import Wire
       jitter: 150_000,
       seed: seed
     )
+    if [17, 18, 21].contains(seed) {
+      for (name, bridge) in [("A", first), ("B", second)] {
+        print("DBG", seed, name, bridge.last!.constants.segmentLength, bridge.notices)
+        for rendition in bridge.last!.renditions {
+          for s in rendition.segments { print("DBG", seed, name, rendition.info.name, s.number, Double(s.start) / Double(s.timescale), s.pieces.first!.text.prefix(20), s.pieces.last!.text.prefix(20), s.isComplete) }
+        }
+      }
+      for e in broadcast.entries where e.track == 0 && (e.endsGroup || e.isIndependent) { print("DBG", seed, "E", e.position.group, e.position.object, Double(e.start) / 90000, e.duration / 90) }
+    }
     let mine = media(first.snapshots)
     let theirs = media(second.snapshots)
     #expect(Set(mine.keys).intersection(theirs.keys).count > 100)
