@@ -42,7 +42,8 @@ extension Presentation {
     let scale = track.description.info.timescale
     let isVideo = track.description.info.kind == .video
     var measured = track.firstGroupLength ?? first.chunk.duration
-    if isVideo, !track.isSteady { measured = lengthOfUnsteadyGroups(measured, scale) }
+    isSteady = !isVideo || track.isSteady
+    if !isSteady { measured = lengthOfUnsteadyGroups(measured, scale) }
     let group = MediaTime(
       ticks: max(1, lengthOfGroups(measured, promised: track.description.groupLength, scale)),
       timescale: scale

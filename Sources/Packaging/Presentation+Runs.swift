@@ -23,6 +23,7 @@ extension Presentation {
         timeline: Timeline(
           grid: grid,
           groupLength: group,
+          isSteady: isSteady,
           gapLimit: policy.gapLimit,
           previousNumber: last?.previousNumber,
           discontinuitySequence: last?.discontinuitySequence ?? 0

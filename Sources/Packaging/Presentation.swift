@@ -43,6 +43,8 @@ package final class Presentation {
   var waitsForLeadSince: Instant?
   var constants: PresentationSnapshot.Constants?
   var groupLength: MediaTime?
+  /// Whether the first lead's frames lasted as long as they said.
+  var isSteady = true
   var partTarget: MediaTime
   var runs: [Run] = []
   /// The run that each generation of the tracks belongs to, as the lead decided.

