@@ -51,8 +51,8 @@ final class IngestHarness {
 
   init(
     draft: Draft = .draft18,
-    sources: [Configuration.Upstream],
     tap: IngestCore.Tap? = nil,
+    sources: [Configuration.Upstream],
     _ change: (inout Configuration) -> Void = { _ in }
   ) throws {
     var configuration = Configuration()

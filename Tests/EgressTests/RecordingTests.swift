@@ -16,8 +16,8 @@ import Wire
     var bytes = RecordingFormat.Writer.start(draft: .draft18).array
     var writer = RecordingFormat.Writer()
     let harness = try IngestHarness(
-      sources: [IngestHarness.source(url, namespace: "live/a")],
-      tap: { entry, _ in bytes += writer.bytes(of: entry).array }
+      tap: { entry, _ in bytes += writer.bytes(of: entry).array },
+      sources: [IngestHarness.source(url, namespace: "live/a")]
     )
     let broadcast = try harness.publish("live/a", packaging: packaging)
     harness.relays[url] = IngestHarness.Relay(broadcast.store)
