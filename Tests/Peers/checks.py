@@ -42,6 +42,13 @@ def check_steps(bridge, rendition, chunks):
                 f"{rendition.name}/{chunks[index + 1][0]}: a step of {(right - left) / scale} s")
 
 
+def check_gaps(bridge, rendition):
+    """No listed segment is a gap."""
+    gap = re.search(r"#EXT-X-GAP\n(?:#.*\n)*(.*)", bridge.playlist(rendition.name))
+    if gap:
+        raise Failed(f"{rendition.name}/{gap.group(1)} is a gap")
+
+
 def check_media(bridge):
     """What is served is what was published, every object once and in order, without a gap.
 
@@ -49,6 +56,8 @@ def check_media(bridge):
     """
     running = bridge.running
     renditions = bridge.renditions()
+    for rendition in renditions:
+        check_gaps(bridge, rendition)
     served = {rendition: list(served_chunks(bridge, rendition)) for rendition in renditions}
     # Read last: the newest segments grew with what was published while they were fetched.
     published = running.published(bridge.draft)
