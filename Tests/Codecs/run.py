@@ -245,7 +245,7 @@ def published(arguments, work, packaging, group, files):
     for case in cases:
         check_rendition(
             case, folder / "out", fractions.Fraction(ticks, lead.timescale),
-            (arguments.seconds - 3) / media.SECONDS)
+            (arguments.seconds - 4) / media.SECONDS)
         case.faults += [line for line in warnings if f" {case.name} " in f"{line} "]
     return cases
 
@@ -283,7 +283,7 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--program", default=str(ROOT / ".build/debug/moq-egress"))
-    parser.add_argument("--seconds", type=float, default=7, help="how much is recorded")
+    parser.add_argument("--seconds", type=float, default=8, help="how much is recorded")
     parser.add_argument("--only", help="only jobs whose name matches this expression")
     parser.add_argument("--keep", type=pathlib.Path, help="a folder for what is made, kept")
     arguments = parser.parse_args()
