@@ -151,6 +151,16 @@ def avc_out_of_band(files, file, namespace):
         lambda encoded, sample, begins: start_codes(list(units(sample))))
 
 
+def avc_open_groups(files, file, namespace):
+    """H.264 whose later groups begin with recovery points, and pictures that are shown before these."""
+    return video(
+        files["open"]["h264-open-gop"], file, namespace, "avc-open-groups",
+        lambda encoded: {
+            "codec": encoded.codec,
+            "initData": base64.b64encode(encoded.configuration("avcC")).decode()},
+        lambda encoded, sample, begins: sample)
+
+
 def hevc_in_band(files, file, namespace):
     """HEVC with start codes, delimiters, and parameter sets in front of key frames alone."""
     def payload(encoded, sample, begins):
@@ -235,5 +245,5 @@ def webcam(files, file, namespace):
 
 
 SCRIPTS = (
-    avc_in_band, avc_out_of_band, hevc_in_band, hevc_lengths_in_band, av1_temporal_units, aac_adts,
-    webcam)
+    avc_in_band, avc_out_of_band, avc_open_groups, hevc_in_band, hevc_lengths_in_band,
+    av1_temporal_units, aac_adts, webcam)

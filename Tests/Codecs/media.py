@@ -47,9 +47,9 @@ SETS = {
         "eac3": sound(48000, "-frames:a 250 -c:a eac3 -ac 6 -b:a 192k"),
         "mp3": sound(48000, "-frames:a 333 -c:a libmp3lame -b:a 96k"),
     },
-    # Its key frames come before pictures of the group before, so nothing else has groups like it.
-    "open": {"h264-open-gop": x264("-bf 3 -x264-params open-gop=1:b-adapt=0")},
     "ntsc": {"h264-ntsc": x264("-bf 2", rate="30000/1001", group=60)},
+    # Sent by hand from its beginning alone: who joins later has pictures that can't be decoded.
+    "open": {"h264-open-gop": x264("-bf 3 -x264-params open-gop=1:b-adapt=0")},
 }
 
 
