@@ -30,7 +30,7 @@ import samples
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 NAMESPACE = "live/codecs"
 PACKAGINGS = ("cmaf", "loc", "hang")
-PUBLISHED = ("pictures", "sound", "ntsc")
+PUBLISHED = ("pictures", "sound", "more-sound", "ntsc")
 # Debian's Chromium has no decoders for these, and takes MP3 in no MP4: holes of this test, which must
 # not go unnoticed.
 NOT_IN_CHROMIUM = ("hvc1", "hev1", "ac-3", "ec-3", "mp4a.6B")
@@ -233,9 +233,16 @@ def published(arguments, work, packaging, group, files):
     folder = work / f"{packaging}-{group}"
     folder.mkdir()
     cases = [Case(name, packaging, path) for name, path in files.items()]
+    recording = folder / "recording"
     try:
-        publish_and_record(arguments, folder, packaging, files.values(), folder / "recording")
-        warnings = replay(arguments, folder / "recording", folder / "out")
+        publish_and_record(arguments, folder, packaging, files.values(), recording)
+        warnings = replay(arguments, recording, folder / "out")
+        if warnings:
+            # This is real time: a machine that does something else for seconds gets another chance.
+            print(f"codecs: {packaging} {group}: once more after {warnings[0]}", flush=True)
+            shutil.rmtree(folder / "out")
+            publish_and_record(arguments, folder, packaging, files.values(), recording)
+            warnings = replay(arguments, recording, folder / "out")
     except (Failed, OSError, subprocess.SubprocessError) as error:
         for case in cases:
             case.faults.append(str(error))
