@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "Peers"))
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "Peers"))
 import browser
 import byhand
 import media
