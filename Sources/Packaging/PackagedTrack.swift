@@ -11,8 +11,8 @@ struct PackagedTrack {
     let continuity: TrackOrder.Continuity
     /// How far from the end of other media it may start and go on there, in ticks.
     let tolerance: Int64
-    /// Where it begins for cutting, in ticks: not before the end of what it follows.
-    let position: Int64
+    /// The time whose segment it belongs to, in ticks.
+    let middle: Int64
     /// This machine's clock when the chunk came in order.
     let utc: UTCTime
   }
@@ -75,7 +75,7 @@ struct PackagedTrack {
       continuity = .first
     }
     let isSeamless = continuity == .seamless
-    let position = isSeamless ? max(chunk.start, lastEnd ?? chunk.start) : chunk.start
+    let middle = isSeamless ? middle(following: chunk) : chunk.start + chunk.duration / 2
     lastStart = chunk.start
     lastEnd = chunk.end
     return .chunk(
@@ -84,10 +84,22 @@ struct PackagedTrack {
         generation: generation,
         continuity: continuity,
         tolerance: isSeamless ? jitter : 0,
-        position: position,
+        middle: middle,
         utc: utc
       )
     )
+  }
+
+  /// The time whose segment a chunk belongs to that follows the last: where what the last one told of it
+  /// lies, as its segment may have been closed for that already.
+  ///
+  /// It begins where the last ended, however it jitters; sound is as long, and no shorter at an end.
+  private func middle(following chunk: MediaChunk) -> Int64 {
+    guard let lastStart, let lastEnd else { return chunk.start + chunk.duration / 2 }
+    let (kind, scale) = (description.info.kind, description.info.timescale)
+    let step = RenditionWriter.step(lastEnd - lastStart, kind: kind, timescale: scale)
+    let length = kind == .video ? chunk.duration : max(chunk.duration, step)
+    return max(chunk.start, lastEnd) + length / 2
   }
 
   /// How far from the last chunk's end the next one may start where ids say that nothing is missing, in

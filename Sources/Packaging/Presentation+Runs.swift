@@ -91,7 +91,7 @@ extension Presentation {
           generation: queued.generation,
           continuity: continuity,
           tolerance: queued.tolerance,
-          position: queued.position,
+          middle: queued.middle,
           utc: lastUTC
         )
       )

@@ -238,7 +238,7 @@ package final class Presentation {
         chunk: intake.chunk,
         generation: intake.generation,
         tolerance: intake.tolerance,
-        position: intake.position,
+        middle: intake.middle,
         initSegment: tracks[index].description.initSegment
       )
       tracks[index].writer?.enqueue(queued)

@@ -122,7 +122,7 @@ def video(path, file, namespace, name, entry, payload):
     """A recording of one track of pictures at the times of its file."""
     encoded = Encoded(path)
     made = recording.Recording(namespace)
-    picture = {"name": name, "role": "video", "width": 320, "height": 180, "framerate": 25}
+    picture = {"name": name, "role": "video", "width": 160, "height": 90, "framerate": 25}
     track = add_track(
         made, encoded, {**picture, **entry(encoded)}, picture_groups(encoded), file_times(encoded),
         lambda sample, begins: payload(encoded, sample, begins))
@@ -137,18 +137,28 @@ def avc_in_band(files, file, namespace):
         sets = avc_sets(encoded.configuration("avcC")) if begins else []
         return start_codes([b"\x09\xf0", *sets, *units(sample)])
     return video(
-        files["main"]["h264-bframes"], file, namespace, "avc-in-band",
+        files["pictures"]["h264-bframes"], file, namespace, "avc-in-band",
         lambda encoded: {"codec": encoded.codec.replace("avc1", "avc3")}, payload)
 
 
 def avc_out_of_band(files, file, namespace):
     """H.264 with start codes and an avcC in the catalog."""
     return video(
-        files["main"]["h264-bframes"], file, namespace, "avc-out-of-band",
+        files["pictures"]["h264-bframes"], file, namespace, "avc-out-of-band",
         lambda encoded: {
             "codec": encoded.codec,
             "initData": base64.b64encode(encoded.configuration("avcC")).decode()},
         lambda encoded, sample, begins: start_codes(list(units(sample))))
+
+
+def avc_open_groups(files, file, namespace):
+    """H.264 whose later groups begin with recovery points, and pictures that are shown before these."""
+    return video(
+        files["open"]["h264-open-gop"], file, namespace, "avc-open-groups",
+        lambda encoded: {
+            "codec": encoded.codec,
+            "initData": base64.b64encode(encoded.configuration("avcC")).decode()},
+        lambda encoded, sample, begins: sample)
 
 
 def hevc_in_band(files, file, namespace):
@@ -157,7 +167,7 @@ def hevc_in_band(files, file, namespace):
         sets = hevc_sets(encoded.configuration("hvcC")) if begins else []
         return start_codes([b"\x46\x01\x50", *sets, *units(sample)])
     return video(
-        files["main"]["hevc-main10"], file, namespace, "hevc-in-band",
+        files["pictures"]["hevc-main10"], file, namespace, "hevc-in-band",
         lambda encoded: {"codec": encoded.codec.replace("hvc1", "hev1")}, payload)
 
 
@@ -167,14 +177,14 @@ def hevc_lengths_in_band(files, file, namespace):
         sets = hevc_sets(encoded.configuration("hvcC")) if begins else []
         return b"".join(struct.pack(">I", len(unit)) + unit for unit in [*sets, *units(sample)])
     return video(
-        files["main"]["hevc-main10"], file, namespace, "hevc-lengths-in-band",
+        files["pictures"]["hevc-main10"], file, namespace, "hevc-lengths-in-band",
         lambda encoded: {"codec": encoded.codec.replace("hvc1", "hev1")}, payload)
 
 
 def av1_temporal_units(files, file, namespace):
     """AV1 with the temporal delimiters that streams outside of MP4 have."""
     return video(
-        files["main"]["av1"], file, namespace, "av1-temporal-units",
+        files["pictures"]["av1"], file, namespace, "av1-temporal-units",
         lambda encoded: {"codec": encoded.codec},
         lambda encoded, sample, begins: b"\x12\x00" + sample)
 
@@ -187,7 +197,7 @@ def aac_adts(files, file, namespace):
         return bytes([
             0xFF, 0xF1, 1 << 6 | 3 << 2, 2 << 6 | size >> 11, size >> 3 & 0xFF,
             (size & 7) << 5 | 0x1F, 0xFC]) + sample
-    path = files["main"]["aac"]
+    path = files["sound"]["aac"]
     encoded = Encoded(path)
     made = recording.Recording(namespace)
     sound = {
@@ -207,7 +217,7 @@ def webcam(files, file, namespace):
     group packets of sound follow each other, whatever their timestamps say.
     """
     chance = random.Random(34)
-    picture, sound = files["main"]["h264"], files["main"]["opus"]
+    picture, sound = files["sound"]["h264"], files["sound"]["opus"]
     seen, heard = Encoded(picture), Encoded(sound)
     times = [
         EPOCH * 1_000_000 + index * 40_000 + chance.randint(0, 38) * 1000
@@ -218,7 +228,7 @@ def webcam(files, file, namespace):
     made.catalog(EPOCH - 0.5, [
         add_track(
             made, seen, {
-                "name": "webcam", "role": "video", "codec": seen.codec, "width": 320, "height": 180,
+                "name": "webcam", "role": "video", "codec": seen.codec, "width": 160, "height": 90,
                 "framerate": 30,
                 "initData": base64.b64encode(seen.configuration("avcC")).decode()},
             picture_groups(seen), times, lambda sample, _: sample),
@@ -235,5 +245,5 @@ def webcam(files, file, namespace):
 
 
 SCRIPTS = (
-    avc_in_band, avc_out_of_band, hevc_in_band, hevc_lengths_in_band, av1_temporal_units, aac_adts,
-    webcam)
+    avc_in_band, avc_out_of_band, avc_open_groups, hevc_in_band, hevc_lengths_in_band,
+    av1_temporal_units, aac_adts, webcam)

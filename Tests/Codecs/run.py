@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "Peers"))
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "Peers"))
 import browser
 import byhand
 import media
@@ -30,6 +30,7 @@ import samples
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 NAMESPACE = "live/codecs"
 PACKAGINGS = ("cmaf", "loc", "hang")
+PUBLISHED = ("pictures", "sound", "more-sound", "ntsc")
 # Debian's Chromium has no decoders for these, and takes MP3 in no MP4: holes of this test, which must
 # not go unnoticed.
 NOT_IN_CHROMIUM = ("hvc1", "hev1", "ac-3", "ec-3", "mp4a.6B")
@@ -232,9 +233,16 @@ def published(arguments, work, packaging, group, files):
     folder = work / f"{packaging}-{group}"
     folder.mkdir()
     cases = [Case(name, packaging, path) for name, path in files.items()]
+    recording = folder / "recording"
     try:
-        publish_and_record(arguments, folder, packaging, files.values(), folder / "recording")
-        warnings = replay(arguments, folder / "recording", folder / "out")
+        publish_and_record(arguments, folder, packaging, files.values(), recording)
+        warnings = replay(arguments, recording, folder / "out")
+        if warnings:
+            # This is real time: a machine that does something else for seconds gets another chance.
+            print(f"codecs: {packaging} {group}: once more after {warnings[0]}", flush=True)
+            shutil.rmtree(folder / "out")
+            publish_and_record(arguments, folder, packaging, files.values(), recording)
+            warnings = replay(arguments, recording, folder / "out")
     except (Failed, OSError, subprocess.SubprocessError) as error:
         for case in cases:
             case.faults.append(str(error))
@@ -245,7 +253,7 @@ def published(arguments, work, packaging, group, files):
     for case in cases:
         check_rendition(
             case, folder / "out", fractions.Fraction(ticks, lead.timescale),
-            (arguments.seconds - 3) / media.SECONDS)
+            (arguments.seconds - 4) / media.SECONDS)
         case.faults += [line for line in warnings if f" {case.name} " in f"{line} "]
     return cases
 
@@ -283,7 +291,7 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--program", default=str(ROOT / ".build/debug/moq-egress"))
-    parser.add_argument("--seconds", type=float, default=7, help="how much is recorded")
+    parser.add_argument("--seconds", type=float, default=8, help="how much is recorded")
     parser.add_argument("--only", help="only jobs whose name matches this expression")
     parser.add_argument("--keep", type=pathlib.Path, help="a folder for what is made, kept")
     arguments = parser.parse_args()
@@ -295,7 +303,7 @@ def main():
         work.mkdir(parents=True, exist_ok=True)
         jobs = [
             (f"{packaging} {group}", published, packaging, group, files[group])
-            for packaging in PACKAGINGS for group in files]
+            for packaging in PACKAGINGS for group in PUBLISHED]
         jobs += [(f"by hand {s.__name__}", scripted, s, files) for s in byhand.SCRIPTS]
         jobs = [job for job in jobs if not arguments.only or re.search(arguments.only, job[0])]
         with concurrent.futures.ThreadPoolExecutor(2) as pool:

@@ -144,6 +144,35 @@ import Wire
     #expect(segments.count { $0.isDiscontinuity } == 1)
   }
 
+  @Test func `a short frame at the end of a segment is not lost`() throws {
+    var broadcast = RecordedBroadcast.ladder(videos: 1, groups: 8, zero: Self.zero)
+    broadcast.entries.removeAll { $0.track == 1 }
+    // FLAC of eight seconds, twice: 83 frames of 96 ms, and one of 32 ms that ends a segment.
+    for index in 0..<168 as Range<Int64> {
+      let start = index / 84 * 384_000 + index % 84 * 4608
+      let duration: Int64 = index % 84 == 83 ? 1536 : 4608
+      broadcast.entries.append(
+        RecordedBroadcast.Entry(
+          track: 1,
+          position: ObjectPosition(group: UInt64(index / 84), object: UInt64(index % 84)),
+          start: start,
+          duration: duration,
+          isIndependent: true,
+          endsGroup: index % 84 == 83,
+          sentAt: (start + duration) * 125 / 6
+        )
+      )
+    }
+    broadcast.entries.sort { ($0.sentAt, $0.track) < ($1.sentAt, $1.track) }
+    var bridge = Bridge(broadcast)
+    bridge.run(broadcast, broadcast.entries, latency: 20_000)
+    let segments = try #require(bridge.last).renditions[1].segments
+    let pieces = segments.flatMap(\.pieces)
+    let sent = broadcast.entries.filter { $0.track == 1 }
+    #expect(pieces.count > 140)
+    #expect(pieces == sent.prefix(pieces.count).map(RecordedBroadcast.payload))
+  }
+
   @Test func `a lost frame is a gap still`() throws {
     let broadcast = RecordedBroadcast.ladder(videos: 1, groups: 8, zero: Self.zero)
     var bridge = Bridge(broadcast)

@@ -99,6 +99,37 @@ import Wire
     #expect(try configuration(try #require(result.headers.first)) == Bytes(theirs))
   }
 
+  /// Chromium refuses sizes that are not STREAMINFO's.
+  @Test(
+    arguments: [
+      (44_100, 16, 44_100), (96_000, 24, 48_000), (192_000, 24, 48_000), (176_400, 20, 44_100),
+    ] as [(UInt32, UInt32, UInt32)]
+  )
+  func `FLAC's sample entry tells bits, and a rate that fits`(
+    _ rate: UInt32,
+    _ bits: UInt32,
+    _ told: UInt32
+  ) throws {
+    let (header, samples) = try sources("flac")
+    var record = try configuration(header.bytes).array
+    for (index, byte) in [rate >> 12, rate >> 4, rate << 4 | 2 | (bits - 1) >> 4, (bits - 1) << 4]
+      .enumerated()
+    { record[8 + 10 + index] = UInt8(truncatingIfNeeded: byte) }
+    var source = try remuxSource(header, .loc)
+    source.configuration = Bytes(record[8...])
+    let objects = try locObjects(samples, header: header).map { object in
+      var object = object
+      object.properties.removeAll { $0.type == 0x0F }
+      return object
+    }
+    let written = try #require(remux(source, objects).headers.first).array
+    let place = try #require(written.indices.first { written[$0...].starts(with: "fLaC".utf8) })
+    // Reserved and reference, reserved; channels, bits; reserved; rate as 16.16.
+    #expect(written[(place + 20)..<(place + 24)] == [0, 2, 0, UInt8(bits)])
+    let whole = UInt32(written[place + 28]) << 8 | UInt32(written[place + 29])
+    #expect(whole == told)
+  }
+
   @Test(arguments: ["avc", "hevc", "avc-b", "hevc-pq"], [3, 4])
   func `Annex B with parameter sets in band gives the same bytes as lengths without`(
     _ name: String,

@@ -31,8 +31,8 @@ struct RenditionWriter {
     var generation: Int
     /// How far from the end of other media it may start and go on there, in ticks.
     let tolerance: Int64
-    /// Where it begins for cutting, in ticks: not before the end of what it follows.
-    let position: Int64
+    /// The time whose segment it belongs to, in ticks.
+    let middle: Int64
     let initSegment: InitSegment
   }
 
@@ -146,7 +146,7 @@ struct RenditionWriter {
     groupStep: Int64?
   ) -> Bool? {
     let chunk = queued.chunk
-    let middle = MediaTime(ticks: queued.position + chunk.duration / 2, timescale: timescale)
+    let middle = MediaTime(ticks: queued.middle, timescale: timescale)
     if let open, open.run < index {
       // The run before is over; its last segment ends where its media does.
       close(at: nil)
@@ -298,9 +298,15 @@ struct RenditionWriter {
   private mutating func closeIfOver(_ runs: [Run]) {
     guard let open, open.run < runs.count, queue.isEmpty else { return }
     let end = open.builder.end - open.clock.shiftTicks(timescale)
-    let next = MediaTime(ticks: end + open.builder.step / 2, timescale: timescale)
+    let step = Self.step(open.builder.step, kind: kind, timescale: timescale)
+    let next = MediaTime(ticks: end + step / 2, timescale: timescale)
     guard runs[open.run].timeline.isPast(next, segment: open.number) == true else { return }
     close(at: nil)
+  }
+
+  /// How long the chunk after one of a length is taken to be; of sound, objects of many frames tell little.
+  static func step(_ duration: Int64, kind: MediaKind, timescale: UInt32) -> Int64 {
+    kind == .video ? duration : min(duration, Int64(timescale) / 2)
   }
 
   /// Closes the open segment for good, as at the end of the broadcast.
