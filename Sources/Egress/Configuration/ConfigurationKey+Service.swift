@@ -1,0 +1,240 @@
+internal import Packaging
+internal import Wire
+
+/// What is made of broadcasts, and what peers and clients may cost.
+extension ConfigurationKey {
+  static let packagingKeys = [
+    seconds(
+      "packaging.part-target",
+      "The longest part; longer chunks of the publisher raise it.",
+      \.packaging.partTarget,
+      0.1...5
+    ),
+    seconds(
+      "packaging.segment-target",
+      "The shortest segment: the smallest whole number of groups that reaches it.",
+      \.packaging.segmentTarget,
+      1...30
+    ),
+    seconds(
+      "packaging.window",
+      "Media that playlists and manifests list.",
+      \.packaging.window,
+      6...14_400
+    ),
+    megabytes(
+      "packaging.window-megabytes",
+      "Media held for one rendition, at most.",
+      \.packaging.windowBytes,
+      1...65_536
+    ),
+    seconds(
+      "packaging.hole-patience",
+      "How long an object waits for one missing before it.",
+      \.packaging.holePatience,
+      0.1...30
+    ),
+    seconds(
+      "packaging.priming-patience",
+      "How long packaging waits for a silent track at the start.",
+      \.packaging.primingPatience,
+      1...60
+    ),
+    seconds(
+      "packaging.stall-patience",
+      "How long renditions wait for one that falls behind.",
+      \.packaging.stallPatience,
+      0.1...30
+    ),
+    integer(
+      "packaging.gap-limit",
+      "segments",
+      "Missing segments listed as gaps; after more, the playlist starts afresh.",
+      \.packaging.gapLimit,
+      0...100
+    ),
+    megabytes(
+      "packaging.reorder-megabytes",
+      "Media of one track that waits for missing objects, at most.",
+      \.packaging.reorderBytes,
+      1...1024
+    ),
+  ]
+
+  static let serverKeys = [
+    ConfigurationKey(
+      path: "server.listen",
+      unit: "ADDRESS:PORT",
+      explanation: "Where HTTP is served; port 0 lets the kernel pick.",
+      get: { $0.server.listen.description },
+      set: { configuration, text throws(ConfigurationError) in
+        guard let address = SocketAddress(text) else {
+          throw ConfigurationError(
+            "'\(text)' is not ADDRESS:PORT, such as 127.0.0.1:8080 or [::1]:8080"
+          )
+        }
+        configuration.server.listen = address
+      }
+    ),
+    text(
+      "server.public-url",
+      "http://HOST or https://HOST",
+      "What players reach this origin by, for DASH clocks; empty takes the request's Host.",
+      \.server.publicURL
+    ),
+    integer(
+      "server.threads",
+      "threads",
+      "Serve loops; 0 is one fewer than there are cores, at least one.",
+      \.server.threads,
+      0...256
+    ),
+    integer(
+      "server.connections",
+      "connections",
+      "Open connections of one serve loop, at most.",
+      \.server.connections,
+      16...1_000_000
+    ),
+    integer(
+      "server.parked",
+      "requests",
+      "Requests of one serve loop that wait for media, at most.",
+      \.server.parked,
+      16...1_000_000
+    ),
+    integer(
+      "server.head-bytes",
+      "bytes",
+      "A request head, at most; longer is answered 431.",
+      \.server.headBytes,
+      512...65_536
+    ),
+    integer(
+      "server.target-bytes",
+      "bytes",
+      "A request target, at most; longer is answered 414.",
+      \.server.targetBytes,
+      256...16_384
+    ),
+    integer(
+      "server.fields",
+      "fields",
+      "Header fields of a request, at most; more is answered 431.",
+      \.server.fields,
+      8...256
+    ),
+    integer(
+      "server.pipelined",
+      "requests",
+      "Requests of one connection waiting for their turn, at most.",
+      \.server.pipelined,
+      1...256
+    ),
+    seconds(
+      "server.head-timeout",
+      "How long a request head may take to arrive.",
+      \.server.headTimeout,
+      1...120
+    ),
+    seconds(
+      "server.idle-timeout",
+      "How long a connection may stay without a request.",
+      \.server.idleTimeout,
+      1...3600
+    ),
+    seconds(
+      "server.drain-timeout",
+      "How long a response may go without drain-bytes being taken.",
+      \.server.drainTimeout,
+      1...600
+    ),
+    integer(
+      "server.drain-bytes",
+      "bytes",
+      "What a client must take of a response per drain-timeout.",
+      \.server.drainBytes,
+      1...1_048_576
+    ),
+  ]
+
+  static let transportKeys = [
+    seconds(
+      "quic.handshake-timeout",
+      "How long connecting may take.",
+      \.quic.handshakeTimeout,
+      1...60
+    ),
+    seconds(
+      "quic.idle-timeout",
+      "How long a connection lives without a sign of the relay.",
+      \.quic.idleTimeout,
+      1...600
+    ),
+    seconds(
+      "quic.keep-alive",
+      "The pause after which a sign of life is sent.",
+      \.quic.keepAlive,
+      0.5...300
+    ),
+    integer(
+      "quic.stream-window-bytes",
+      "bytes",
+      "What a stream may send ahead, at most.",
+      \.quic.streamWindowBytes,
+      65_536...268_435_456
+    ),
+    integer(
+      "quic.connection-window-bytes",
+      "bytes",
+      "What a connection may send ahead, at most.",
+      \.quic.connectionWindowBytes,
+      65_536...1_073_741_824
+    ),
+    integer(
+      "quic.uni-streams",
+      "streams",
+      "Open streams that the relay may have, at most.",
+      \.quic.uniStreams,
+      16...65_536
+    ),
+  ]
+
+  static let sessionKeys = [
+    integer(
+      "moq.object-bytes",
+      "bytes",
+      "An object, at most; the stream of a larger one is cancelled.",
+      \.moq.objectBytes,
+      1024...268_435_456
+    ),
+    integer(
+      "moq.control-message-bytes",
+      "bytes",
+      "A control message, at most; a longer one ends the session.",
+      \.moq.controlMessageBytes,
+      1024...65_535
+    ),
+    integer(
+      "moq.catalog-bytes",
+      "bytes",
+      "A catalog, at most.",
+      \.moq.catalogBytes,
+      1024...16_777_216
+    ),
+    integer(
+      "moq.tracks",
+      "tracks",
+      "Tracks of a broadcast, at most; more are left out.",
+      \.moq.tracks,
+      1...1024
+    ),
+    integer(
+      "moq.broadcasts",
+      "broadcasts",
+      "Broadcasts followed at once, at most; more are left out.",
+      \.moq.broadcasts,
+      1...100_000
+    ),
+  ]
+}
