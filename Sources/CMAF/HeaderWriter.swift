@@ -13,7 +13,7 @@ package struct HeaderWriter: Sendable, Hashable {
   package var trackID: UInt32 = 1
   /// Ticks per second, above 0.
   package var timescale: UInt32
-  /// Three lower-case letters of ISO 639-2; anything else is written as `und`.
+  /// Three lower-case letters of ISO 639-2, or a tag of BCP 47; anything else is written as `und`.
   package var language = "und"
   /// The sample entry's type, such as `avc1`.
   package var format: FourCC
@@ -83,6 +83,12 @@ package struct HeaderWriter: Sendable, Hashable {
         box.write(UInt32(0))
         box.write(packedLanguage)
         box.write(UInt16(0))
+      }
+      if isExtendedLanguage {
+        mdia.fullBox("elng") { box in
+          box.write(utf8: language)
+          box.write(0 as UInt8)
+        }
       }
       let isVideo = if case .video = media { true } else { false }
       mdia.fullBox("hdlr") { box in
@@ -170,10 +176,28 @@ package struct HeaderWriter: Sendable, Hashable {
     func pack(_ text: String) -> UInt16 {
       text.utf8.reduce(0) { $0 << 5 | UInt16($1 - 0x60) }
     }
-    let isCode =
-      language.utf8.count == 3 && language.utf8.allSatisfy { (0x61...0x7A).contains($0) }
-    return pack(isCode ? language : "und")
+    return pack(isLanguageCode ? language : "und")
   }
+
+  private var isLanguageCode: Bool {
+    language.utf8.count == 3 && language.utf8.allSatisfy { (0x61...0x7A).contains($0) }
+  }
+
+  /// Whether the language is one for a box of its own, ISO/IEC 14496-12 §8.4.6: subtags of up to eight
+  /// letters and digits after a language of two or three letters, RFC 5646 §2.1.
+  private var isExtendedLanguage: Bool {
+    let subtags = language.utf8.split(separator: 0x2D, omittingEmptySubsequences: false)
+    guard !isLanguageCode, language.utf8.count <= Self.languageLimit, let first = subtags.first,
+      (2...3).contains(first.count), first.allSatisfy({ (0x61...0x7A).contains($0 | 0x20) })
+    else { return false }
+    return subtags.allSatisfy { subtag in
+      (1...8).contains(subtag.count)
+        && subtag.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x7A).contains($0 | 0x20) }
+    }
+  }
+
+  /// Bytes of a language tag; RFC 5646 §4.4.1 needs 35.
+  private static let languageLimit = 64
 
   private static func writeMatrix(to writer: inout ByteWriter) {
     for value in [0x1_0000, 0, 0, 0, 0x1_0000, 0, 0, 0, 0x4000_0000] as [UInt32] {

@@ -33,7 +33,7 @@ package struct RemuxSource: Sendable, Hashable {
   /// Audio samples per second.
   package var sampleRate: Int?
   package var channels: Int?
-  /// Three letters of ISO 639-2; others are written as undetermined.
+  /// Three letters of ISO 639-2, or a tag of BCP 47; others are written as undetermined.
   package var language: String?
   /// Ticks per second of timestamps by the catalog, which properties overrule.
   package var timescale: UInt64?

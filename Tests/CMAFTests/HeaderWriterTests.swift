@@ -62,5 +62,12 @@ import Wire
     #expect(track.codec == "mp4a.40.2")
     #expect(track.audio == format)
     #expect(track.displayWidth == 0 && track.displayHeight == 0)
+    for (language, told) in [
+      ("en", "en"), ("pt-BR", "pt-BR"), ("zh-Hant-TW", "zh-Hant-TW"), ("deu", "deu"), ("", "und"),
+      ("de-", "und"), ("e", "und"), ("de-123456789", "und"), ("d\u{E9}", "und"), ("de_AT", "und"),
+    ] {
+      writer.language = language
+      #expect(try CMAFHeader(writer.header()).tracks.first?.language == told)
+    }
   }
 }
