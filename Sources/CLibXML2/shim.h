@@ -3,8 +3,17 @@
 #include <libxml/tree.h>
 #include <libxml/xmlwriter.h>
 #include <libxml/xmlschemas.h>
+#include <libxml/xmlschemastypes.h>
 #include <libxml/xpath.h>
 #include <libxml/xpathInternals.h>
+
+/* Makes the tables that the library otherwise makes on first use, which no two threads may do at once. The
+   loader is the process's, and nothing in this process wants libxml2 to use the network. */
+static inline void clibxml2_begin(void) {
+  xmlInitParser();
+  xmlSchemaInitTypes();
+  xmlSetExternalEntityLoader(xmlNoNetExternalEntityLoader);
+}
 
 /* xmlFree is a mutable global function pointer, which Swift 6 refuses. */
 static inline void clibxml2_free(void *pointer) { xmlFree(pointer); }
@@ -28,12 +37,10 @@ static inline void clibxml2_on_error(void *user, clibxml2_error error) {
   sink->report(sink->context, error->line, error->message ? error->message : "unknown error");
 }
 
-/* Reads a schema file; NULL when it is not one. What it includes is read from disk alone: the loader
-   is the process's, and nothing in this process wants libxml2 to use the network. */
+/* Reads a schema file; NULL when it is not one. What it includes is read from disk alone. */
 static inline xmlSchemaPtr clibxml2_schema_load(
     const char *path, void *context, clibxml2_report report) {
   struct clibxml2_sink sink = {context, report};
-  xmlSetExternalEntityLoader(xmlNoNetExternalEntityLoader);
   xmlSchemaParserCtxtPtr parser = xmlSchemaNewParserCtxt(path);
   if (!parser) return NULL;
   xmlSchemaSetParserStructuredErrors(parser, clibxml2_on_error, &sink);

@@ -21,6 +21,7 @@ package struct XMLError: Error, Hashable, Sendable, CustomStringConvertible {
 
   /// Parses a document; nothing is loaded from the network and no external entity is expanded.
   package init(_ bytes: Bytes) throws(XMLError) {
+    precondition(Library.isReady, "libxml2 begins before its first use")
     let errors = ErrorList()
     let document = unsafe bytes.slice.withUnsafeBytes { buffer in
       unsafe clibxml2_parse(

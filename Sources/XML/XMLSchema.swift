@@ -7,6 +7,7 @@ package import Wire
 
   /// Loads a schema and what it includes by relative path.
   package init(path: String) throws(XMLError) {
+    precondition(Library.isReady, "libxml2 begins before its first use")
     let errors = ErrorList()
     guard let schema = unsafe clibxml2_schema_load(path, errors.context, collectError) else {
       throw errors.errors.first ?? XMLError(line: 0, message: "no schema at \(path)")

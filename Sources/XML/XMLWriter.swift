@@ -14,6 +14,7 @@ package import Wire
   ///
   /// `indentation` is the number of spaces per level; 0 writes everything on one line.
   package init(indentation: Int = 0) {
+    precondition(Library.isReady, "libxml2 begins before its first use")
     guard let buffer = unsafe xmlBufferCreate(),
       let writer = unsafe xmlNewTextWriterMemory(buffer, 0)
     else { preconditionFailure("libxml2 could not allocate a writer") }
