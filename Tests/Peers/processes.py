@@ -48,9 +48,12 @@ class Process:
 
     def wait_for(self, pattern, seconds=20):
         def found():
-            if self.process.poll() is not None:
+            # Asked first: what a program says last counts even when it has ended since.
+            has_ended = self.process.poll() is not None
+            match = re.search(pattern, self.text(), re.MULTILINE)
+            if has_ended and not match:
                 raise Failed(f"{self.name} ended with {self.process.returncode}: {self.tail()}")
-            return re.search(pattern, self.text(), re.MULTILINE)
+            return match
 
         return wait_until(found, seconds, f"{self.name} says {pattern}")
 
