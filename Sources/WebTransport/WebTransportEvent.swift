@@ -1,9 +1,11 @@
+package import Wire
+
 /// What a session reports.
 package enum WebTransportEvent: Equatable, Sendable {
   /// The session is open, with the protocol agreed on, if any.
   case established(chosen: String?)
   /// What happened on the session's own streams, without what WebTransport adds to them.
-  case stream(CarrierEvent)
+  case stream(TransportEvent)
   /// The peer asks to come to an end soon.
   case draining
   /// The session is over; the last event.

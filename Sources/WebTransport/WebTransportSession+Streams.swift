@@ -2,7 +2,7 @@ import Wire
 
 // What arrives on streams: which of them are whose.
 extension WebTransportSession {
-  func take(_ event: CarrierEvent) throws(HTTP3Violation) {
+  func take(_ event: TransportEvent) throws(HTTP3Violation) {
     guard phase != .ended else {
       if case .streamData(let stream, let bytes, _) = event { takeLate(bytes, on: stream) }
       return

@@ -5,7 +5,7 @@ package import Wire
 ///
 /// After each call that may have produced events, call `poll` until nil. When the session has ended,
 /// so has its connection, or its owner closes it.
-package final class WebTransportSession {
+package final class WebTransportSession: StreamTransport {
   /// Which side this is, and what it asks for or takes.
   package enum Role: Sendable {
     case client(ConnectRequest)
@@ -65,7 +65,7 @@ package final class WebTransportSession {
   }
 
   let role: Role
-  let carrier: any StreamCarrier
+  let carrier: any StreamTransport
   let limits: WebTransportLimits
   let fields = FieldCoder()
   var phase = Phase.opening
@@ -91,7 +91,7 @@ package final class WebTransportSession {
 
   package init(
     _ role: Role,
-    carrier: any StreamCarrier,
+    carrier: any StreamTransport,
     limits: WebTransportLimits = WebTransportLimits()
   ) {
     self.role = role
@@ -107,7 +107,7 @@ package final class WebTransportSession {
   package func start() { openOwnStreams() }
 
   /// Takes what happened on the connection.
-  package func handle(_ event: CarrierEvent) {
+  package func handle(_ event: TransportEvent) {
     do throws(HTTP3Violation) {
       try take(event)
     } catch {

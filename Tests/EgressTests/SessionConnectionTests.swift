@@ -130,7 +130,7 @@ private final class Rig {
   /// What a side was told that a session can begin with.
   private func ready(
     _ events: [SessionConnection.Event]
-  ) -> (Draft, TransportKind, any MoQ.Transport)? {
+  ) -> (Draft, TransportKind, any StreamTransport)? {
     for case .ready(let draft, let kind, let transport) in events {
       return (draft, kind, transport)
     }

@@ -2,7 +2,7 @@ package import MoQ
 package import Wire
 
 /// A transport in memory: records what a session does, and hands it to a peer when there is one.
-package final class MoQFakeTransport: Transport {
+package final class MoQFakeTransport: StreamTransport {
   package let role: SessionRole
   /// Who receives what is sent here; nil for a scripted peer.
   package weak var peer: MoQFakeTransport?

@@ -50,11 +50,11 @@ final class SessionPair {
     while isBusy {
       isBusy = false
       while let event = clientCarrier.takeEvent() {
-        client.handle(CarrierEvent(event))
+        client.handle(event)
         isBusy = true
       }
       while let event = serverCarrier.takeEvent() {
-        server.handle(CarrierEvent(event))
+        server.handle(event)
         isBusy = true
       }
     }

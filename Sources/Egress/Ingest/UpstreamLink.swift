@@ -167,7 +167,7 @@ final class UpstreamLink {
   private func begin(
     _ draft: Draft,
     over kind: TransportKind,
-    _ transport: any MoQ.Transport,
+    _ transport: any StreamTransport,
     now: Instant
   ) {
     var limits = SessionLimits()

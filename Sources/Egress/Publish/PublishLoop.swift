@@ -215,7 +215,7 @@ final class PublishLoop {
   private func begin(
     _ draft: Draft,
     over kind: TransportKind,
-    _ transport: any MoQ.Transport,
+    _ transport: any StreamTransport,
     _ key: UInt64
   ) {
     var options = SessionOptions(implementation: Service.implementation)

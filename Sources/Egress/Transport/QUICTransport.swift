@@ -1,10 +1,8 @@
-internal import MoQ
 internal import QUIC
-internal import WebTransport
 internal import Wire
 
 /// A QUIC connection's streams, under a MoQ session or under WebTransport, on either side.
-final class QUICTransport: MoQ.Transport, StreamCarrier {
+final class QUICTransport: StreamTransport {
   let connection: Connection
   /// The loop's time at its last turn; commands of a session come without one.
   var now: Instant
@@ -37,10 +35,7 @@ final class QUICTransport: MoQ.Transport, StreamCarrier {
   func pendingBytes(on stream: UInt64) -> Int { connection.pendingBytes(on: stream) }
 }
 
-/// The streams of a WebTransport session are all that a MoQ session needs.
-extension WebTransportSession: MoQ.Transport {}
-
-extension CarrierEvent {
+extension TransportEvent {
   /// What an event of a connection says of its streams; nil for the connection's own.
   init?(_ event: QUICEvent) {
     switch event {
@@ -52,21 +47,6 @@ extension CarrierEvent {
     case .datagram(let bytes): self = .datagram(bytes)
     case .streamCredit: self = .streamCredit
     case .connected, .closed: return nil
-    }
-  }
-}
-
-extension TransportEvent {
-  /// What a MoQ session has to know of an event; nil for the end of a stream, which it sees itself.
-  init?(_ event: CarrierEvent) {
-    switch event {
-    case .streamData(let stream, let bytes, let isFinal):
-      self = .streamData(stream, bytes, isFinal: isFinal)
-    case .streamReset(let stream, let code): self = .streamReset(stream, code: code)
-    case .stopSending(let stream, let code): self = .stopSending(stream, code: code)
-    case .datagram(let bytes): self = .datagram(bytes)
-    case .streamCredit: self = .streamCredit
-    case .streamClosed: return nil
     }
   }
 }

@@ -17,7 +17,7 @@ final class SessionConnection {
 
   enum Event {
     /// A MoQ session can begin.
-    case ready(Draft, TransportKind, any MoQ.Transport)
+    case ready(Draft, TransportKind, any StreamTransport)
     case transport(TransportEvent)
     /// The peer asks to come to an end soon.
     case draining
@@ -113,11 +113,11 @@ final class SessionConnection {
       end(.connection(error))
       events.append(.closed)
     default:
-      guard let event = CarrierEvent(event) else { return }
+      guard let event = TransportEvent(event) else { return }
       if let webTransport {
         webTransport.handle(event)
         collect()
-      } else if let event = TransportEvent(event) {
+      } else {
         events.append(.transport(event))
       }
     }
@@ -193,7 +193,7 @@ final class SessionConnection {
         deadline = nil
         events.append(.ready(chosen.flatMap(Draft.init) ?? .draft14, .webTransport, webTransport))
       case .stream(let event):
-        if let event = TransportEvent(event) { events.append(.transport(event)) }
+        events.append(.transport(event))
       case .draining: events.append(.draining)
       case .ended(let reason):
         deadline = now + SessionConnection.linger

@@ -40,7 +40,7 @@ package final class PublisherSession {
   let store: BroadcastStore
   let limits: PublisherLimits
   var draft: Draft { core.draft }
-  var transport: any Transport { core.transport }
+  var transport: any StreamTransport { core.transport }
   var events = EventQueue<PublisherEvent>()
   var now = Instant(nanoseconds: 0)
   var reportedClose = false
@@ -60,7 +60,7 @@ package final class PublisherSession {
   /// Prepares a session over a connected transport whose ALPN or subprotocol said the draft.
   package init(
     draft: Draft,
-    transport: any Transport,
+    transport: any StreamTransport,
     role: SessionRole,
     store: BroadcastStore,
     options: SessionOptions = SessionOptions(),

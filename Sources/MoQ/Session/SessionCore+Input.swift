@@ -19,6 +19,7 @@ extension SessionCore {
         openControlStream()
         sendQueuedRequests()
         events.append(.credit)
+      case .streamClosed: break
       }
     } catch { close(error) }
   }

@@ -52,7 +52,7 @@ final class SessionCore {
   let draft: Draft
   let role: SessionRole
   let limits: SessionLimits
-  let transport: any Transport
+  let transport: any StreamTransport
   let options: SessionOptions
   let profile: WireProfile
 
@@ -91,7 +91,7 @@ final class SessionCore {
   init(
     draft: Draft,
     role: SessionRole,
-    transport: any Transport,
+    transport: any StreamTransport,
     options: SessionOptions,
     limits: SessionLimits
   ) {

@@ -41,7 +41,7 @@ package final class SubscriberSession {
   /// Prepares a session over a connected transport whose ALPN or subprotocol said the draft.
   package init(
     draft: Draft,
-    transport: any Transport,
+    transport: any StreamTransport,
     role: SessionRole = .client,
     options: SessionOptions = SessionOptions(),
     limits: SessionLimits = SessionLimits()

@@ -1,10 +1,9 @@
-package import Wire
-
-/// The streams and datagrams under a session: raw QUIC, WebTransport, or memory in tests.
+/// The streams and datagrams under a session: those of a QUIC connection, of WebTransport on one, or
+/// memory in tests.
 ///
 /// Stream ids are QUIC's: the lowest bit says who opened a stream (0 the client), the next one
 /// whether it is unidirectional. Nothing here calls back into the session.
-package protocol Transport: AnyObject {
+package protocol StreamTransport: AnyObject {
   /// Opens a stream; nil while the peer allows none, `TransportEvent.streamCredit` says when to
   /// try again.
   func openStream(bidirectional: Bool) -> UInt64?
@@ -25,19 +24,16 @@ package protocol Transport: AnyObject {
 }
 
 /// What a transport reports to its session.
-package enum TransportEvent: Sendable {
+package enum TransportEvent: Equatable, Sendable {
   /// The next bytes of a stream, and its end when `isFinal`.
   case streamData(UInt64, Bytes, isFinal: Bool)
   /// The peer ended its half of a stream abruptly.
   case streamReset(UInt64, code: UInt64)
   /// The peer does not want our half of a stream.
   case stopSending(UInt64, code: UInt64)
+  /// Nothing more comes of a stream, and nothing more can be sent on it.
+  case streamClosed(UInt64)
   case datagram(Bytes)
   /// The peer allows more streams.
   case streamCredit
-}
-
-/// Which side of the connection a session is on.
-package enum SessionRole: Sendable {
-  case client, server
 }
