@@ -231,9 +231,19 @@ final class BroadcastIngest {
   // MARK: Time and results
 
   var deadline: Instant? {
-    ([settleDeadline, backfillDeadline, completeDeadline, presentation?.deadline, repairDeadline]
-      + legs.values.map(\.catalog.deadline) + tracks.map { $0.intake?.deadline })
-      .compactMap { $0 }.min()
+    var earliest: Instant?
+    func consider(_ candidate: Instant?) {
+      guard let candidate else { return }
+      earliest = earliest.map { min($0, candidate) } ?? candidate
+    }
+    consider(settleDeadline)
+    consider(backfillDeadline)
+    consider(completeDeadline)
+    consider(presentation?.deadline)
+    consider(repairDeadline)
+    for leg in legs.values { consider(leg.catalog.deadline) }
+    for track in tracks { consider(track.intake?.deadline) }
+    return earliest
   }
 
   func handleTimeout(utc: UTCTime, now: Instant) {

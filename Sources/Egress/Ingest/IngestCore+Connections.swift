@@ -32,9 +32,8 @@ extension IngestCore {
   /// Something happened on a session.
   func handle(_ event: SubscriberEvent, on id: ConnectionID, utc: UTCTime, now: Instant) {
     guard let share = connections[id]?.share else { return }
-    let track = share.track(of: event)
-    if let track, let recorded = RecordedEvent(event) {
-      tap?(RecordedEntry(track: track, utc: utc, now: now, event: recorded), share.draft)
+    if let tap, let track = share.track(of: event), let recorded = RecordedEvent(event) {
+      tap(RecordedEntry(track: track, utc: utc, now: now, event: recorded), share.draft)
     }
     if let leg = share.owner(of: event) {
       let entry = followed[leg.broadcast]

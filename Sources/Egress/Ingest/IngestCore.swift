@@ -238,7 +238,7 @@ final class IngestCore {
       log(.info, "broadcast \(entry.ingest.namespace.joined()) is over and forgotten")
       return unfollow(path, "it is over")
     }
-    if settings.isOnDemand, now - entry.lastUse >= settings.idleTimeout {
+    if let end = idleEnd(entry), end <= now {
       log(.info, "broadcast \(entry.ingest.namespace.joined()) is asked for no more")
       unfollow(path, "nobody asks for it")
     }
@@ -247,6 +247,18 @@ final class IngestCore {
   /// Players may finish what a window holds; a broadcast that is configured by name may come back.
   private func forgetTime(_ entry: Followed) -> Instant? {
     sources[entry.source].settings.discover ? entry.forgetAt : nil
+  }
+
+  /// When nobody has asked for a broadcast for too long; nil when it is not on demand.
+  ///
+  /// Before it has media, whoever asked still waits.
+  private func idleEnd(_ entry: Followed) -> Instant? {
+    let settings = sources[entry.source].settings
+    guard settings.isOnDemand else { return nil }
+    let patience =
+      entry.hasMedia
+      ? settings.idleTimeout : max(settings.idleTimeout, OnDemand.patience)
+    return entry.lastUse + patience
   }
 
   /// Takes what a broadcast has to say, and notes when it is due again.
@@ -266,7 +278,7 @@ final class IngestCore {
     }
     consider(entry.retireAt)
     consider(forgetTime(followed[path] ?? entry))
-    if settings.isOnDemand { consider(entry.lastUse + settings.idleTimeout) }
+    consider(idleEnd(entry))
     if entry.legs.count < settings.live {
       consider(followed[path]?.roster.earliest(besides: usedEndpoints(path)))
     }
@@ -280,7 +292,11 @@ final class IngestCore {
         let name = followed.count > 1 ? TrackNamespace(path.fields).joined() + ": " : ""
         log(level, name + text)
       case .snapshot(let snapshot):
-        followed[path]?.hasMedia = true
+        if followed[path]?.hasMedia == false {
+          followed[path]?.hasMedia = true
+          // Who waited for this begins to use it now.
+          followed[path]?.lastUse = now
+        }
         followed[path]?.complaint = ""
         followed[path]?.redirects = 0
         // Media arrives: only now has connecting been worth it.

@@ -60,6 +60,7 @@ final class SessionShare {
       .joinEnded(let id, _), .absent(let id, _):
       return owners[id]
     case .subscriptionFailed(let id, _), .subscriptionEnded(let id, _):
+      names[id] = nil
       return owners.removeValue(forKey: id)
     case .fetchFinished(let id, _): return fetchOwners.removeValue(forKey: id)
     case .goAway(_, _, let id): return id.flatMap { owners[$0] }
@@ -78,10 +79,8 @@ final class SessionShare {
   func track(of event: SubscriberEvent) -> FullTrackName? {
     switch event {
     case .subscribed(let id, _, _), .object(let id, _), .groupStreamEnded(let id, _, _, _),
-      .absent(let id, _):
+      .absent(let id, _), .subscriptionFailed(let id, _), .subscriptionEnded(let id, _):
       names[id]
-    case .subscriptionFailed(let id, _), .subscriptionEnded(let id, _):
-      names.removeValue(forKey: id)
     default: nil
     }
   }
