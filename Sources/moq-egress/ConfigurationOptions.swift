@@ -18,18 +18,7 @@ struct ConfigurationOptions: ParsableArguments {
   var namespaceSeparator: String?
   @Option(help: "Where to serve: ADDRESS:PORT; port 0 lets the kernel pick.")
   var listen: String?
-  @Option(help: "PEM file of authorities that vouch for the relay.")
-  var ca: String?
-  @Option(help: "SHA-256 of the relay's certificate, in hexadecimal.")
-  var fingerprint: String?
-  @Flag(help: "Accept any certificate of the relay. Only for trying things out.")
-  var insecure = false
-  @Option(help: "Offer this MoQT draft only: 14, 16, 18, 20 or 22.")
-  var draft: String?
-  @Option(help: "What to offer a moqt:// relay: auto (both), quic or webtransport.")
-  var transport: String?
-  @Option(help: "The catalog track; otherwise catalog, then catalog.json.")
-  var catalogTrack: String?
+  @OptionGroup var trust: TrustOptions
   @Option(help: "Longest part in seconds.")
   var partTarget: String?
   @Option(help: "Shortest segment in seconds.")
@@ -47,14 +36,11 @@ struct ConfigurationOptions: ParsableArguments {
       ("upstream.discover", discover ? "true" : nil),
       ("upstream.on-demand", onDemand ? "true" : nil),
       ("upstream.namespace-separator", namespaceSeparator), ("server.listen", listen),
-      ("upstream.ca-file", ca), ("upstream.fingerprint", fingerprint),
-      ("upstream.insecure", insecure ? "true" : nil), ("upstream.draft", draft),
-      ("upstream.transport", transport), ("upstream.catalog-track", catalogTrack),
       ("packaging.part-target", partTarget),
       ("packaging.segment-target", segmentTarget), ("packaging.window", window),
       ("log-level", logLevel),
     ]
-    return values.compactMap { path, value in value.map { (path, $0) } }
+    return (values + trust.flags).compactMap { path, value in value.map { (path, $0) } }
   }
 
   /// The effective configuration: defaults, file, environment, flags; later ones win.

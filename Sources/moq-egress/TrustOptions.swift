@@ -7,7 +7,7 @@ struct TrustOptions: ParsableArguments {
   var ca: String?
   @Option(help: "SHA-256 of the relay's certificate, in hexadecimal.")
   var fingerprint: String?
-  @Flag(help: "Accept any certificate of the relay.")
+  @Flag(help: "Accept any certificate of the relay. Only for trying things out.")
   var insecure = false
   @Option(help: "Offer this MoQT draft only: 14, 16, 18, 20 or 22.")
   var draft: String?
@@ -16,15 +16,20 @@ struct TrustOptions: ParsableArguments {
   @Option(help: "The catalog track; otherwise the usual ones.")
   var catalogTrack: String?
 
+  /// The keys that the flags set.
+  var flags: [(path: String, value: String?)] {
+    [
+      ("upstream.ca-file", ca), ("upstream.fingerprint", fingerprint),
+      ("upstream.insecure", insecure ? "true" : nil), ("upstream.draft", draft),
+      ("upstream.transport", transport), ("upstream.catalog-track", catalogTrack),
+    ]
+  }
+
   /// The configuration of one upstream; throws what is wrong with a flag.
   func configuration(url: String, namespace: String?) throws -> Configuration {
-    let flags: [(String, String?)] = [
-      ("upstream.url", url), ("upstream.namespace", namespace), ("upstream.ca-file", ca),
-      ("upstream.fingerprint", fingerprint), ("upstream.insecure", insecure ? "true" : nil),
-      ("upstream.draft", draft), ("upstream.transport", transport),
-      ("upstream.catalog-track", catalogTrack),
-    ]
-    return try Self.configuration(flags)
+    try Self.configuration(
+      [("upstream.url", url), ("upstream.namespace", namespace)] + flags
+    )
   }
 
   /// A configuration of flags; throws what is wrong with one.
