@@ -1,0 +1,142 @@
+internal import HTTP
+internal import LinuxIO
+internal import Logging
+internal import Wire
+
+/// Connections: accepting, reading, writing, closing.
+extension ServeLoop {
+  /// Accepted in one turn, so that a flood of connections does not starve those that exist.
+  static let acceptsPerTurn = 64
+
+  func accept() {
+    for _ in 0..<Self.acceptsPerTurn {
+      switch listener.accept() {
+      case .connection(let socket):
+        guard clients.count < configuration.server.connections, !isStopping,
+          let token = try? loop.add(socket.descriptor)
+        else {
+          // Closed at once; accepting no more would leave it in the queue, unanswered.
+          metrics.connectionsRefused.increment()
+          continue
+        }
+        clients[token] = Client(
+          socket: socket,
+          token: token,
+          connection: ServerConnection(http, now: now),
+          now: now
+        )
+        metrics.connectionsOpen.increment()
+        metrics.connectionsTotal.increment()
+      case .none:
+        return
+      case .exhausted:
+        // Until the next sweep, or the loop would spin on a listener that stays readable.
+        loop.remove(listener.descriptor, listenerToken)
+        isListening = false
+        logger.error("out of descriptors or memory: accepting pauses")
+        return
+      }
+    }
+  }
+
+  func serve(_ client: Client, _ readiness: Readiness) {
+    if readiness.canRead || readiness.isHungUp {
+      switch client.socket.read(into: &buffer) {
+      case .bytes(let count):
+        if client.isLingering { return }
+        client.connection.receive(Bytes(Array(buffer[..<count])), now: now)
+      case .closed:
+        // A client that has closed its side may still read; one with nothing to come is gone.
+        guard client.connection.openRequests > 0, !readiness.isHungUp, !client.isLingering,
+          !client.hasEnded
+        else { return close(client) }
+        client.connection.receiveEnd()
+        client.hasEnded = true
+      case .wouldBlock: break
+      }
+    }
+    flush(client)
+  }
+
+  /// Takes requests, answers them, writes what can be written, and settles what to wait for.
+  func flush(_ client: Client) {
+    guard !client.isClosed, !client.isLingering else { return }
+    var isBusy = true
+    while isBusy {
+      isBusy = false
+      while let (id, head) = client.connection.poll(now: now, date: date) {
+        let (answer, path) = answer(head)
+        give(answer, to: id, head, client, path)
+        isBusy = true
+      }
+      // What was written makes room for requests that wait behind it.
+      isBusy = write(client) && isBusy
+    }
+    guard !client.isClosed else { return }
+    if let closing = client.connection.closing {
+      switch closing {
+      case .orderly:
+        guard !client.hasEnded else { return close(client) }
+        client.socket.shutdownWriting()
+        client.isLingering = true
+        client.lingerDeadline = now + .seconds(2)
+        loop.modify(client.socket.descriptor, client.token, readable: true, writable: false)
+      case .reset:
+        close(client)
+      }
+      return
+    }
+    let wantsWrite = client.connection.pendingBytes > 0
+    let wantsRead = client.connection.wantsRead && !client.hasEnded
+    if wantsWrite != client.watchesWrite || wantsRead != client.watchesRead {
+      client.watchesWrite = wantsWrite
+      client.watchesRead = wantsRead
+      loop.modify(client.socket.descriptor, client.token, readable: wantsRead, writable: wantsWrite)
+    }
+  }
+
+  /// Writes until the socket is full or nothing is left; true when everything went out.
+  func write(_ client: Client) -> Bool {
+    while client.connection.pendingBytes > 0 {
+      let pieces = client.connection.pollOutput(maxPieces: TCPSocket.piecesPerWrite)
+      switch client.socket.write(pieces) {
+      case .bytes(let count):
+        metrics.bytesSent.increment(by: count)
+        client.noteProgress(count, now: now, enough: configuration.server.drainBytes)
+        client.connection.wrote(count, now: now)
+      case .wouldBlock:
+        client.drainStart = client.drainStart ?? now
+        return false
+      case .closed:
+        close(client)
+        return false
+      }
+    }
+    client.drainStart = nil
+    return true
+  }
+
+  func close(_ client: Client) {
+    guard !client.isClosed else { return }
+    client.isClosed = true
+    loop.remove(client.socket.descriptor, client.token)
+    clients[client.token] = nil
+    metrics.connectionsOpen.increment(by: -1)
+  }
+
+  func check(_ client: Client) {
+    if client.isLingering {
+      if now >= client.lingerDeadline { close(client) }
+      return
+    }
+    if let start = client.drainStart, now - start > configuration.server.drainTimeout {
+      // It holds media that may have left the window long ago.
+      metrics.clientsTooSlow.increment()
+      close(client)
+      return
+    }
+    guard let deadline = client.connection.deadline, deadline <= now else { return }
+    client.connection.handleTimeout(now: now, date: date)
+    flush(client)
+  }
+}

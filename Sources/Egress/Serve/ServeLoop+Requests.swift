@@ -1,0 +1,119 @@
+internal import HTTP
+internal import LinuxIO
+internal import Manifests
+internal import Wire
+
+/// Requests: what each is answered with.
+extension ServeLoop {
+  func answer(_ head: RequestHead) -> (Answer, BroadcastPath?) {
+    switch head.method {
+    case .get, .head: break
+    case .options: return (.now(.preflight(head)), nil)
+    case .other(let name):
+      return (.now(.methodNotAllowed(name)), nil)
+    }
+    guard let route = Route(head.target.segments) else {
+      return (.now(.notFound("nothing is served here")), nil)
+    }
+    switch route {
+    case .health: return (.now(.text(.ok, "ok", cacheControl: CachePolicy.never)), nil)
+    case .readiness:
+      let report = report()
+      let isReady = report.ingest.isReady && !isStopping
+      return (
+        .now(
+          .text(
+            isReady ? .ok : .unavailable,
+            isReady ? "ready" : "not ready",
+            cacheControl: CachePolicy.never
+          )
+        ), nil
+      )
+    case .metrics:
+      return (
+        .now(.operational(report().prometheus(), "text/plain; version=0.0.4; charset=utf-8")), nil
+      )
+    case .status: return (.now(.operational(report().json(), "application/json")), nil)
+    case .time:
+      return (.now(.operational(Clock.utc.iso8601, "text/plain; charset=utf-8")), nil)
+    case .multivariant(let path), .manifest(let path), .mediaPlaylist(let path, _),
+      .initSegment(let path, _, _), .segment(let path, _, _, _), .part(let path, _, _, _):
+      if onDemand.use(path, now: now) { ingest.post(.wanted(path)) }
+      guard let view = broadcasts[path] else {
+        return (onDemand.covers(path) ? .park(rendition: nil, .broadcast) : Self.noBroadcast, path)
+      }
+      return (responder(view, route, head).answer(route, head), path)
+    }
+  }
+
+  static let noBroadcast = Answer.now(
+    .notFound("no such broadcast, or it has no media yet")
+  )
+
+  /// Host may be absent in HTTP/1.0 and empty in any version; the clock's URL is absolute even then.
+  func responder(_ view: BroadcastView, _ route: Route, _ head: RequestHead) -> Responder {
+    guard case .manifest = route else { return Responder(view: view, timeURL: "") }
+    let host = head.value("host")?.text ?? ""
+    let base =
+      configuration.server.publicURL.isEmpty
+      ? "http://" + (host.isEmpty ? listener.address.description : host)
+      : configuration.server.publicURL
+    return Responder(view: view, timeURL: base + (base.hasSuffix("/") ? "time" : "/time"))
+  }
+
+  func give(
+    _ answer: Answer,
+    to id: RequestID,
+    _ head: RequestHead,
+    _ client: Client,
+    _ path: BroadcastPath?
+  ) {
+    switch answer {
+    case .now(let response):
+      respond(response, to: id, client)
+    case .growing(let response, let pieces, let growth):
+      respond(response, to: id, client)
+      guard head.method == .get, let path,
+        case .segment(_, let rendition, _, _)? = Route(head.target.segments)
+      else { return }
+      client.connection.append(id, pieces)
+      waiting[Waiting.Key(broadcast: path, rendition: rendition), default: Waiting()].growing
+        .append(
+          Waiting.Growing(
+            client: client.token,
+            request: id,
+            growth: growth,
+            deadline: holdDeadline(path)
+          )
+        )
+    case .park(let rendition, let want):
+      guard let path, parkedCount < configuration.server.parked, !isStopping else {
+        metrics.parkedRefused.increment()
+        respond(
+          .unavailable("too many requests wait"),
+          to: id,
+          client
+        )
+        return
+      }
+      parkedCount += 1
+      metrics.parked.increment()
+      metrics.parkedTotal.increment()
+      waiting[Waiting.Key(broadcast: path, rendition: rendition), default: Waiting()].parked
+        .append(
+          Waiting.Parked(
+            client: client.token,
+            request: id,
+            head: head,
+            want: want,
+            deadline: want == .broadcast ? now + OnDemand.patience : holdDeadline(path)
+          )
+        )
+    }
+  }
+
+  func respond(_ response: Response, to id: RequestID, _ client: Client) {
+    metrics.count(status: response.status.rawValue)
+    client.connection.respond(id, response.head, response.body, date: date)
+  }
+}
