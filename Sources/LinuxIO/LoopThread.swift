@@ -91,4 +91,7 @@ package final class LoopThread: Sendable {
 
   /// Waits for the body to return; call once.
   package func join() { _ = pthread_join(thread, nil) }
+
+  /// Lets the thread end by itself; nothing may be called after it, and not after ``join()``.
+  package func detach() { _ = pthread_detach(thread) }
 }

@@ -124,6 +124,8 @@ final class IngestHarness {
       }
       if let due = core.deadline, due <= now { core.handleTimeout(utc: utc, now: now) }
       run()
+      // A loop whose core is always due would never sleep.
+      if let due = core.deadline, due <= now { Issue.record("something stays due at \(due)") }
     }
   }
 

@@ -317,13 +317,31 @@ import Wire
     #expect(harness.retired == [path])
   }
 
+  /// The catalog that a broadcast of test media has.
+  private func catalog(_ packaging: PublishPackaging) throws -> String {
+    let broadcast = try single(packaging: packaging).broadcasts[0]
+    let name = packaging == .hang ? "catalog.json" : "catalog"
+    let track = broadcast.store[FullTrackName(broadcast.namespace, name)]
+    return try #require(track?.groups.last?.objects.first?.payload.text)
+  }
+
+  @Test(arguments: PublishPackaging.allCases)
+  func `a publisher that has gone silent is waited for in peace`(
+    _ packaging: PublishPackaging
+  ) throws {
+    let text = try catalog(packaging)
+    let harness = try single(packaging: packaging) { $0.catalog = text }
+    harness.relays[url]?.breaksFetches = true
+    harness.advance(.seconds(5))
+    harness.broadcasts = []
+    harness.start()
+    harness.advance(.seconds(9), step: .milliseconds(50))
+    #expect(harness.sessionCount == 1)
+    #expect(harness.core.report().broadcasts[0].tracks.count == 2)
+  }
+
   @Test func `a catalog of the configuration stands in for a track`() throws {
-    let reference = try single(packaging: .loc)
-    let text = try #require(
-      reference.broadcasts[0].store[
-        FullTrackName(reference.broadcasts[0].namespace, "catalog")
-      ]?.groups.last?.objects.first?.payload.text
-    )
+    let text = try catalog(.loc)
     let harness = try single(packaging: .loc) { $0.catalog = text }
     harness.broadcasts[0].store.removeTrack(
       FullTrackName(harness.broadcasts[0].namespace, "catalog")

@@ -264,7 +264,11 @@ final class BroadcastIngest {
   }
 
   private func settle(utc: UTCTime, now: Instant) {
-    if isBackfilled(now: now) { endBackfill(utc: utc, now: now) }
+    if isBackfilled(now: now) {
+      // What is over must not stay due: media may never come.
+      backfillDeadline = nil
+      endBackfill(utc: utc, now: now)
+    }
     if presentation == nil, let deadline = settleDeadline, deadline <= now {
       if isBackfilled(now: now), arePlanned(now: now) {
         makePresentation(utc: utc, now: now)

@@ -154,7 +154,7 @@ final class IngestLoop {
           mailbox.post(.resolved(id, .failure(error)))
         }
       }
-      _ = try LoopThread(name: "resolve", lookUp)
+      try LoopThread(name: "resolve", lookUp).detach()
     } catch {
       core.lose(id, "\(error)", now: now)
     }
