@@ -39,9 +39,15 @@ struct PackagedTrack {
   private let limits: RenditionWriter.Limits
   private var lastStart: Int64?
   private var lastEnd: Int64?
+  /// Of sound.
+  private var lastChunk: MediaChunk?
+  private let concealment: Interval
+  /// Frames that others stand in for.
+  private(set) var concealed = 0
 
   init(_ description: TrackDescription, policy: PackagingPolicy) {
     self.description = description
+    concealment = policy.concealment
     limits = RenditionWriter.Limits(
       queueBytes: policy.reorderBytes,
       segmentBytes: policy.windowBytes / 4
@@ -53,10 +59,37 @@ struct PackagedTrack {
     )
   }
 
-  /// Makes an event of a chunk.
+  /// Makes events of a chunk: its own, and before it those of what stands in for lost sound.
   ///
   /// `continuity` is that of its object for the object's first chunk and nil for the others.
-  mutating func event(
+  mutating func events(
+    _ chunk: MediaChunk,
+    _ continuity: TrackOrder.Continuity?,
+    utc: UTCTime
+  ) -> [Event] {
+    let standIns = continuity == .afterLoss ? standIns(before: chunk) : []
+    concealed += standIns.count
+    let events = standIns.map { event($0, .jump, utc: utc) }
+    return events + [event(chunk, standIns.isEmpty ? continuity : .jump, utc: utc)]
+  }
+
+  /// Copies of the last frame for those that are lost before a chunk; none where too many are.
+  private func standIns(before chunk: MediaChunk) -> [MediaChunk] {
+    guard description.info.kind == .audio, let lastChunk, lastChunk.duration > 0 else { return [] }
+    let hole = chunk.start - lastChunk.end
+    let limit = concealment.nanoseconds * Int64(description.info.timescale) / 1_000_000_000
+    guard hole > lastChunk.duration / 4, hole <= limit else { return [] }
+    let count = (hole + lastChunk.duration / 2) / lastChunk.duration
+    let copies = (0..<count).compactMap { index in
+      lastChunk.standIn(
+        at: lastChunk.end + index * lastChunk.duration,
+        under: description.initSegment
+      )
+    }
+    return copies.count == count ? copies : []
+  }
+
+  private mutating func event(
     _ chunk: MediaChunk,
     _ continuity: TrackOrder.Continuity?,
     utc: UTCTime
@@ -78,6 +111,7 @@ struct PackagedTrack {
     let middle = isSeamless ? middle(following: chunk) : chunk.start + chunk.duration / 2
     lastStart = chunk.start
     lastEnd = chunk.end
+    lastChunk = description.info.kind == .audio ? chunk : nil
     return .chunk(
       Intake(
         chunk: chunk,

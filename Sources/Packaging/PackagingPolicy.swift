@@ -16,6 +16,8 @@ package struct PackagingPolicy: Equatable, Sendable {
   package var windowBytes = 64 << 20
   /// How long an object that arrived waits for one missing before it.
   package var holePatience: Interval = .milliseconds(1500)
+  /// The most lost sound that the frame before it stands in for; what is longer is a gap.
+  package var concealment: Interval = .milliseconds(120)
   /// How long the first group may take before packaging starts without a silent track.
   package var primingPatience: Interval = .seconds(6)
   /// How long the other renditions wait for one that falls behind.

@@ -26,6 +26,8 @@ package final class Presentation {
   /// What has been seen of one track.
   package struct TrackStatistics: Equatable, Sendable {
     package var order = TrackOrder.Statistics()
+    /// Lost frames of sound that others stand in for.
+    package var concealed = 0
     package var heldBytes = 0
     /// Bytes that wait for the leading track, or for packaging to begin.
     package var waitingBytes = 0
@@ -80,6 +82,7 @@ package final class Presentation {
   package func statistics(of track: Int) -> TrackStatistics {
     TrackStatistics(
       order: tracks[track].order.statistics,
+      concealed: tracks[track].concealed,
       heldBytes: tracks[track].window.heldBytes,
       waitingBytes: tracks[track].primedBytes + (tracks[track].writer?.queuedBytes ?? 0),
       isStalled: tracks[track].isStalled,
@@ -119,6 +122,11 @@ package final class Presentation {
   /// The objects that a track waits for, and since when; nil when it waits for none.
   package func hole(of track: Int) -> (range: ClosedRange<ObjectPosition>, since: Instant)? {
     isEnded ? nil : tracks[track].order.hole
+  }
+
+  /// Lets a track wait for its hole until a time at least: the objects were asked for again.
+  package func awaitRepair(of track: Int, until: Instant) {
+    tracks[track].order.awaitRepair(until: until)
   }
 
   /// Lets a track go on without objects that can't be had; the next input shows the effect.
@@ -208,12 +216,8 @@ package final class Presentation {
       switch output {
       case .object(let object, let continuity):
         for (position, chunk) in object.chunks.enumerated() {
-          let event = tracks[index].event(
-            chunk,
-            position == 0 ? continuity : nil,
-            utc: utc
-          )
-          take(event, index)
+          let continuity = position == 0 ? continuity : nil
+          for event in tracks[index].events(chunk, continuity, utc: utc) { take(event, index) }
         }
       case .groupEnded:
         take(.groupEnded, index)

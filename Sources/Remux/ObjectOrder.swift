@@ -19,6 +19,8 @@ struct ObjectOrder {
   private var ends: [UInt64: UInt64] = [:]
   private var lateSince: Instant?
   private var givenUp = GivenUpPlaces()
+  /// Until when the hole that is next is waited for, whatever the patience.
+  private var repairedUntil: Instant?
 
   init(limits: RemuxLimits) { self.limits = limits }
 
@@ -72,24 +74,35 @@ struct ObjectOrder {
         since: first.arrival
       )
     }
-    // Between groups only what is known to exist is missing: the rest of the older one, and the
-    // beginning of the newer one.
-    if !isLastGroupEnded, let end = ends[last.group], last.object + 1 < end {
+    let lastEnd = isLastGroupEnded ? 0 : ends[last.group]
+    if let lastEnd, last.object + 1 < lastEnd {
       return RemuxHole(
         first: (last.group, last.object + 1),
-        last: (last.group, end - 1),
+        last: (last.group, lastEnd - 1),
         since: first.arrival
       )
     }
-    guard isLastGroupEnded || ends[last.group] != nil, first.object > first.objectGap else {
+    let start: GivenUpPlaces.Place
+    if lastEnd != nil {
+      guard last.group < .max else { return nil }
+      start = (last.group + 1, 0)
+    } else {
+      start = (last.group, last.object + 1)
+    }
+    // Where times go on nothing waits here, so that ids which leave groups out are no hole.
+    let end: GivenUpPlaces.Place
+    if let before = first.objectBefore {
+      end = (first.group, before)
+    } else if let before = first.groupBefore {
+      end = (before, .max)
+    } else {
       return nil
     }
-    return RemuxHole(
-      first: (first.group, first.objectGap),
-      last: (first.group, first.object - 1),
-      since: first.arrival
-    )
+    return start <= end ? RemuxHole(first: start, last: end, since: first.arrival) : nil
   }
+
+  /// Waits for the hole that is next until a time at least: what is missing was asked for.
+  mutating func awaitRepair(until: Instant) { repairedUntil = until }
 
   /// Stops waiting for the objects of a range, both ends included.
   mutating func giveUpWaiting(
@@ -159,6 +172,7 @@ struct ObjectOrder {
       ends = ends.filter { $0.key >= object.group }
     }
     last = (object.group, object.object, object.arrival)
+    repairedUntil = nil
     return .object(object, isAfterHole: isAfterHole)
   }
 
@@ -174,7 +188,8 @@ struct ObjectOrder {
   }
 
   private func patienceEnd(_ candidate: RemuxObject) -> Instant {
-    max(candidate.arrival, last?.arrival ?? candidate.arrival) + limits.patience
+    let end = max(candidate.arrival, last?.arrival ?? candidate.arrival) + limits.patience
+    return repairedUntil.map { max($0, end) } ?? end
   }
 }
 

@@ -74,6 +74,9 @@ package struct TrackRemuxer: Sendable {
   /// The objects that others wait for; nil when none are missing.
   package var hole: RemuxHole? { order.hole }
 
+  /// Waits for the hole until a time at least: what is missing was asked for.
+  package mutating func awaitRepair(until: Instant) { order.awaitRepair(until: until) }
+
   /// Stops waiting for the objects of a range, both ends included, that can't be had.
   package mutating func giveUpWaiting(
     for range: (first: GivenUpPlaces.Place, last: GivenUpPlaces.Place),

@@ -230,7 +230,7 @@ def parse():
         "--lost", type=int, default=0, metavar="N",
         help="keep each Nth object of the media from subscribers; FETCH brings it")
     parser.add_argument(
-        "--gone", type=int, default=0, metavar="N", help="don't publish each Nth object of a video at all")
+        "--gone", type=int, default=0, metavar="N", help="don't publish each Nth object at all")
     parser.add_argument("--log", metavar="FILE")
     return parser.parse_args()
 
@@ -247,7 +247,7 @@ async def main():
         track = PACKAGINGS[arguments.packaging](
             arguments.namespace, media.Live(file, start, arguments.base, log))
         track.lost_every = arguments.lost
-        track.gone_every = arguments.gone if file.is_video else 0
+        track.gone_every = arguments.gone
         tracks.append(track)
     productions = [track.go_live() for track in tracks]
     stopped = asyncio.Event()

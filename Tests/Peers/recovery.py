@@ -112,7 +112,7 @@ def repaired(arguments, source, draft, transport):
 
 
 def gone(arguments):
-    """What nobody has is a gap, and players go on after it."""
+    """What nobody has is a gap, of sound a copy of the frame before it, and players go on."""
     with Workspace() as space, told(arguments, space):
         running = Running(space, ORIGIN, (18,), ("quic",), tracks=SMALL, gone=LOSS)
         bridge = Bridge(space, arguments.program, running, 18, "quic")
@@ -127,8 +127,11 @@ def gone(arguments):
         holes = bridge.metric("holes_total")
         if holes <= before or "#EXT-X-GAP\n" not in bridge.playlist("240p"):
             raise Failed(f"{holes} holes, and no segment of the video is a gap")
+        concealed = bridge.metric("concealed_frames_total")
+        if not concealed or "#EXT-X-GAP\n" in bridge.playlist("audio"):
+            raise Failed(f"{concealed} frames are concealed, and the sound has gaps")
         frames = " and ".join(str(len(playing.numbers)) for playing in players)
-        return f"{frames} frames around gaps, {holes:.0f} holes"
+        return f"{frames} frames around gaps, {holes:.0f} holes, {concealed:.0f} concealed"
 
 
 def twins(arguments):

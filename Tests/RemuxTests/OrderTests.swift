@@ -129,8 +129,9 @@ import Wire
     remuxer.endGroup(8, at: 10, now: start)
     remuxer.giveUpWaiting(for: ((8, 10), (8, .max)), now: start)
     #expect(places() == [])
-    // Only from the older one's end is it known that something is missing.
-    #expect(remuxer.hole == nil)
+    // The newer group does not begin where the older one ended, so that there is more of that one.
+    let unbounded = try #require(remuxer.hole)
+    #expect(unbounded.first == (7, 8) && unbounded.last == (7, .max))
     remuxer.endGroup(7, at: 10, now: start)
     let hole = try #require(remuxer.hole)
     #expect(hole.first == (7, 8) && hole.last == (7, 9))
@@ -138,6 +139,29 @@ import Wire
     #expect(places() == [708])
     remuxer.giveUpWaiting(for: (hole.first, hole.last), now: start)
     #expect(places() == (0..<10).map { 800 + $0 })
+  }
+
+  @Test func `a group that is missing is a hole where times show it`() throws {
+    let (header, samples) = try sources("aac")
+    let objects = try locObjects(samples, header: header)
+    var remuxer = TrackRemuxer(try remuxSource(header, .loc))
+    for object in objects where object.group == 7 { remuxer.receive(object) }
+    remuxer.endGroup(7, at: 10, now: start)
+    #expect(remuxer.hole == nil)
+    for object in objects where object.group == 9 { remuxer.receive(object) }
+    let hole = try #require(remuxer.hole)
+    #expect(hole.first == (8, 0) && hole.last == (8, .max))
+    // It is waited for as long as it is asked for, beyond all patience.
+    remuxer.awaitRepair(until: start + .seconds(3))
+    #expect(remuxer.deadline == start + .seconds(3))
+    remuxer.handleTimeout(now: start + .seconds(2))
+    for object in objects where object.group == 8 { remuxer.receive(object) }
+    var places: [UInt64] = []
+    while let event = remuxer.poll() {
+      if case .chunk(let group, let object, _) = event { places.append(group * 100 + object) }
+    }
+    let expected: [UInt64] = Array(700..<710) + Array(800..<810) + Array(900..<910)
+    #expect(places == expected)
   }
 
   @Test func `more than may wait ends the wait`() throws {

@@ -35,6 +35,12 @@ extension ConfigurationKey {
       0.1...30
     ),
     seconds(
+      "packaging.concealment",
+      "The most lost sound that copies of the frame before it stand in for; 0 makes a gap of all.",
+      \.packaging.concealment,
+      0...0.5
+    ),
+    seconds(
       "packaging.priming-patience",
       "How long packaging waits for a silent track at the start.",
       \.packaging.primingPatience,

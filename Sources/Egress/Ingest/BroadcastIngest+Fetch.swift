@@ -179,6 +179,10 @@ extension BroadcastIngest {
         let id = value.share.fetch(wanted, of: subscription, priority: 16, for: leg)
         legs[leg]?.errands[id] = .repair(track: index, range)
         tracks[index].status.repairs += 1
+        // The answer ends the wait, whatever it is.
+        let until = now + configuration.packaging.holePatience
+        tracks[index].intake?.awaitRepair(until: until)
+        if let track = tracks[index].index { presentation?.awaitRepair(of: track, until: until) }
         break
       }
     }

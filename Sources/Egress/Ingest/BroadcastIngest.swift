@@ -321,6 +321,7 @@ final class BroadcastIngest {
         status.late = figures.order.late
         status.duplicate += figures.order.duplicate
         status.holes = figures.order.holes
+        status.concealed = figures.concealed
         status.heldBytes = figures.heldBytes
         status.isStalled = figures.isStalled
         status.edge = figures.edge

@@ -69,6 +69,9 @@ struct MediaIntake {
     return first <= last ? (first...last, hole.since) : nil
   }
 
+  /// Waits for the hole until a time at least: what is missing was asked for.
+  mutating func awaitRepair(until: Instant) { remuxer?.awaitRepair(until: until) }
+
   mutating func giveUpWaiting(for range: ClosedRange<ObjectPosition>, now: Instant) {
     self.now = now
     let (first, last) = (range.lowerBound, range.upperBound)

@@ -45,6 +45,8 @@ struct IngestStatus: Sendable {
     var repairs = 0
     /// Missing objects that a FETCH brought.
     var repaired = 0
+    /// Lost frames of sound that others stand in for.
+    var concealed = 0
     var heldBytes = 0
     var isStalled = false
     /// UTC of the end of the newest published media.

@@ -170,6 +170,12 @@ struct StatusReport {
       tracks { Double($0.holes) }
     )
     family(
+      "concealed_frames_total",
+      "counter",
+      "Lost frames of sound that a copy of the one before stands in for.",
+      tracks { Double($0.concealed) }
+    )
+    family(
       "repair_fetches_total",
       "counter",
       "FETCHes for missing objects.",
@@ -203,6 +209,7 @@ struct StatusReport {
           + "\"objects\":\(track.objects),\"bytes\":\(track.bytes),"
           + "\"malformed\":\(track.malformed),\"late\":\(track.late),"
           + "\"duplicate\":\(track.duplicate),\"lost\":\(track.holes),"
+          + "\"concealed\":\(track.concealed),"
           + "\"repairs\":\(track.repairs),\"repaired\":\(track.repaired),"
           + "\"heldBytes\":\(track.heldBytes),\"stalled\":\(track.isStalled),"
           + "\"edgeAgeSeconds\":\(edgeAge(track).map { String($0) } ?? "null")}"

@@ -184,7 +184,15 @@ struct Responder {
         return .now(.notFound("media of \(start) is lost", cacheControl: view.cache.gone))
       }
       if segment.isComplete {
-        return .now(media(segment.pieces, tag: "s\(epoch)-\(start)", rendition, request))
+        return .now(
+          media(
+            segment.pieces,
+            tag: "s\(epoch)-\(start)",
+            isConcealed: segment.isConcealed,
+            rendition,
+            request
+          )
+        )
       }
       let entityTag = "\"s\(epoch)-\(start)\""
       let blocks = [
@@ -218,7 +226,15 @@ struct Responder {
     for segment in rendition.segments.reversed() where segment.epoch.name == epoch {
       guard start >= segment.start, start < segment.end else { continue }
       guard let part = segment.parts.first(where: { $0.start == start }), !part.isGap else { break }
-      return .now(media(part.pieces, tag: "p\(epoch)-\(start)", rendition, request))
+      return .now(
+        media(
+          part.pieces,
+          tag: "p\(epoch)-\(start)",
+          isConcealed: part.isConcealed,
+          rendition,
+          request
+        )
+      )
     }
     guard isNext(rendition, epoch, start, opensSegment: false) else {
       return missing(rendition, start)
@@ -264,20 +280,23 @@ struct Responder {
   private func media(
     _ pieces: [Bytes],
     tag: String,
+    isConcealed: Bool = false,
     _ rendition: RenditionSnapshot,
     _ request: RequestHead
   ) -> Response {
-    let entityTag = "\"\(tag)\""
+    // Another bridge may have what is lost here, under the same name.
+    let lifetime = isConcealed ? view.cache.gone : view.cache.media
+    let entityTag = isConcealed ? "\"\(tag)-concealed\"" : "\"\(tag)\""
     let length = pieces.reduce(0) { $0 + $1.count }
     let range = ByteRange(request, of: length, entityTag: entityTag)
     // A refused range says nothing about the media's other bytes.
-    let cacheControl = range == .unsatisfiable ? CachePolicy.soon : view.cache.media
+    let cacheControl = range == .unsatisfiable ? CachePolicy.soon : lifetime
     var blocks = [
       ResponseHead.line("Cache-Control", cacheControl),
       ResponseHead.line("ETag", entityTag), Self.ranges, Response.crossOrigin,
     ]
     if EntityTags.matches(request.value("if-none-match"), entityTag) {
-      blocks[0] = ResponseHead.line("Cache-Control", view.cache.media)
+      blocks[0] = ResponseHead.line("Cache-Control", lifetime)
       return Response(.notModified, blocks, .none)
     }
     if range != .unsatisfiable { blocks.append(contentType(rendition)) }

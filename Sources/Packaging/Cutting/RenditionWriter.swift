@@ -275,23 +275,13 @@ struct RenditionWriter {
     var served = chunk
     if ticks != 0 {
       served.start += ticks
-      served.bytes = shifted(chunk.bytes, byTicks: ticks, open.builder.segment.initSegment)
+      // It was parsed on arrival: what can fail here is only a time past 2^62.
+      served.bytes =
+        chunk.bytes(movedByTicks: ticks, under: open.builder.segment.initSegment) ?? chunk.bytes
     }
     let parts = open.builder.append(served, tolerance: queued.tolerance)
     self.open = open
     push(parts, of: open)
-  }
-
-  /// The chunk with other decode times, all else kept.
-  private func shifted(_ bytes: Bytes, byTicks ticks: Int64, _ initSegment: InitSegment) -> Bytes {
-    do {
-      let header = try CMAFHeader(initSegment.bytes)
-      let chunks = try CMAFChunk.parse(bytes, header: header)
-      return try chunks.first?.shifted(byTicks: ticks, header: header).bytes ?? bytes
-    } catch {
-      // It was parsed on arrival; what can fail here is only a time past 2^62.
-      return bytes
-    }
   }
 
   /// Closes the open segment when the timeline says that no media of it can follow.

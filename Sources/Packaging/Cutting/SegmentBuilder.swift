@@ -21,6 +21,7 @@ struct SegmentBuilder {
   private var partStart: Int64
   private var firstDuration: Int64 = 0
   private var isIndependent = false
+  private var isConcealed = false
 
   /// Starts a segment; its `parts` stay empty, parts are handed out as they close.
   init(_ segment: Segment, partTarget: MediaTime) {
@@ -50,6 +51,7 @@ struct SegmentBuilder {
       isIndependent = chunk.isIndependent
     }
     pieces.append(chunk.bytes)
+    if chunk.isStandIn { isConcealed = true }
     // A chunk that overlaps the last one never moves the end back.
     end = max(end, chunk.end)
     step = chunk.duration
@@ -75,6 +77,7 @@ struct SegmentBuilder {
     guard hasOpenPart else { return nil }
     defer {
       pieces = []
+      isConcealed = false
       partCount += 1
     }
     return Part(
@@ -82,6 +85,7 @@ struct SegmentBuilder {
       duration: end - partStart,
       isIndependent: isIndependent,
       isGap: false,
+      isConcealed: isConcealed,
       pieces: pieces
     )
   }

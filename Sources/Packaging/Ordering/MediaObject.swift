@@ -26,6 +26,8 @@ package struct MediaChunk: Sendable, Equatable {
   package var bytes: Bytes
   /// The producer's clock for this chunk, when it carries one.
   package var producerTime: UTCTime?
+  /// Whether it stands in for media that is lost.
+  package var isStandIn = false
 
   package init(
     start: Int64,

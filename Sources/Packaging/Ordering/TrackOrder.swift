@@ -49,6 +49,8 @@ package struct TrackOrder {
   private var skipsToIndependent = false
   private var lateSince: Instant?
   private var givenUp = GivenUpPlaces()
+  /// Until when the hole that is next is waited for, whatever the patience.
+  private var repairedUntil: Instant?
   package private(set) var statistics = Statistics()
 
   /// `startsIndependent`: the track's first object, and the first after a hole, must start with a sync
@@ -101,6 +103,7 @@ package struct TrackOrder {
     skipsToIndependent = false
     lateSince = nil
     givenUp = GivenUpPlaces()
+    repairedUntil = nil
   }
 
   /// Objects that what waits has to wait for, by their ids, and since when; nil when there are none.
@@ -126,6 +129,9 @@ package struct TrackOrder {
       ? ObjectPosition(group: last.group, object: last.object + 1) : nil
   }
 
+  /// Waits for the hole that is next until a time at least: what is missing was asked for.
+  package mutating func awaitRepair(until: Instant) { repairedUntil = until }
+
   /// Stops waiting for the objects of a range: they don't exist, or can't be had.
   package mutating func giveUpWaiting(for range: ClosedRange<ObjectPosition>) {
     if let next { givenUp.forget(before: next.place) }
@@ -139,7 +145,12 @@ package struct TrackOrder {
   }
 
   /// When waiting for a missing object ends, if one is missing.
-  package var deadline: Instant? { waiting.first.map { $0.arrival + patience } }
+  package var deadline: Instant? { waiting.first.map { patienceEnd($0) } }
+
+  private func patienceEnd(_ candidate: MediaObject) -> Instant {
+    let end = candidate.arrival + patience
+    return repairedUntil.map { max($0, end) } ?? end
+  }
 
   /// The next object in order, or the end of a group; nil when one has to be waited for.
   package mutating func poll(now: Instant) -> Output? {
@@ -155,6 +166,7 @@ package struct TrackOrder {
       guard let continuity = continuity(of: candidate, now: now) else { return nil }
       waiting.removeFirst()
       waitingBytes -= candidate.byteCount
+      repairedUntil = nil
       let isLoss = continuity == .afterLoss
       if isLoss, !skipsToIndependent { statistics.holes += 1 }
       if startsIndependent, isLoss || skipsToIndependent, !candidate.isIndependent {
@@ -197,7 +209,7 @@ package struct TrackOrder {
       last.group < .max && position.group == last.group + 1 && position.object == 0
       && announcedEnd == last.group
     if isNextObject || isNextGroup { return .jump }
-    let isOverdue = now - candidate.arrival >= patience || waitingBytes > byteLimit
+    let isOverdue = now >= patienceEnd(candidate) || waitingBytes > byteLimit
     // Objects of later groups can come before those of earlier ones: all that lies between counts.
     let isGivenUp = next.map { givenUp.covers(from: $0.place, to: position.place) } ?? false
     return isOverdue || isGivenUp ? .afterLoss : nil

@@ -36,6 +36,8 @@ package struct Part: Equatable, Sendable {
   package let isIndependent: Bool
   /// Whether its media is lost; then it has no bytes.
   package let isGap: Bool
+  /// Whether some of its media stands in for what is lost: another bridge may have that.
+  package let isConcealed: Bool
   package let pieces: [Bytes]
   package let byteCount: Int
 
@@ -44,12 +46,14 @@ package struct Part: Equatable, Sendable {
     duration: Int64,
     isIndependent: Bool,
     isGap: Bool,
+    isConcealed: Bool = false,
     pieces: [Bytes]
   ) {
     self.start = start
     self.duration = duration
     self.isIndependent = isIndependent
     self.isGap = isGap
+    self.isConcealed = isConcealed
     self.pieces = pieces
     byteCount = pieces.reduce(0) { $0 + $1.count }
   }
@@ -103,6 +107,8 @@ package struct Segment: Equatable, Sendable {
     self.isGap = isGap
   }
 
+  /// Whether some of its media stands in for what is lost.
+  package var isConcealed: Bool { parts.contains(where: \.isConcealed) }
   package var isComplete: Bool { duration != nil }
   package var byteCount: Int { parts.reduce(0) { $0 + $1.byteCount } }
   /// The end of the media so far.
