@@ -1,10 +1,10 @@
-import MoQ
 import Packaging
 import TestSupport
 import Testing
 import Wire
 
 @testable import Egress
+@testable import MoQ
 
 /// An ingest core whose upstreams are publishers in memory, with a clock that the test moves.
 final class IngestHarness {
@@ -14,6 +14,10 @@ final class IngestHarness {
     var isUp = true
     /// How many of a thousand pieces of subscriptions' streams break their stream off.
     var breaksPerThousand = 0
+    /// Whether it pushes all its tracks to whoever connects.
+    var pushes = false
+    /// Whether it announces the namespaces that it has.
+    var tellsNamespaces = true
     /// Whether FETCH streams break off.
     var breaksFetches = false
     /// How many requests a connection may have open on streams of their own.
@@ -104,6 +108,10 @@ final class IngestHarness {
 
   var openURLs: [String] { urls.values.sorted() }
   var sessionCount: Int { links.count }
+  /// How many tracks each connection is sent.
+  var subscriptionCounts: [Int] {
+    links.values.map { $0.publisher.subscriptions.values.filter(\.isAccepted).count }
+  }
 
   func start() {
     core.start(now: now)
@@ -189,6 +197,7 @@ final class IngestHarness {
     client.bidirectionalCredit = relay.requestCredit
     client.returnsCredit = true
     let subscriber = SubscriberSession(draft: draft, transport: client, role: .client)
+    subscriber.acceptsPublish = { [unowned core] in core.options(forPushed: $0, on: id) }
     let publisher = PublisherSession(
       draft: draft,
       transport: server,
@@ -221,9 +230,14 @@ final class IngestHarness {
       link.publisher.handle(event, now: now)
       isBusy = true
     }
-    while link.publisher.poll() != nil {}
+    while let event = link.publisher.poll() {
+      guard case .ready = event, link.relay.pushes else { continue }
+      for name in link.relay.store.names { link.publisher.publish(name) }
+    }
+    core.handOver(utc: utc, now: now)
     while links[id] != nil, let event = link.subscriber.poll() {
       isBusy = true
+      if case .namespaceAnnounced = event, !link.relay.tellsNamespaces { continue }
       if case .ready = event {
         core.ready(id, link.subscriber, draft: draft, over: .quic, now: now)
       } else if case .closed(let error) = event {

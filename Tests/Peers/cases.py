@@ -56,6 +56,21 @@ def subscribed(arguments, draft):
         return subscriber.wait_for(r"^whole: (.*)$", 40).group(1)
 
 
+def pushed(arguments, draft, transport):
+    """A publisher opens the subscriptions, of a broadcast that is discovered by that."""
+    with Workspace() as space, told(arguments, space):
+        source = Source("aiomoqt", "cmaf")
+        running = Running(space, source, (draft,), (transport,), tracks=SMALL, push=1)
+        bridge = Bridge(
+            space, arguments.program, running, draft, transport, "--namespace", "live", "--discover")
+        bridge.wait_for_media()
+        for track in ("catalog", *SMALL.split(",")):
+            bridge.process.wait_for(rf"pushes \S*--{track}$")
+        frames = player.play(space, bridge, arguments.seconds)
+        return f"{frames}, {checks.check_media(bridge)}"
+
+
+PUSHES = [(14, "quic"), (18, "webtransport"), (22, "quic")]
 # The plays of CI: every draft and every packaging, both transports, both relays.
 PLAYS = [
     (Source("aiomoqt", "cmaf"), 14, "quic"),
@@ -89,4 +104,8 @@ def all_cases(arguments):
     cases += [
         (f"subscriber on draft {draft}", draft,
          lambda arguments, draft=draft: subscribed(arguments, draft)) for draft in DRAFTS]
+    cases += [
+        (f"pushed on draft {draft} over {transport}", draft,
+         lambda arguments, play=(draft, transport): pushed(arguments, *play))
+        for draft, transport in PUSHES]
     return cases + recovery.cases()

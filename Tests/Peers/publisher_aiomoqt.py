@@ -181,6 +181,7 @@ def catalog(tracks, packaging):
 
 class Origin(MOQTServer):
     tracks = []
+    pushes = False
 
     def _adopt(self, session):
         super()._adopt(session)
@@ -188,7 +189,15 @@ class Origin(MOQTServer):
             track.add_session(session)
             track.attach(session)
         asyncio.ensure_future(self._forget(session))
+        if self.pushes:
+            asyncio.ensure_future(self._push(session))
         return session
+
+    async def _push(self, session):
+        """Opens the subscriptions itself, as soon as the session is set up."""
+        if await session._moqt_session_setup:
+            for track in self.tracks:
+                await track.publish(session=session)
 
     async def _forget(self, session):
         await session.async_closed()
@@ -231,6 +240,8 @@ def parse():
         help="keep each Nth object of the media from subscribers; FETCH brings it")
     parser.add_argument(
         "--gone", type=int, default=0, metavar="N", help="don't publish each Nth object at all")
+    parser.add_argument(
+        "--push", type=int, default=0, metavar="1", help="push all tracks to whoever connects")
     parser.add_argument("--log", metavar="FILE")
     return parser.parse_args()
 
@@ -261,6 +272,7 @@ async def main():
                 push(arguments, drafts, tracks, lambda: print("ready", flush=True))))
     else:
         Origin.tracks = tracks
+        Origin.pushes = arguments.push > 0
         server = Origin(
             host="127.0.0.1", port=arguments.port, certificate=arguments.certificate,
             private_key=arguments.key, path="/", use_quic=arguments.transport == "quic",

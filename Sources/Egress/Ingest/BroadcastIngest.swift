@@ -161,6 +161,14 @@ final class BroadcastIngest {
     settle(utc: utc, now: now)
   }
 
+  /// Takes a subscription in place of one that was not answered yet; false when it was.
+  func replace(_ present: SubscriptionID, by id: SubscriptionID, _ leg: LegID) -> Bool {
+    guard legs[leg]?.unanswered.contains(present) == true, let role = legs[leg]?.forget(present)
+    else { return false }
+    legs[leg]?.note(id, role)
+    return true
+  }
+
   func name(_ role: BroadcastLeg.Role) -> String {
     switch role {
     case .catalog: "catalog"

@@ -41,7 +41,9 @@ extension IngestCore {
       settle(leg.broadcast, now: now)
       return
     }
+    if share.keep(event) { return }
     switch event {
+    case .published(let subscription, let track): pushed(subscription, track, on: id, now: now)
     case .goAway(let uri, let timeout, nil): move(id, to: uri, within: timeout, now: now)
     case .namespaceAnnounced(let namespace): announced(namespace, on: id, now: now)
     case .namespaceWithdrawn(let namespace): withdrawn(namespace, on: id, now: now)

@@ -174,6 +174,7 @@ final class IngestLoop {
         at: remote,
         configuration: settings,
         credentials: credentials,
+        acceptsPublish: { [unowned core] in core.options(forPushed: $0, on: id) },
         now: now
       )
       let token = try loop.add(link.descriptor)
@@ -216,6 +217,7 @@ final class IngestLoop {
         }
       }
     }
+    core.handOver(utc: utc, now: now)
     var hasNews = false
     while let output = core.poll() {
       switch output {

@@ -16,6 +16,9 @@ final class SessionShare {
   private var owners: [SubscriptionID: LegID] = [:]
   private var names: [SubscriptionID: FullTrackName] = [:]
   private var fetchOwners: [FetchID: LegID] = [:]
+  private var pushed = PushedTracks()
+  /// What came on pushed tracks that have an owner now.
+  private var kept: [SubscriberEvent] = []
 
   init(_ source: any SubscriptionSource, draft: Draft, transport: TransportKind, url: String) {
     self.source = source
@@ -29,7 +32,9 @@ final class SessionShare {
     options: SubscribeOptions,
     for leg: LegID
   ) -> SubscriptionID {
-    let id = source.subscribe(track, options: options)
+    let present = pushed.take(track)
+    kept += present?.events ?? []
+    let id = present?.id ?? source.subscribe(track, options: options)
     owners[id] = leg
     names[id] = track
     return id
@@ -40,6 +45,41 @@ final class SessionShare {
     names[id] = nil
     source.unsubscribe(id)
   }
+
+  // MARK: Pushed tracks
+
+  /// Who has subscribed to a track, and as what; nil when nobody has.
+  func subscription(to track: FullTrackName) -> (leg: LegID, id: SubscriptionID)? {
+    guard let id = names.first(where: { $0.value == track })?.key, let leg = owners[id] else {
+      return nil
+    }
+    return (leg, id)
+  }
+
+  /// A pushed subscription stands in for one that was not answered.
+  func replace(_ present: SubscriptionID, by id: SubscriptionID) {
+    owners[id] = owners[present]
+    names[id] = names[present]
+    unsubscribe(present)
+  }
+
+  /// Gives up a pushed subscription that nobody owns.
+  func refuse(_ id: SubscriptionID) { source.unsubscribe(id) }
+
+  /// Keeps a pushed subscription until somebody subscribes to its track.
+  func keep(_ id: SubscriptionID, _ track: FullTrackName) { pushed.add(id, track) }
+
+  /// Keeps what came on a pushed subscription that nobody owns; false when the event is of none.
+  func keep(_ event: SubscriberEvent) -> Bool {
+    guard let id = event.subscription, pushed.keep(event, of: id) else { return false }
+    while let excess = pushed.takeExcess() { source.unsubscribe(excess) }
+    return true
+  }
+
+  /// The next event that was kept of a track that is owned now.
+  func takeKept() -> SubscriberEvent? { kept.isEmpty ? nil : kept.removeFirst() }
+
+  // MARK: The past
 
   /// Asks for objects of a subscription's past; they come like its other objects.
   func fetch(
@@ -77,12 +117,7 @@ final class SessionShare {
 
   /// The track that an event is of; nil when it is of none that somebody has subscribed to.
   func track(of event: SubscriberEvent) -> FullTrackName? {
-    switch event {
-    case .subscribed(let id, _, _), .object(let id, _), .groupStreamEnded(let id, _, _, _),
-      .absent(let id, _), .subscriptionFailed(let id, _), .subscriptionEnded(let id, _):
-      names[id]
-    default: nil
-    }
+    event.subscription.flatMap { names[$0] }
   }
 
   /// Gives up everything that a leg subscribed to.
@@ -91,6 +126,19 @@ final class SessionShare {
     for (id, owner) in fetchOwners where owner == leg {
       fetchOwners[id] = nil
       source.cancelFetch(id)
+    }
+  }
+}
+
+extension SubscriberEvent {
+  /// The subscription that it is of; nil for what concerns a FETCH or the session.
+  fileprivate var subscription: SubscriptionID? {
+    switch self {
+    case .subscribed(let id, _, _), .object(let id, _), .groupStreamEnded(let id, _, _, _),
+      .joinEnded(let id, _), .absent(let id, _), .subscriptionFailed(let id, _),
+      .subscriptionEnded(let id, _):
+      id
+    default: nil
     }
   }
 }

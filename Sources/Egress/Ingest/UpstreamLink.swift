@@ -20,6 +20,8 @@ final class UpstreamLink {
   private let socket: UDPSocket
   private let link: SessionConnection
   private(set) var session: SubscriberSession?
+  /// Which tracks the publisher may push, and how they are subscribed to.
+  private let acceptsPublish: ((FullTrackName) -> SubscribeOptions?)?
   private var batch = DatagramBatch()
   /// When the kernel first said that nobody listens at the peer's port, nothing heard since.
   private var refusedSince: Instant?
@@ -35,8 +37,10 @@ final class UpstreamLink {
     at remote: SocketAddress,
     configuration: Configuration,
     credentials: ClientCredentials,
+    acceptsPublish: ((FullTrackName) -> SubscribeOptions?)? = nil,
     now: Instant
   ) throws {
+    self.acceptsPublish = acceptsPublish
     self.url = url
     self.configuration = configuration
     offer = ProtocolOffer(
@@ -182,6 +186,7 @@ final class UpstreamLink {
       options: options,
       limits: limits
     )
+    session.acceptsPublish = acceptsPublish
     self.session = session
     session.start(now: now)
   }

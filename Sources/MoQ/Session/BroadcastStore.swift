@@ -60,7 +60,7 @@ package final class BroadcastStore {
   package var namespaces: Set<TrackNamespace> { Set(tracks.keys.map(\.namespace)) }
 
   /// The names of all tracks.
-  var names: Set<FullTrackName> { Set(tracks.keys) }
+  package var names: Set<FullTrackName> { Set(tracks.keys) }
 }
 
 /// One group as far as it is published: objects with ascending ids, all of subgroup 0.

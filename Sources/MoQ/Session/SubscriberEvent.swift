@@ -44,6 +44,8 @@ package enum SubscriberEvent: Sendable {
   /// The publisher refuses; the subscription is over.
   case subscriptionFailed(SubscriptionID, RequestFailure)
   /// The publisher opened a subscription that `acceptsPublish` wants; `.subscribed` follows.
+  ///
+  /// Before draft 20 it stands in for one of ours to the same track that was not answered yet.
   case published(SubscriptionID, FullTrackName)
   /// An object, each location at most once, in any order.
   case object(SubscriptionID, Object)

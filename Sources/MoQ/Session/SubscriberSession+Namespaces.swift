@@ -19,8 +19,9 @@ extension SubscriberSession {
     }
     var parameters = Parameters()
     parameters.token = token ?? core.options.requestToken
-    // Only draft 16 lets a subscriber choose between namespaces and tracks.
-    let options: UInt64? = draft != .draft16 ? nil : acceptsPublish == nil ? 1 : 2
+    // Only draft 16 lets a subscriber choose: tracks that are pushed besides would cross with the
+    // subscriptions that namespaces lead to.
+    let options: UInt64? = draft == .draft16 ? 1 : nil
     let requestID = core.request {
       .subscribeNamespace(
         SubscribeNamespace(

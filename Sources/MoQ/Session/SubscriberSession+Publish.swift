@@ -12,8 +12,8 @@ extension SubscriberSession {
     guard let options = acceptsPublish?(publish.track), !isGoingAway else {
       return refuse(publish, .uninterested, "not subscribed")
     }
-    guard draft >= .draft20 || !subscriptions.values.contains(where: { $0.track == publish.track })
-    else {
+    let present = subscriptions.values.filter { $0.track == publish.track }
+    guard draft >= .draft20 || present.allSatisfy(\.isUnanswered) else {
       let meaning = draft == .draft14 ? RequestErrorMeaning.uninterested : .duplicateSubscription
       return refuse(publish, meaning, "subscribed already")
     }
@@ -22,6 +22,10 @@ extension SubscriberSession {
     }
     if let unknown = mandatoryProperty(of: publish.trackProperties) {
       return refuse(publish, .unsupportedExtension, Self.unknownProperty(unknown))
+    }
+    if draft < .draft20 {
+      // One subscription a track: of two that cross, the publisher's stands.
+      for subscription in present { unsubscribe(subscription.id) }
     }
     let id = SubscriptionID(requestID: requestID)
     var subscription = Subscription(

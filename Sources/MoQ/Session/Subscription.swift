@@ -29,6 +29,9 @@ struct Subscription {
   var end: SubscriptionEnd?
   var endDeadline: Instant?
 
+  /// Whether we asked for it and the publisher has not said yet.
+  var isUnanswered: Bool { if case .requested = phase { !isPush } else { false } }
+
   var alias: UInt64? { if case .live(let alias) = phase { alias } else { nil } }
 
   /// Whether all streams that PUBLISH_DONE counted are over.
