@@ -54,6 +54,48 @@ import Wire
     #expect(names(follower.take(object(4, 0, whole))) == ["v"])
   }
 
+  @Test func `what follows hang's catalog in its group is a merge patch`() {
+    var follower = follower()
+    func hang(_ text: String) -> Bytes { Bytes(utf8: text) }
+    let first = hang(
+      #"{"video":{"renditions":{"v0":{"codec":"avc1.64001f"},"v1":{"codec":"avc1.64001f"}}}}"#
+    )
+    #expect(names(follower.take(object(1, 0, first))) == ["v0", "v1"])
+    let second = hang(
+      #"{"video":{"renditions":{"v0":null}},"audio":{"renditions":{"a":{"codec":"opus"}}}}"#
+    )
+    #expect(names(follower.take(object(1, 1, second))) == ["v1", "a"])
+    // A whole one of the next group is no patch.
+    let third = hang(#"{"audio":{"renditions":{"b":{"codec":"opus"}}}}"#)
+    #expect(names(follower.take(object(2, 0, third))) == ["b"])
+    guard case .unreadable = follower.take(object(2, 1, hang("{"))) else {
+      Issue.record("it was read")
+      return
+    }
+    #expect(names(follower.take(object(2, 2, second))) == nil)
+    #expect(names(follower.take(object(3, 0, second))) == ["a"])
+  }
+
+  @Test func `a catalog grows by JSON Patch`() {
+    var follower = follower()
+    #expect(names(follower.take(object(3, 0, whole))) == ["v"])
+    let patch = Bytes(
+      utf8: #"[{"op":"add","path":"/tracks/-","value":{"name":"a","packaging":"loc"}}]"#
+    )
+    #expect(names(follower.take(object(3, 1, patch))) == ["v", "a"])
+    let removal = Bytes(utf8: #"[{"op":"remove","path":"/tracks/0"}]"#)
+    #expect(names(follower.take(object(3, 2, removal))) == ["a"])
+    // In another group it has nothing to apply to.
+    #expect(names(follower.take(object(4, 1, patch))) == nil)
+    #expect(names(follower.take(object(5, 0, whole))) == ["v"])
+    // A delta of MSF leaves no text to patch.
+    #expect(names(follower.take(object(5, 1, delta))) == ["v", "a"])
+    guard case .unreadable = follower.take(object(5, 2, patch)) else {
+      Issue.record("it was patched")
+      return
+    }
+  }
+
   @Test func `a compressed catalog is one too, up to the limit of its text`() {
     let padded = Bytes(whole.array + [UInt8](repeating: 0x20, count: 500))
     #expect(gzip(padded).count < padded.count)

@@ -135,7 +135,7 @@ import Wire
   }
 
   @Test(arguments: [
-    ("[{\"op\":\"add\",\"path\":\"/tracks\"}]", "a JSON Patch"), ("7", "7"),
+    ("[1]", "an array of 1"), ("7", "7"),
     (#"{"catalogs":[]}"#, "a catalog of catalogs"), ("{", "not JSON"),
     (#"{"version":"1"}"#, "tracks is missing"), (#"{"tracks":5}"#, "tracks is 5"),
   ])

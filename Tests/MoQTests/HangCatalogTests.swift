@@ -35,6 +35,22 @@ import Wire
     #expect(tracks[2].initialization == nil && tracks[2].jitterMilliseconds == 23)
   }
 
+  @Test func `a timeline tells the UTC of media time 0`() throws {
+    let tracks = try tracks(
+      #"""
+      {"audio":{"renditions":{
+      "a":{"codec":"opus","timeline":{"track":"a.timeline.z","wall":200000000000}},
+      "b":{"codec":"opus","timeline":{"track":"b.timeline.z","timescale":1,"wall":200000000}},
+      "c":{"codec":"opus","timeline":{"track":"c.timeline.z"}},
+      "d":{"codec":"opus","timeline":{"wall":1,"timescale":0}},
+      "e":{"codec":"opus","timeline":{"wall":9223372036854775807,"timescale":1}}}}}
+      """#
+    )
+    // 2,314 days, 19 h 33 min 20 s after 2020-01-01 is 2026-05-03T19:33:20Z.
+    let zero: Int64 = 1_777_836_800_000_000
+    #expect(tracks.map(\.zeroMicroseconds) == [zero, zero, nil, nil, nil])
+  }
+
   @Test func `lists and single tracks of older publishers`() throws {
     let tracks = try tracks(
       #"""

@@ -49,17 +49,24 @@ struct CatalogFollower {
       guard object.group > newest.group || object.group == newest.group && object.id > newest.object
       else { return .nothing }
     }
-    let group = newest?.group
+    let follows = object.group == newest?.group
+    // Of hang, only its place tells a patch from a whole catalog.
+    if follows, isPoisoned, catalog?.isHang == true { return .nothing }
     var problems: [CatalogProblem]
     do throws(CatalogError) {
-      switch try CatalogUpdate.decode(plain(object.payload), limits: limits) {
+      let previous = follows ? catalog : nil
+      let payload = plain(object.payload)
+      switch try CatalogUpdate.decode(payload, continuing: previous, limits: limits) {
       case .independent(let whole, let found):
         catalog = whole
         isPoisoned = false
         problems = found
       case .delta(let delta):
-        guard let old = catalog, object.group == group, !isPoisoned else { return .nothing }
+        guard let old = catalog, follows, !isPoisoned else { return .nothing }
         (catalog, problems) = try old.applying(delta, limits: limits)
+      case .patch(let patch):
+        guard let old = catalog, follows, !isPoisoned else { return .nothing }
+        (catalog, problems) = try old.applying(patch, limits: limits)
       }
     } catch {
       isPoisoned = true

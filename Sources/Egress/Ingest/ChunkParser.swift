@@ -13,9 +13,11 @@ struct ChunkParser {
   private let isVideo: Bool
   private let codec: FourCC
   private let nalLengthSize: Int
+  private let zero: UTCTime?
 
   init(_ plan: TrackPlan) {
     header = plan.header
+    zero = plan.zero
     isVideo = plan.description.info.kind == .video
     codec = plan.header.tracks[0].sampleEntry.format
     nalLengthSize = plan.header.tracks[0].video?.nalLengthSize ?? 4
@@ -37,7 +39,7 @@ struct ChunkParser {
         duration: chunk.duration,
         isIndependent: isIndependent(chunk),
         bytes: chunk.bytes,
-        producerTime: producerTime(chunk)
+        producerTime: producerTime(chunk) ?? catalogTime(chunk)
       )
     }
     guard !chunks.isEmpty else { throw Refusal(reason: "it has no samples with a duration") }
@@ -61,7 +63,17 @@ struct ChunkParser {
     ) ?? true
   }
 
-  /// UTC of the chunk's decode time; nil for clocks of another kind.
+  /// UTC of the chunk's decode time by the catalog; nil when it does not tell.
+  private func catalogTime(_ chunk: CMAFChunk) -> UTCTime? {
+    guard let zero, chunk.decodeTime <= MediaChunk.secondLimit * Int64(timescale) else {
+      return nil
+    }
+    let time = MediaTime(ticks: chunk.decodeTime, timescale: timescale).rounded(toScale: 1_000_000)
+    let (sum, overflow) = zero.microseconds.addingReportingOverflow(time)
+    return overflow ? nil : UTCTime(microseconds: sum)
+  }
+
+  /// UTC of the chunk's decode time by its own word; nil for clocks of another kind.
   ///
   /// ISO/IEC 14496-12 §8.16.5.
   private func producerTime(_ chunk: CMAFChunk) -> UTCTime? {

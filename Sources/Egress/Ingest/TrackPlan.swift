@@ -7,6 +7,8 @@ internal import Wire
 struct TrackPlan {
   let description: TrackDescription
   let header: CMAFHeader
+  /// UTC of media time 0 by the catalog; nil when it does not say.
+  let zero: UTCTime?
 
   /// Why a track is left out, as a sentence.
   struct Refusal: Error {
@@ -57,6 +59,7 @@ struct TrackPlan {
     info.alternateGroup = track.altGroup.map { Int(clamping: $0) }
     let promised = track.maxGOPDurationMilliseconds ?? track.maxGroupDurationMilliseconds
     self.header = header
+    zero = track.zeroMicroseconds.map { UTCTime(microseconds: $0) }
     description = TrackDescription(
       info: info,
       header: header.bytes,

@@ -19,6 +19,10 @@ package struct Catalog: Hashable, Sendable {
   var commonMembers: [String: JSONValue] = [:]
   /// Tracks are described by the shape of catalogformat-01.
   var isCommonFormat = false
+  /// The text that it was read from, for patches of it; nil once a delta has changed what it said.
+  var document: JSONValue?
+  /// Whether it is hang's, where all that follows in a group is a merge patch.
+  package var isHang = false
 
   /// Joins the parts.
   package init(tracks: [CatalogTrack] = [], generatedAtMilliseconds: Int64? = nil) {
@@ -33,6 +37,8 @@ package enum CatalogUpdate: Hashable, Sendable {
   case independent(Catalog, [CatalogProblem])
   /// Changes to the catalog before it.
   case delta(CatalogDelta)
+  /// Changes to the text of the catalog before it.
+  case patch(JSONPatch)
 }
 
 /// Changes to a catalog, in the order in which they apply.
@@ -53,8 +59,11 @@ package struct CatalogDelta: Hashable, Sendable {
 
 extension CatalogUpdate {
   /// Reads one object of a catalog track.
+  ///
+  /// `previous` is the catalog as of the object before it in the same group; nil for the first.
   package static func decode(
     _ bytes: Bytes,
+    continuing previous: Catalog? = nil,
     limits: CatalogLimits = CatalogLimits()
   ) throws(CatalogError) -> CatalogUpdate {
     guard bytes.count <= limits.bytes else {
@@ -62,23 +71,41 @@ extension CatalogUpdate {
     }
     if bytes.count >= 2, bytes[0] == 0x1f, bytes[1] == 0x8b { throw .compressed }
     guard let root = JSONValue(parsing: bytes) else { throw .notJSON(start: bytes.prefix(16)) }
-    guard case .object(var members) = root else {
-      let isPatch = root.elements?.first?["op"] != nil
-      throw .otherFormat(isPatch ? "a JSON Patch (RFC 6902)" : root.summary)
-    }
+    if let patch = try JSONPatch(root, limits: limits.patch) { return .patch(patch) }
+    if previous?.isHang == true { return .patch(.merge(root)) }
     if let delta = try CatalogDelta(root, limits: limits) { return .delta(delta) }
-    if let tracks = HangCatalog.tracks(root) {
-      members = ["tracks": .array(tracks.map { .object($0) })]
-    } else if root["tracks"] == nil, root["catalogs"] != nil {
-      throw .otherFormat("a catalog of catalogs")
-    }
-    var catalog = Catalog()
-    let problems = try catalog.read(members, limits: limits)
+    let (catalog, problems) = try Catalog.read(root, limits: limits)
     return .independent(catalog, problems)
   }
 }
 
 extension Catalog {
+  /// This catalog with its text changed; on an error the catalog keeps until the next whole one.
+  package func applying(
+    _ patch: JSONPatch,
+    limits: CatalogLimits = CatalogLimits()
+  ) throws(CatalogError) -> (Catalog, [CatalogProblem]) {
+    guard let document else { throw .otherFormat("a patch of a catalog that a delta has changed") }
+    return try Self.read(try patch.applied(to: document, limits: limits.patch), limits: limits)
+  }
+
+  fileprivate static func read(
+    _ root: JSONValue,
+    limits: CatalogLimits
+  ) throws(CatalogError) -> (Catalog, [CatalogProblem]) {
+    guard case .object(var members) = root else { throw .otherFormat(root.summary) }
+    var catalog = Catalog()
+    catalog.document = root
+    if let tracks = HangCatalog.tracks(root) {
+      members = ["tracks": .array(tracks.map { .object($0) })]
+      catalog.isHang = true
+    } else if root["tracks"] == nil, root["catalogs"] != nil {
+      throw .otherFormat("a catalog of catalogs")
+    }
+    let problems = try catalog.read(members, limits: limits)
+    return (catalog, problems)
+  }
+
   fileprivate mutating func read(
     _ members: [String: JSONValue],
     limits: CatalogLimits
@@ -241,5 +268,6 @@ extension CatalogTrack {
     locmafVersion = fields.text("locmafVersion")
     jitterMilliseconds = fields.integer("jitter")
     broadcast = fields.text("broadcast")
+    zeroMicroseconds = fields.integer(HangCatalog.zeroMember)
   }
 }

@@ -81,6 +81,7 @@ extension Catalog {
         throw .tooManyTracks(count: result.tracks.count, limit: limits.tracks)
       }
     }
+    result.document = nil
     if let time = delta.generatedAtMilliseconds { result.generatedAtMilliseconds = time }
     return (result, problems)
   }

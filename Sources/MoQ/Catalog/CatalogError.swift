@@ -66,6 +66,8 @@ package struct CatalogLimits: Sendable {
   package var bytes = 1 << 20
   /// The most tracks, updates applied.
   package var tracks = 256
+  /// Of patches of its text.
+  package var patch = JSONPatch.Limits()
 
   /// The defaults.
   package init() {}

@@ -192,6 +192,8 @@ package struct CatalogTrack: Hashable, Sendable {
   /// The longest an object may be late.
   package var jitterMilliseconds: Int64?
 
+  /// UTC of media time 0, in microseconds since 1970 (hang's timeline).
+  package var zeroMicroseconds: Int64?
   /// The relative path of the broadcast that has the track; absent when it is the catalog's (hang).
   package var broadcast: String?
 

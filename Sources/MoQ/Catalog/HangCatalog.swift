@@ -17,7 +17,8 @@ enum HangCatalog {
     var found: [(name: String, config: JSONValue)] = []
     if case .object(let renditions)? = media["renditions"] {
       // The order of keys is lost in parsing; by name it is the same for everybody.
-      found = renditions.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+      found = renditions.filter { $0.value != .null }.sorted { $0.key < $1.key }
+        .map { ($0.key, $0.value) }
     } else {
       for entry in media.elements ?? [media] {
         guard case .string(let name)? = entry["track"]?["name"], let config = entry["config"]
@@ -50,8 +51,25 @@ enum HangCatalog {
       "jitter": "jitter", "broadcast": "broadcast",
     ]
     for (hang, msf) in names { members[msf] = config[hang] }
+    members[zeroMember] = config["timeline"].flatMap { zero($0) }.map { .integer($0) }
     if role == "video", !isAlone { members["altGroup"] = .integer(1) }
     return members
+  }
+}
+
+extension HangCatalog {
+  /// What MSF has no member for: UTC of media time 0, in microseconds since 1970.
+  static let zeroMember = "hang:zeroMicroseconds"
+
+  /// UTC of media time 0 by a timeline: in units of its scale since 2020-01-01; nil when it does not say,
+  /// or says what no clock shows.
+  private static func zero(_ timeline: JSONValue) -> Int64? {
+    guard case .integer(let wall)? = timeline["wall"] else { return nil }
+    let scale =
+      if case .integer(let scale)? = timeline["timescale"] { scale } else { 1000 as Int64 }
+    guard scale > 0 else { return nil }
+    let microseconds = Int128(wall) * 1_000_000 / Int128(scale)
+    return Int64(exactly: microseconds + 1_577_836_800_000_000)
   }
 }
 

@@ -11,11 +11,17 @@ func fuzzCatalog(_ bytes: Bytes) {
   guard let first = halves.first,
     case .independent(var catalog, _)? = try? CatalogUpdate.decode(Bytes(first), limits: limits)
   else { return }
-  if halves.count == 2, case .delta(let delta)? = try? CatalogUpdate.decode(Bytes(halves[1])),
-    let (changed, _) = try? catalog.applying(delta, limits: limits)
+  if halves.count == 2,
+    let update = try? CatalogUpdate.decode(Bytes(halves[1]), continuing: catalog)
   {
-    precondition(changed.tracks.count <= limits.tracks, "the limit holds")
-    catalog = changed
+    let changed: Catalog? =
+      switch update {
+      case .delta(let delta): try? catalog.applying(delta, limits: limits).0
+      case .patch(let patch): try? catalog.applying(patch, limits: limits).0
+      case .independent: nil
+      }
+    precondition(changed.map { $0.tracks.count <= limits.tracks } ?? true, "the limit holds")
+    catalog = changed ?? catalog
   }
   let encoded = catalog.encode()
   guard case .independent(let again, _)? = try? CatalogUpdate.decode(encoded) else {
