@@ -1,0 +1,184 @@
+internal import CMAF
+internal import Packaging
+internal import Wire
+internal import XML
+
+/// What a Period holds beside its segments.
+extension MediaPresentation {
+  func write(_ period: Period, origin: Int64, to xml: inout XMLWriter) {
+    xml.start("Period")
+    xml.attribute("id", id(of: period.start))
+    xml.attribute(
+      "start",
+      xsDuration(microseconds: period.start.time.microseconds - origin)
+    )
+    var setNumber = 0
+    for kind in [MediaKind.video, .audio] {
+      for members in adaptationSets(of: kind) {
+        // A rendition without media here: an empty SegmentTimeline is not valid.
+        let present = members.filter { !period.segments[$0].isEmpty }
+        if !present.isEmpty { writeSet(present, setNumber: setNumber, period, &xml) }
+        // Counted all the same: a set keeps its id over Periods.
+        setNumber += 1
+      }
+    }
+    xml.end()
+  }
+
+  /// Indices of renditions that a player may switch between: video of one codec family, audio alone
+  /// with others of its language and codec.
+  private func adaptationSets(of kind: MediaKind) -> [[Int]] {
+    var sets: [(key: String, members: [Int])] = []
+    for (index, rendition) in snapshot.renditions.enumerated() where rendition.info.kind == kind {
+      let info = rendition.info
+      let family = info.codec.prefix { $0 != "." }
+      let key =
+        kind == .video
+        ? "\(family)|\(info.role ?? "")"
+        : [
+          String(family), info.language ?? "", info.role ?? "", String(info.channels),
+          info.label ?? info.name,
+        ].joined(separator: "|")
+      if let found = sets.firstIndex(where: { $0.key == key }) {
+        sets[found].members.append(index)
+      } else {
+        sets.append((key, [index]))
+      }
+    }
+    return sets.map(\.members)
+  }
+
+  private func writeSet(
+    _ members: [Int],
+    setNumber: Int,
+    _ period: Period,
+    _ xml: inout XMLWriter
+  ) {
+    let infos = members.map { snapshot.renditions[$0].info }
+    let info = infos[0]
+    xml.start("AdaptationSet")
+    xml.attribute("id", String(setNumber))
+    xml.attribute("contentType", info.kind.rawValue)
+    xml.attribute("mimeType", info.kind == .video ? "video/mp4" : "audio/mp4")
+    if let language = info.language { xml.attribute("lang", language) }
+    xml.attribute("segmentAlignment", "true")
+    xml.attribute("startWithSAP", "1")
+    if info.kind == .video {
+      xml.attribute("maxWidth", String(infos.map(\.width).max() ?? 0))
+      xml.attribute("maxHeight", String(infos.map(\.height).max() ?? 0))
+    }
+    writeContinuity(members, period, &xml)
+    if !snapshot.isEnded {
+      xml.start("ProducerReferenceTime")
+      xml.attribute("id", String(setNumber))
+      xml.attribute("type", "encoder")
+      xml.attribute("wallClockTime", period.start.time.iso8601)
+      xml.attribute("presentationTime", String(offset(of: period, timescale: info.timescale)))
+      xml.element("UTCTiming", [("schemeIdUri", clockScheme), ("value", timeURL)])
+      xml.end()
+      xml.element(
+        "Resync",
+        [
+          ("type", info.kind == .video ? "0" : "1"),
+          (
+            "dT",
+            String(
+              MediaTime(ticks: Int64(snapshot.constants.partTargetMilliseconds), timescale: 1000)
+                .rounded(toScale: info.timescale)
+            )
+          ),
+        ]
+      )
+    }
+    xml.element(
+      "Role",
+      [
+        ("schemeIdUri", "urn:mpeg:dash:role:2011"),
+        (
+          "value",
+          setNumber == 0 || info.kind == .audio && isFirstAudio(members) ? "main" : "alternate"
+        ),
+      ]
+    )
+    for index in members { writeRepresentation(index, period, &xml) }
+    xml.end()
+  }
+
+  /// Tells that a player need not begin anew: the same init segments as in the Period before, and
+  /// on the same clock the same timeline too.
+  ///
+  /// ISO/IEC 23009-1 §5.3.2.4.
+  private func writeContinuity(_ members: [Int], _ period: Period, _ xml: inout XMLWriter) {
+    guard let before = period.predecessor else { return }
+    let isCompatible = members.allSatisfy { index in
+      let segments = snapshot.renditions[index].segments
+      let earlier = segments.last {
+        $0.number < period.start.number && $0.number >= before.number && !$0.parts.isEmpty
+      }
+      return earlier.map { $0.initSegment == period.segments[index][0].initSegment } ?? false
+    }
+    guard isCompatible else { return }
+    let isContinuous = before.epoch == period.start.epoch
+    xml.element(
+      "SupplementalProperty",
+      [
+        (
+          "schemeIdUri",
+          isContinuous
+            ? "urn:mpeg:dash:period-continuity:2015" : "urn:mpeg:dash:period-connectivity:2015"
+        ), ("value", id(of: before)),
+      ]
+    )
+  }
+
+  private func isFirstAudio(_ members: [Int]) -> Bool {
+    snapshot.renditions.firstIndex { $0.info.kind == .audio } == members[0]
+  }
+
+  /// The decode time that stands at the Period's start.
+  func offset(of period: Period, timescale: UInt32) -> Int64 {
+    period.start.start.rounded(toScale: timescale)
+  }
+
+  private func writeRepresentation(_ index: Int, _ period: Period, _ xml: inout XMLWriter) {
+    let rendition = snapshot.renditions[index]
+    let info = rendition.info
+    let segments = period.segments[index]
+    xml.start("Representation")
+    xml.attribute("id", MediaPath.encoded(info.name))
+    xml.attribute(
+      "bandwidth",
+      String(
+        max(
+          1,
+          MultivariantPlaylist.rate(
+            declared: info.declaredBitrate,
+            measured: rendition.peakBitrate
+          )
+        )
+      )
+    )
+    xml.attribute("codecs", info.codec)
+    if info.kind == .video {
+      xml.attribute("width", String(info.width))
+      xml.attribute("height", String(info.height))
+      if let rate = info.frameRate {
+        xml.attribute(
+          "frameRate",
+          rate.denominator == 1 ? "\(rate.numerator)" : "\(rate.numerator)/\(rate.denominator)"
+        )
+      }
+    } else if info.sampleRate > 0 {
+      xml.attribute("audioSamplingRate", String(info.sampleRate))
+      xml.element(
+        "AudioChannelConfiguration",
+        [
+          ("schemeIdUri", "urn:mpeg:dash:23003:3:audio_channel_configuration:2011"),
+          ("value", String(info.channels)),
+        ]
+      )
+    }
+    writeTemplate(rendition, segments, period, &xml)
+    xml.end()
+  }
+}

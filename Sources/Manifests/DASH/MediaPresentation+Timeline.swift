@@ -1,0 +1,108 @@
+internal import CMAF
+internal import Packaging
+internal import Wire
+internal import XML
+
+/// The names and times of segments.
+extension MediaPresentation {
+  func writeTemplate(
+    _ rendition: RenditionSnapshot,
+    _ segments: [Segment],
+    _ period: Period,
+    _ xml: inout XMLWriter
+  ) {
+    let info = rendition.info
+    let base = MediaPath.encoded(info.name) + "/"
+    xml.start("SegmentTemplate")
+    xml.attribute("timescale", String(info.timescale))
+    xml.attribute(
+      "presentationTimeOffset",
+      String(offset(of: period, timescale: info.timescale))
+    )
+    if !snapshot.isEnded, earlyMilliseconds > 0 {
+      var text = TextWriter(reserving: 8)
+      text.write(milliseconds: Int(earlyMilliseconds))
+      xml.attribute("availabilityTimeOffset", text.result.text)
+      // The literal that dash.js looks for.
+      xml.attribute("availabilityTimeComplete", "false")
+    }
+    if let initSegment = segments.first?.initSegment {
+      xml.attribute("initialization", base + MediaPath.initSegment(initSegment))
+    }
+    xml.attribute("media", base + "\(period.start.epoch.name)/segment/$Time$.m4s")
+    xml.start("SegmentTimeline")
+    writeTimeline(rendition, segments, &xml)
+    xml.end()
+    xml.end()
+  }
+
+  /// Runs of equal durations, ISO/IEC 23009-1 §5.3.9.6; each run names its start.
+  private func writeTimeline(
+    _ rendition: RenditionSnapshot,
+    _ segments: [Segment],
+    _ xml: inout XMLWriter
+  ) {
+    var segments = segments
+    // The segment to come is named as soon as its start is known: a request for it is held, and
+    // ffmpeg, which reads the list anew after each segment, loses its place in one that has not grown.
+    if !snapshot.isEnded, let last = segments.last, last.isComplete,
+      last.number == rendition.segments.last?.number
+    {
+      segments.append(
+        Segment(
+          number: last.number + 1,
+          epoch: last.epoch,
+          initSegment: last.initSegment,
+          timescale: last.timescale,
+          start: last.end,
+          isDiscontinuity: false,
+          discontinuitySequence: last.discontinuitySequence
+        )
+      )
+    }
+    var runs: [(start: Int64, duration: Int64, count: Int)] = []
+    for segment in segments {
+      let duration =
+        segment.duration
+        ?? max(segment.end - segment.start, plannedDuration(segment, rendition))
+      guard duration > 0 else { continue }
+      if let last = runs.last, last.duration == duration,
+        last.start + last.duration * Int64(last.count) == segment.start
+      {
+        runs[runs.count - 1].count += 1
+      } else {
+        runs.append((segment.start, duration, 1))
+      }
+    }
+    for run in runs {
+      xml.start("S")
+      xml.attribute("t", String(run.start))
+      xml.attribute("d", String(run.duration))
+      if run.count > 1 { xml.attribute("r", String(run.count - 1)) }
+      xml.end()
+    }
+  }
+
+  /// The duration that a growing segment will have when groups keep their length.
+  private func plannedDuration(_ segment: Segment, _ rendition: RenditionSnapshot) -> Int64 {
+    let length = snapshot.constants.segmentLength
+    let lead = snapshot.renditions.first { $0.info.timescale == length.timescale } ?? rendition
+    let nominal = length.rounded(toScale: segment.timescale)
+    guard rendition.info.kind == .audio, rendition.chunkDuration > 0 else { return nominal }
+    // Audio ends with the frame that straddles the lead's boundary, if its middle lies before it.
+    // The lead may not have come to that segment yet.
+    guard
+      let sibling = lead.segments.last(where: { $0.number <= segment.number }),
+      sibling.timescale == length.timescale, sibling.epoch == segment.epoch,
+      segment.number - sibling.number <= 1
+    else { return nominal }
+    let ahead = segment.number - sibling.number + 1
+    let boundary = MediaTime(
+      ticks: sibling.start + length.ticks * ahead,
+      timescale: length.timescale
+    ).rounded(toScale: segment.timescale)
+    let frame = rendition.chunkDuration
+    let rest = boundary - segment.start - frame / 2
+    return max(frame, (rest + frame - 1) / frame * frame)
+  }
+}
