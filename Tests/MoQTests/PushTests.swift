@@ -72,6 +72,50 @@ import Wire
     #expect(peer.events() == ["ended trackEnded eof"])
   }
 
+  @Test(arguments: [Draft.draft14, .draft16, .draft18])
+  func `a push takes the place of a subscription that was not answered`(_ draft: Draft) throws {
+    let peer = ScriptedPeer(draft, acceptsPublish: { _ in SubscribeOptions(start: .largestObject) })
+    let id = peer.session.subscribe(Self.track)
+    let range = Location(group: 0, object: 0)...Location(group: 3, object: 0)
+    _ = peer.session.fetch(id, range: range)
+    #expect(peer.events() == ["ready"])
+    send(Self.track, alias: 7, id: 1, largest: Location(group: 9, object: 1), to: peer)
+    let events = peer.events()
+    #expect(events.count == 3 && events[0].hasPrefix("fetch "), "\(events)")
+    #expect(events.suffix(2) == ["published live--video", "subscribed 9/1"])
+    // Ours is taken back, and the push accepted.
+    if peer.isStreams {
+      #expect(peer.transport.resets[0] != nil)
+    } else {
+      let sent = try decodeControl([peer.transport.sent[0] ?? Bytes()], draft)
+      #expect(sent.contains { if case .unsubscribe = $0 { true } else { false } })
+    }
+    let isAccepted = try replies(peer).contains { message in
+      switch message {
+      case .publishOK, .requestOK: true
+      default: false
+      }
+    }
+    #expect(isAccepted)
+    peer.subgroup(group: 9, ids: 2...2)
+    #expect(peer.events().first == "object 9/2")
+  }
+
+  @Test(arguments: [Draft.draft14, .draft16, .draft18])
+  func `a push of what is subscribed and answered is refused`(_ draft: Draft) throws {
+    let peer = ScriptedPeer(draft, acceptsPublish: { _ in SubscribeOptions() })
+    _ = peer.session.subscribe(Self.track)
+    peer.accept()
+    _ = peer.events()
+    send(Self.track, alias: 8, id: 1, to: peer)
+    #expect(peer.events() == [])
+    guard case .requestError(let error)? = try replies(peer).last else {
+      Issue.record("not refused")
+      return
+    }
+    #expect(error.code == (draft == .draft14 ? 4 : 0x19))
+  }
+
   @Test(arguments: Draft.allCases)
   func `the answer says what is wanted as the draft has it`(_ draft: Draft) throws {
     for (start, filter) in [

@@ -25,7 +25,10 @@ extension SubscriberSession {
     }
     if draft < .draft20 {
       // One subscription a track: of two that cross, the publisher's stands.
-      for subscription in present { unsubscribe(subscription.id) }
+      for subscription in present {
+        cancelFetches(of: subscription.id.requestID, isReported: true)
+        unsubscribe(subscription.id)
+      }
     }
     let id = SubscriptionID(requestID: requestID)
     var subscription = Subscription(
