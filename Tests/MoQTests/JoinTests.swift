@@ -203,6 +203,26 @@ import Wire
     #expect(peer.events().last == "join complete 2 -9/1 -8/1-* ?5/0-7/*")
   }
 
+  @Test(arguments: [Draft.draft14, .draft16])
+  func `groups that the draft cannot say are not asked for one at a time`(_ draft: Draft) throws {
+    let peer = ScriptedPeer(draft)
+    let last = UInt64(1) << 62 - 1
+    let first = Location(group: last - 1, object: 0)
+    _ = peer.session.fetch(ScriptedPeer.track, range: first...Location(group: .max, object: .max))
+    // Whether the peer serves one group at a time shows only when it is asked for one.
+    peer.refuse(0, .fetch, code: 3)
+    let groups = try peer.fetches().dropFirst().map(\.range)
+    #expect(
+      groups == [
+        .standalone(
+          ScriptedPeer.track,
+          start: Location(group: last, object: 0),
+          end: Location(group: last, object: 0)
+        )
+      ]
+    )
+  }
+
   @Test(arguments: Draft.allCases)
   func `a broken off join says what is not known`(_ draft: Draft) {
     let peer = join(draft, .groupsBack(1))

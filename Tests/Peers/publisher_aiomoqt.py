@@ -74,14 +74,20 @@ class Media(Always):
     """What all packagings share: an object for each frame, a group for each two seconds."""
 
     live = None
+    has_short_groups = False
 
     async def produce(self, out):
+        count = 0
         async for unit in self.live.units():
-            if unit.opens and unit.group:
+            group, number, opens = unit.group, unit.object, unit.opens
+            if self.has_short_groups:
+                group, number, opens = count, 0, True
+            if opens and group:
                 out.end_group()
             await out.write(
-                unit.group, unit.object, self.body(unit), extensions=self.properties(unit),
-                group_start=unit.opens)
+                group, number, self.body(unit), extensions=self.properties(unit),
+                group_start=opens)
+            count += 1
 
     def properties(self, unit):
         return None
@@ -242,6 +248,8 @@ def parse():
         "--gone", type=int, default=0, metavar="N", help="don't publish each Nth object at all")
     parser.add_argument(
         "--push", type=int, default=0, metavar="1", help="push all tracks to whoever connects")
+    parser.add_argument(
+        "--short", type=int, default=0, metavar="1", help="give each frame of sound a group of its own")
     parser.add_argument("--log", metavar="FILE")
     return parser.parse_args()
 
@@ -259,6 +267,7 @@ async def main():
             arguments.namespace, media.Live(file, start, arguments.base, log))
         track.lost_every = arguments.lost
         track.gone_every = arguments.gone
+        track.has_short_groups = arguments.short > 0 and not file.is_video
         tracks.append(track)
     productions = [track.go_live() for track in tracks]
     stopped = asyncio.Event()

@@ -194,6 +194,12 @@ extension SubscriberSession {
       fetches[id]?.leaveOut([future], maximumRanges: limits.fetchRanges)
       range = range.lowerBound...Location(group: largest.group, object: .max)
     }
+    if range.upperBound.group > draft.largestInteger {
+      // No publisher of the draft can have such groups.
+      let beyond = Location(group: draft.largestInteger + 1, object: 0)...range.upperBound
+      fetches[id]?.leaveOut([beyond], maximumRanges: limits.fetchRanges)
+      range = range.lowerBound...Location(group: draft.largestInteger, object: .max)
+    }
     let (groups, rest) = FetchJob.split(range, maximumGroups: limits.splitGroups)
     if let rest { fetches[id]?.leaveOut([rest], maximumRanges: limits.fetchRanges) }
     fetches[id]?.isSplit = true
