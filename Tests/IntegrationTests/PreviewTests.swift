@@ -50,7 +50,8 @@ import Wire
   }
 
   @Test func `HTTP-009 files of another version, and others, are not found, soon`() throws {
-    let client = try TestServer().client()
+    let server = try TestServer()
+    let client = try server.client()
     for path in [
       "/live/preview/0123456789abcdef/page.js", asset("index.html"), asset("else.js"),
       asset("page.js").replacing("/live", with: ""),

@@ -58,7 +58,9 @@ export class Checks {
   state(track) {
     const key = `${track.kind} ${track.url}`;
     if (!this.tracks.has(key)) {
-      this.tracks.set(key, { segments: new Map(), hints: new Set(), first: null, tick: null });
+      this.tracks.set(key, {
+        segments: new Map(), hints: new Set(), first: null, before: null, tick: null,
+      });
     }
     return this.tracks.get(key);
   }
@@ -188,14 +190,17 @@ export class Checks {
     const state = this.state(track);
     this.expect("HLS-020", true);
     if (state.hints.has(item.url)) this.expect("HLS-056", true);
-    if (state.tick !== null && state.discontinuity === item.discontinuity
-      && state.following === `${item.number} ${item.part}`) {
+    const { before } = state;
+    // Whether a part is the last of its segment is known when the next one comes, if not before.
+    const isNext = before && item.discontinuity === before.discontinuity
+      && (item.number === before.number && item.part === before.part + 1
+        || item.number === before.number + 1 && item.part === 0);
+    if (isNext) {
       this.expect("CMAF-005", start === state.tick,
         () => `${track.kind}: ${start} follows ${state.tick}`);
     }
     state.tick = start + duration;
-    state.discontinuity = item.discontinuity;
-    state.following = item.isLast ? `${item.number + 1} 0` : `${item.number} ${item.part + 1}`;
+    state.before = item;
     this.checkMapping(track, item, start / timescale);
   }
 

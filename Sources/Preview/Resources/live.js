@@ -123,9 +123,10 @@ export class Clock {
   /** Half the round trip of the best answer; null while nothing has answered. */
   uncertainty = null;
 
-  /** Asks a few times and keeps the answer that came fastest. */
+  /** Asks some times, ever more seldom, and keeps the answer that came fastest. */
   async synchronize(url) {
-    for (let count = 0; count < 4; count++) {
+    for (let count = 0; count < 12; count++) {
+      if (count > 3) await new Promise((resolve) => setTimeout(resolve, 250 * count));
       try {
         const sent = performance.now();
         const response = await fetch(url, { cache: "no-store" });

@@ -5,7 +5,7 @@ import { Samples } from "./chart.js";
 import { Clock, LatencyRecord, Throughput } from "./live.js";
 import { parseMultivariant } from "./playlist.js";
 import { MediaSourceType, Session, isPlayable } from "./session.js";
-import { HTTPError, pause } from "./track.js";
+import { FellBehind, HTTPError, pause } from "./track.js";
 
 const nativeType = "application/vnd.apple.mpegurl";
 const logLength = 100;
@@ -212,7 +212,7 @@ export class Player {
 
   began() {
     this.latencies.clear();
-    this.stalls = { count: 0, seconds: 0, since: null };
+    this.endStall();
     this.baseline = this.quality();
     this.setState("playing");
     this.video.play().catch((error) => this.note(error.message));
@@ -229,6 +229,11 @@ export class Player {
   recovered() { this.problem = ""; }
 
   fail(error) {
+    if (error instanceof FellBehind) {
+      this.note(`${error.message}: joins the live edge`);
+      this.setState("starting");
+      return;
+    }
     const isAbsent = error instanceof HTTPError && [404, 503].includes(error.status);
     this.setState(isAbsent ? "waiting" : "failed");
     this.problem = isAbsent ? "The broadcast is not there; looks again." : `${error.message}; tries again.`;
@@ -261,8 +266,7 @@ export class Player {
     const goesOn = () => {
       if (this.engine === "native" && this.state === "starting" && !video.paused) this.began();
       if (this.stalls.since === null || video.readyState <= HTMLMediaElement.HAVE_CURRENT_DATA) return;
-      this.stalls.seconds += (performance.now() - this.stalls.since) / 1000;
-      this.stalls.since = null;
+      this.endStall();
     };
     video.addEventListener("playing", goesOn);
     video.addEventListener("timeupdate", goesOn);
@@ -273,6 +277,12 @@ export class Player {
     });
     if (video.requestVideoFrameCallback) this.watchFrames();
     setInterval(() => this.tick(), 100);
+  }
+
+  endStall() {
+    if (this.stalls.since === null) return;
+    this.stalls.seconds += (performance.now() - this.stalls.since) / 1000;
+    this.stalls.since = null;
   }
 
   watchFrames() {

@@ -42,6 +42,9 @@ export class Session {
     /** Whether a reload has been waited for: what comes now is new. */
     this.isLive = false;
     this.partsLoaded = 0;
+    /** How many parts to load at most before the picture begins. */
+    this.patience = 0;
+    this.hasEnded = false;
     this.joined = Promise.withResolvers();
     this.joined.promise.catch(() => {});
     this.holdBack = 0;
@@ -55,10 +58,26 @@ export class Session {
     await this.open();
     try {
       await Promise.all(tracks.map((track) => track.run()));
-      this.source.endOfStream();
+      await this.finish();
     } finally {
       this.controller.abort();
     }
+  }
+
+  /** Plays what is left of a broadcast that has ended. */
+  async finish() {
+    this.source.endOfStream();
+    this.hasEnded = true;
+    this.video.playbackRate = 1;
+    if (!this.hasStarted) {
+      this.hasStarted = true;
+      this.seek(origin);
+      this.player.began();
+    }
+    await new Promise((resolve, reject) => {
+      this.video.addEventListener("ended", resolve, { once: true });
+      this.signal.addEventListener("abort", () => reject(this.signal.reason), { once: true });
+    });
   }
 
   /** Follows the playlists of what the browser plays by itself. */
@@ -110,6 +129,9 @@ export class Session {
       this.holdBack = isLow ? partHoldBack : holdBack || 3 * targetDuration;
       this.partTarget = playlist.partTarget || targetDuration;
       const item = joinPosition(playlist, this.holdBack);
+      const items = listedItems(playlist);
+      const backlog = items.length - items.findIndex(({ url }) => url === item.url);
+      this.patience = backlog + (isLow ? 4 : 0);
       this.joined.resolve(item);
       return item;
     }
@@ -210,8 +232,7 @@ export class Session {
   begin() {
     if (this.hasStarted) return;
     this.partsLoaded += 1;
-    const listed = listedItems(this.mainPlaylist).length;
-    if (!this.isLive && this.partsLoaded < listed + 4) return;
+    if (!this.isLive && this.partsLoaded < this.patience) return;
     const target = Math.max(this.target(performance.now() / 1000), origin);
     if (!this.holds(target)) return;
     this.hasStarted = true;
@@ -264,7 +285,7 @@ export class Session {
   /** Holds the distance to the edge; called several times a second. */
   steer(now) {
     const target = this.target(now);
-    if (target === null) return;
+    if (target === null || this.hasEnded) return;
     const behind = target - this.video.currentTime;
     const ahead = this.ahead();
     if (ahead === 0 && this.jumpHole()) return;
