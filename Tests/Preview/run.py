@@ -52,13 +52,13 @@ class Service:
         self.url = service.wait_for(r"^listening on (\S+)").group(1) + "/demo/"
         return self
 
-    def bridge(self, upstream):
+    def bridge(self, upstream, port=0):
         file = self.folder / "bridge.yml"
         target = self.arguments.part_target or 0.5
         file.write_text(f"packaging:\n  part-target: {target}\n")
         return self.start(
             "serve", self.arguments.program, "serve", "--config", file, "--upstream", upstream,
-            "--namespace", "demo", "--insecure", "--listen", "127.0.0.1:0")
+            "--namespace", "demo", "--insecure", "--listen", f"127.0.0.1:{port}")
 
     def __exit__(self, *_):
         for process in reversed(self.running):
@@ -69,7 +69,7 @@ class Page:
     """The preview page in a browser."""
 
     def __init__(self, browser, url):
-        self.browser = browser
+        self.browser, self.url = browser, url
         # The broadcast may be a moment away.
         processes.wait_until(lambda: self.opens(url), 20, "the page opens")
 
@@ -210,21 +210,33 @@ def pauses(browser, service, arguments):
     return "joins the live edge again"
 
 
+def in_time(figures):
+    """Whether the picture moves, and not much later than it should."""
+    latencies = figures["latencies"]
+    return (figures["state"] == "playing" and latencies is not None and latencies["count"] > 20
+            and figures["latency"] < figures["holdBack"] + figures["partTarget"])
+
+
 def recovers(browser, service, arguments):
-    """The publisher dies and another begins; then the bridge does."""
+    """The publisher dies and another begins; then the bridge does the same."""
     publisher, upstream = service.publish(0)
     bridge = service.bridge(upstream)
     page = Page(browser, bridge.wait_for(r"^listening on (\S+)").group(1) + "/demo/")
     page.wait("the picture moves", lambda figures: figures["state"] == "playing")
     publisher.kill()
-    page.wait("it has nothing to play", lambda figures: figures["stalls"]["count"] > 0)
+    page.wait("it has nothing to play", lambda figures: figures["state"] != "playing")
     service.publish(upstream.rsplit(":", 1)[1].strip("/"))
-    before = page.measure()["time"]
-    figures = page.wait(
-        "it plays on", lambda figures: figures["state"] == "playing"
-        and figures["latency"] is not None and figures["latency"] < figures["holdBack"] + 1
-        and figures["buffer"] > 0 and figures["time"] != before, 60)
-    return f"plays on; {len(figures['log'])} events: {figures['log']}"
+    page.wait("it plays on", lambda figures: figures["state"] == "playing", 60)
+    page.browser.evaluate("moqEgressPreview.latencies.clear()")
+    figures = page.wait("it is in time again", in_time, 30)
+    bridge.kill()
+    page.wait("the bridge is missed", lambda figures: figures["state"] != "playing")
+    port = page.url.split(":")[2].split("/")[0]
+    service.bridge(upstream, port)
+    page.wait("it plays on", lambda figures: figures["state"] == "playing", 60)
+    page.browser.evaluate("moqEgressPreview.latencies.clear()")
+    figures = page.wait("it is in time again", in_time, 30)
+    return f"plays on after both; {figures['log']}"
 
 
 def plays_natively(browser, service, arguments):
@@ -276,7 +288,8 @@ def takes_screenshots(browser, service, arguments):
     folder.mkdir(parents=True, exist_ok=True)
     page = Page(browser, service.url)
     page.wait("the picture moves", lambda figures: figures["state"] == "playing")
-    time.sleep(arguments.seconds)
+    # Long enough for the charts to be full.
+    time.sleep(min(arguments.seconds, 60))
     for name, size in (("wide", WIDE), ("phone", PHONE)):
         for theme in ("light", "dark"):
             browser.resize(*size)

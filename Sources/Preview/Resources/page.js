@@ -59,8 +59,7 @@ const seconds = (value, digits = 2) => value === null ? null : value.toFixed(dig
 const megabits = (rate) => `${(rate / 1e6).toFixed(rate < 1e7 ? 2 : 0)} Mbit/s`;
 
 function showState() {
-  const isStalled = player.state === "playing" && player.stalls.since !== null;
-  const state = isStalled ? "stalled" : player.state;
+  const state = player.status;
   const node = element("state");
   node.dataset.state = state;
   show(node, stateNames[state]);

@@ -171,8 +171,10 @@ export class Player {
     if (manual) return manual;
     const now = performance.now() / 1000;
     const known = current && this.variants.find(({ url }) => url === current.url);
-    if (known && this.isLate) {
-      this.isLate = false;
+    const isLate = this.isLate;
+    this.isLate = false;
+    // With a network that is many times as fast it was the broadcast that stood still.
+    if (known && isLate && this.throughput.bitsPerSecond < 8 * known.bandwidth) {
       this.throughput.noteLate(now);
       return this.throughput.stepDown(this.variants, known);
     }
@@ -359,10 +361,15 @@ export class Player {
     return this.variants.find(({ name }) => name === (shown ?? this.switches.at(-1))?.name) ?? null;
   }
 
+  /** The state, with the difference that people see: whether the picture stands still. */
+  get status() {
+    return this.state === "playing" && this.stalls.since !== null ? "stalled" : this.state;
+  }
+
   /** All figures at this moment, as plain values: what tests read. */
   measurements() {
     return {
-      state: this.state, problem: this.problem, engine: this.engine,
+      state: this.status, problem: this.problem, engine: this.engine,
       time: this.video.currentTime, rate: this.video.playbackRate,
       latency: this.latency, latencies: this.latencies.summary(),
       holdBack: this.session?.holdBack ?? null, partTarget: this.session?.partTarget ?? null,

@@ -124,9 +124,11 @@ export class Track {
     const start = await this.session.joinPosition(this, this.playlist);
     this.next = { number: start.number, part: start.part };
     for (;;) {
-      for (const [item, following] of this.fresh()) await this.take(item, following);
+      for (const [item, following] of this.fresh()) {
+        if (item.part === 0 && this.leavesFor(item)) break;
+        await this.take(item, following);
+      }
       if (this.playlist.hasEnded) return;
-      if (this.next.part === 0) this.considerSwitch();
       if (this.loadsMedia) this.loader.prefetch([this.playlist.hint].filter(Boolean));
       this.playlist = await this.follow();
     }
@@ -175,20 +177,22 @@ export class Track {
     return this.inits.get(url);
   }
 
-  /** Another variant from the next segment on, when the session wishes. */
-  considerSwitch() {
+  /** Goes on with another variant at the beginning of a segment, when the session wishes. */
+  leavesFor({ number }) {
     const url = this.session.wantedURL(this);
-    if (url === this.url) return;
+    if (url === this.url) return false;
     this.url = url;
+    this.next = { number, part: 0 };
     // Positions are the same in all renditions, but what a delta continues is not.
-    this.playlist = { ...this.playlist, segments: [], hint: null, canSkipUntil: 0 };
+    Object.assign(this.playlist, { segments: [], hint: null, canSkipUntil: 0, hasEnded: false });
+    return true;
   }
 
   /** The playlist after the one at hand: held by the server until it has news, where it can. */
   async follow() {
     const { canBlockReload, canSkipUntil, targetDuration, segments } = this.playlist;
     if (!canBlockReload) {
-      await pause(targetDuration / 2, this.signal);
+      if (segments.length > 0) await pause(targetDuration / 2, this.signal);
       return this.reload(this.url, { previous: this.playlist });
     }
     const position = segments.length > 0 ? nextPosition(this.playlist) : this.next;
