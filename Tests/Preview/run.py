@@ -18,6 +18,7 @@ import processes
 from processes import Failed
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+MODULES = pathlib.Path(__file__).with_name("modules.js").read_text()
 PICTURE = pathlib.Path(__file__).with_name("picture.js").read_text()
 WIDE, PHONE = (1440, 900, 1), (390, 844, 2)
 
@@ -126,6 +127,13 @@ def expect_smooth(figures, seconds, framerate=25):
     expect(figures["frames"]["dropped"] == 0, f"{figures['frames']['dropped']} frames dropped")
     expect(figures["frames"]["decoded"] >= 0.9 * framerate * seconds,
            f"{figures['frames']['decoded']} frames in {seconds} s")
+
+
+def reads_and_decides(browser, service, arguments):
+    Page(browser, service.url)
+    wrong = browser.evaluate(f"({MODULES})()")
+    expect(not wrong, " | ".join(wrong))
+    return "modules read, decide and find every fault"
 
 
 def plays_parts(browser, service, arguments):
@@ -301,7 +309,7 @@ def takes_screenshots(browser, service, arguments):
 
 
 CASES = {
-    "parts": plays_parts, "switching": switches, "throughput": adapts, "pause": pauses,
+    "modules": reads_and_decides, "parts": plays_parts, "switching": switches, "throughput": adapts, "pause": pauses,
     "restart": recovers, "native": plays_natively, "accessibility": is_accessible,
 }
 

@@ -178,6 +178,10 @@ export class Checks {
       () => `the newest picture was taken ${age.toFixed(2)} s ago`);
   }
 
+  tookBrokenDelta(track, error) {
+    this.expect("HLS-074", false, () => `${track.kind}: ${error.message}`);
+  }
+
   tookRefusedHint(track, url, status) {
     this.expect("HLS-056", false, () => `${status} for ${path(url)}`);
   }

@@ -209,7 +209,6 @@ function connect() {
   element("mute").addEventListener("click", () => { video.muted = !video.muted; });
   video.addEventListener("volumechange", () => {
     show(element("mute"), video.muted ? "Unmute" : "Mute");
-    element("mute").setAttribute("aria-pressed", String(video.muted));
   });
   const frame = element("frame");
   const enter = frame.requestFullscreen ?? video.webkitEnterFullscreen;
@@ -239,7 +238,7 @@ async function copy(id) {
     const isCopied = document.execCommand("copy");
     show(element("copied"), isCopied ? `${id.toUpperCase()} address copied` : "Selected: copy it now");
   }
-  setTimeout(() => show(element("copied"), "\u00a0"), 4000);
+  setTimeout(() => show(element("copied"), ""), 4000);
 }
 
 function nameBroadcast() {

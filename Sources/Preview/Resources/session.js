@@ -159,6 +159,7 @@ export class Session {
     this.player.checks.tookPlaylist(track, playlist, answer);
   }
 
+  tookBrokenDelta(track, error) { this.player.checks.tookBrokenDelta(track, error); }
   tookRefusedHint(track, url, status) { this.player.checks.tookRefusedHint(track, url, status); }
   tookFailure(track, error) { this.player.failing(track, error); }
 

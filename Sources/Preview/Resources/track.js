@@ -217,7 +217,9 @@ export class Track {
         return playlist;
       } catch (error) {
         this.signal.throwIfAborted();
-        if (!(error instanceof DeltaError)) {
+        if (error instanceof DeltaError) {
+          this.session.tookBrokenDelta(this, error);
+        } else {
           this.failures += 1;
           this.session.tookFailure(this, error);
           await pause(Math.min(4, 0.25 * 2 ** this.failures), this.signal);
