@@ -32,6 +32,7 @@ package struct PreviewPage: Sendable {
       File(name: "boxes.js", contentType: script, bytes: Bytes(PackageResources.boxes_js)),
       File(name: "chart.js", contentType: script, bytes: Bytes(PackageResources.chart_js)),
       File(name: "checks.js", contentType: script, bytes: Bytes(PackageResources.checks_js)),
+      File(name: "figures.js", contentType: script, bytes: Bytes(PackageResources.figures_js)),
       File(name: "icon.svg", contentType: "image/svg+xml", bytes: Bytes(PackageResources.icon_svg)),
       File(name: "live.js", contentType: script, bytes: Bytes(PackageResources.live_js)),
       File(name: "page.js", contentType: script, bytes: Bytes(PackageResources.page_js)),

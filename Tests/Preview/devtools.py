@@ -89,10 +89,11 @@ class Browser:
         elif event.get("method") == "Log.entryAdded" and parameters["entry"]["level"] == "error":
             self.errors.append(f"{parameters['entry']['text']} {parameters['entry'].get('url', '')}")
 
-    def evaluate(self, expression):
+    def evaluate(self, expression, patience=30):
         """The value of an expression, as JSON; promises are waited for."""
         result = self.call(
-            "Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
+            "Runtime.evaluate", patience=patience, expression=expression, returnByValue=True,
+            awaitPromise=True)
         if "exceptionDetails" in result:
             raise BrowserError(result["exceptionDetails"].get("exception", {}).get("description"))
         return result["result"].get("value")

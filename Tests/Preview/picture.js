@@ -27,7 +27,7 @@
       const shown = (Date.now() - performance.now() + expectedDisplayTime) / 1000;
       const latency = ((shown - found / framesPerSecond) % loop + loop) % loop;
       latencies.push(latency);
-      const told = window.moqEgressPreview.latencyOf(mediaTime, expectedDisplayTime);
+      const told = window.moqEgressPreview.figures.latencyOf(mediaTime, expectedDisplayTime);
       if (told !== null) differences.push(told - latency);
     }
     if (performance.now() < end) video.requestVideoFrameCallback(look);

@@ -86,7 +86,7 @@ class Page:
         return False
 
     def measure(self):
-        return self.browser.evaluate("moqEgressPreview.measurements()")
+        return self.browser.evaluate("moqEgressPreview.figures.measurements()")
 
     def wait(self, what, condition, seconds=20):
         """The first measurements that meet a condition."""
@@ -104,7 +104,8 @@ class Page:
             ) from None
 
     def picture(self, seconds):
-        return self.browser.evaluate(f"({PICTURE})({round(seconds * 1000)})")
+        return self.browser.evaluate(
+            f"({PICTURE})({round(seconds * 1000)})", patience=seconds + 30)
 
     def click(self, selector):
         self.browser.evaluate(f"document.querySelector({selector!r}).click()")
@@ -235,14 +236,14 @@ def recovers(browser, service, arguments):
     page.wait("it has nothing to play", lambda figures: figures["state"] != "playing")
     service.publish(upstream.rsplit(":", 1)[1].strip("/"))
     page.wait("it plays on", lambda figures: figures["state"] == "playing", 60)
-    page.browser.evaluate("moqEgressPreview.latencies.clear()")
+    page.browser.evaluate("moqEgressPreview.figures.latencies.clear()")
     figures = page.wait("it is in time again", in_time, 30)
     bridge.kill()
     page.wait("the bridge is missed", lambda figures: figures["state"] != "playing")
     port = page.url.split(":")[2].split("/")[0]
     service.bridge(upstream, port)
     page.wait("it plays on", lambda figures: figures["state"] == "playing", 60)
-    page.browser.evaluate("moqEgressPreview.latencies.clear()")
+    page.browser.evaluate("moqEgressPreview.figures.latencies.clear()")
     figures = page.wait("it is in time again", in_time, 30)
     return f"plays on after both; {figures['log']}"
 

@@ -13,6 +13,7 @@ for (const url of [hls, dash]) url.hash = url.search = "";
 const wishes = new URLSearchParams(location.hash.slice(1));
 const video = element("video");
 const player = new Player(video, hls.href, { engine: wishes.get("engine") });
+const { figures } = player;
 player.manual = wishes.get("rendition");
 
 const stateNames = {
@@ -22,16 +23,16 @@ const stateNames = {
 
 const charts = [
   new Chart(element("latency-chart"), [
-    { name: "Hold-back", color: "--muted", kind: "level", samples: player.series.target },
-    { name: "Least buffer", color: "--second", kind: "line", samples: player.series.buffer },
-    { name: "Latency", color: "--accent", kind: "line", samples: player.series.latency },
+    { name: "Hold-back", color: "--muted", kind: "level", samples: figures.series.holdBack },
+    { name: "Least buffer", color: "--second", kind: "line", samples: figures.series.leastBuffer },
+    { name: "Latency", color: "--accent", kind: "line", samples: figures.series.latency },
   ]),
   new Chart(element("arrival-chart"), [
-    { name: "Picture", color: "--accent", kind: "dots", samples: player.series.videoParts },
-    { name: "Sound", color: "--second", kind: "dots", samples: player.series.soundParts },
+    { name: "Picture", color: "--accent", kind: "dots", samples: figures.series.videoParts },
+    { name: "Sound", color: "--second", kind: "dots", samples: figures.series.soundParts },
   ], { minimum: 0.1 }),
   new Chart(element("edge-chart"), [
-    { name: "Edge age", color: "--accent", kind: "line", samples: player.series.edgeAge },
+    { name: "Edge age", color: "--accent", kind: "line", samples: figures.series.edgeAge },
   ], { minimum: 0.1, span: 15 }),
 ];
 
@@ -64,24 +65,24 @@ function showState() {
   node.dataset.state = state;
   show(node, stateNames[state]);
   const overlay = element("overlay");
-  overlay.hidden = state === "playing" || state === "stalled";
+  overlay.hidden = state === "playing" || state === "stalled" && !player.problem;
   show(overlay, player.problem || stateNames[state]);
   show(element("play"), ["paused", "ended"].includes(state) ? "Play" : "Pause");
 }
 
 function showFigures() {
-  const { latencies, session, stalls, frames, shown } = player;
+  const { latencies, stalls, frames, shown } = figures;
   const recent = latencies.summary(1500);
   const isNative = player.engine === "native";
-  showFigure("latency", seconds(player.latency), "s",
-    recent ? `p95 ${seconds(recent.p95)} s · aim ${seconds(session.holdBack)} s`
+  showFigure("latency", seconds(figures.latency), "s",
+    recent ? `p95 ${seconds(recent.p95)} s · aim ${seconds(player.session.holdBack)} s`
       : isNative ? "not told by this browser" : "");
   const rate = video.playbackRate;
-  showFigure("buffer", seconds(player.buffer), "s", `at ${rate.toFixed(3)} × speed`);
+  showFigure("buffer", seconds(figures.buffer), "s", `at ${rate.toFixed(3)} × speed`);
   showFigure("rendition", shown?.name ?? null, "", shown ? describe(shown) : "");
   showFigure("stalls", String(stalls.count), "", `${stalls.seconds.toFixed(1)} s in all`);
   showFigure("dropped", String(frames.dropped), "", `of ${frames.decoded.toLocaleString("en")} decoded`);
-  showFigure("edge", seconds(player.edgeAge()), "s",
+  showFigure("edge", seconds(figures.edgeAge()), "s",
     isNative ? "" : `network ${megabits(player.throughput.bitsPerSecond)}`);
   const { offset, uncertainty } = player.clock;
   show(element("clock"), uncertainty === null
@@ -119,7 +120,7 @@ function showRenditions() {
   for (const row of box.querySelectorAll(".rendition")) {
     const { value } = row.firstChild;
     row.firstChild.checked = value === (player.manual ?? "");
-    show(row.querySelector(".playing"), value !== "" && value === player.shown?.name ? "playing" : "");
+    show(row.querySelector(".playing"), value !== "" && value === figures.shown?.name ? "playing" : "");
   }
 }
 
@@ -153,7 +154,7 @@ function showSounds() {
 let shownEvents = 0;
 let lastEvent = null;
 function showEvents() {
-  const { log } = player;
+  const { log } = figures;
   if (log.length === shownEvents && log.at(-1) === lastEvent) return;
   [shownEvents, lastEvent] = [log.length, log.at(-1)];
   element("events").replaceChildren(...log.toReversed().map((event) => {
@@ -296,6 +297,6 @@ setInterval(beat, 250);
 setInterval(describeCharts, 5000);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
 addEventListener("resize", draw);
-/** For tests and the curious: `moqEgressPreview.measurements()`. */
+/** For tests and the curious: `moqEgressPreview.figures.measurements()`. */
 window.moqEgressPreview = player;
 player.run();

@@ -1,14 +1,13 @@
-// The player: keeps a session running, and what people and tests want to know of it.
+// The player: keeps a session running and takes commands.
 
-import { Checks, outcome } from "./checks.js";
-import { Samples } from "./chart.js";
-import { Clock, LatencyRecord, Throughput } from "./live.js";
+import { Checks } from "./checks.js";
+import { Figures } from "./figures.js";
+import { Clock, Throughput } from "./live.js";
 import { parseMultivariant } from "./playlist.js";
 import { MediaSourceType, Session, isPlayable } from "./session.js";
 import { FellBehind, HTTPError, pause } from "./track.js";
 
 const nativeType = "application/vnd.apple.mpegurl";
-const logLength = 100;
 
 export class Player {
   /** `url` is the multivariant playlist; `engine` is "parts" or "native", null picks. */
@@ -20,7 +19,6 @@ export class Player {
     this.clock = new Clock();
     this.checks = new Checks();
     this.throughput = new Throughput();
-    this.latencies = new LatencyRecord();
     this.variants = [];
     this.audios = [];
     /** A variant's name that a person picked; null leaves it to the player. */
@@ -28,18 +26,12 @@ export class Player {
     this.audioName = null;
     this.state = "starting";
     this.problem = "";
-    this.stalls = { count: 0, seconds: 0, since: null };
-    this.switches = [];
-    this.log = [];
-    this.series = {
-      latency: new Samples(), target: new Samples(), buffer: new Samples(),
-      videoParts: new Samples(), soundParts: new Samples(), edgeAge: new Samples(),
-    };
-    this.newestTime = null;
-    this.latency = null;
+    /** Whether media came so late that the picture stood still, or nearly. */
+    this.isLate = false;
     this.session = null;
     this.wanted = new AbortController();
     this.throughput.watch();
+    this.figures = new Figures(this);
     this.watch();
   }
 
@@ -130,7 +122,7 @@ export class Player {
     const sound = this.audios.find(({ name }) => name === this.audioName)
       ?? this.audios.find(({ isDefault }) => isDefault) ?? this.audios[0] ?? null;
     this.checks.restart();
-    this.latency = null;
+    this.figures.joins();
     this.session = new Session(this, variant, sound);
     if (this.engine === "parts") {
       await this.session.run();
@@ -142,7 +134,7 @@ export class Player {
   /** The browser's own HLS; the playlists are followed beside it, for the charts and checks. */
   async playNatively() {
     this.video.src = this.url;
-    this.video.play().catch((error) => this.note(error.message));
+    this.play();
     const failed = new Promise((_, reject) => {
       this.video.addEventListener("error", () => {
         if (this.engine !== "native") return;
@@ -181,46 +173,22 @@ export class Player {
     return this.throughput.choose(this.variants, known, now);
   }
 
-  tookEdge(time, received, targetDuration) {
-    if (time === null) return;
-    if (this.newestTime !== null) this.sampleEdge(received - 1);
-    this.newestTime = time / 1000;
-    this.sampleEdge(received);
-    if (this.clock.uncertainty === null) return;
-    const age = this.clock.at(received) - this.newestTime;
-    this.checks.tookEdgeAge(age, this.clock.uncertainty, targetDuration);
-  }
-
-  /** Before and after each playlist: the teeth of the saw are true. */
-  sampleEdge(moment) { this.series.edgeAge.add(moment / 1000, Math.max(0, this.edgeAge(moment))); }
-
-  /** The buffer is at its least just before a part is added. */
-  tookLeast(ahead, moment) { this.series.buffer.add(moment / 1000, ahead); }
-
-  tookRendition(variant, begin) {
-    const last = this.switches.at(-1);
-    if (!variant || last?.name === variant.name) return;
-    this.switches.push({ time: new Date(), name: variant.name, mediaTime: begin });
-    this.note(last ? `switches from ${last.name} to ${variant.name}` : `begins with ${variant.name}`);
-  }
-
-  tookPart(kind, item, arrived) {
-    if (item.pdt === null || item.isWhole) return;
-    const delay = this.clock.at(arrived) - item.pdt / 1000 - item.duration;
-    const series = kind === "sound" ? this.series.soundParts : this.series.videoParts;
-    // What was there before the session joined tells nothing of delay.
-    if (this.session.hasStarted) series.add(arrived / 1000, Math.max(0, delay));
-  }
-
   began() {
-    this.latencies.clear();
-    this.endStall();
-    this.baseline = this.quality();
+    this.figures.began();
     this.setState("playing");
-    this.video.play().catch((error) => this.note(error.message));
+    this.play();
   }
 
-  sought() { this.soughtAt = performance.now(); }
+  /** Some browsers want to be asked by a person, even without sound. */
+  async play() {
+    try {
+      await this.video.play();
+    } catch (error) {
+      if (error.name !== "NotAllowedError") return;
+      this.note("the browser waits for Play to be pressed");
+      this.setPlaying(false);
+    }
+  }
 
   failing(track, error) {
     if (track.failures < 2) return;
@@ -242,145 +210,44 @@ export class Player {
     this.note(error.message);
   }
 
-  note(text) {
-    this.log.push({ time: new Date(), text });
-    if (this.log.length > logLength) this.log.shift();
-  }
+  note(text) { this.figures.note(text); }
 
   setState(state) {
     this.state = state;
     if (state !== "failed" && state !== "waiting") this.problem = "";
   }
 
-  // What the picture tells.
+  /** The state, with the difference that people see: whether the picture stands still. */
+  get status() {
+    return this.state === "playing" && this.figures.stalls.since !== null ? "stalled" : this.state;
+  }
+
+  // What the element tells.
 
   watch() {
     const { video } = this;
-    const isLive = () => this.state === "playing" && !video.seeking && !video.ended
-      && performance.now() - (this.soughtAt ?? 0) > 500;
-    video.addEventListener("waiting", () => {
-      if (!isLive() || this.stalls.since !== null) return;
-      this.stalls.count += 1;
-      this.stalls.since = performance.now();
-      this.isLate = true;
-      this.note("the picture stands still");
+    // Keyboards and headsets have keys of their own.
+    video.addEventListener("pause", () => {
+      if (this.state === "playing" && !video.ended) this.setPlaying(false);
     });
-    const goesOn = () => {
+    video.addEventListener("play", () => {
+      if (this.state === "paused") this.setPlaying(true);
+    });
+    video.addEventListener("timeupdate", () => {
       if (this.engine === "native" && this.state === "starting" && !video.paused) this.began();
-      if (this.stalls.since === null || video.readyState <= HTMLMediaElement.HAVE_CURRENT_DATA) return;
-      this.endStall();
-    };
-    video.addEventListener("playing", goesOn);
-    video.addEventListener("timeupdate", goesOn);
+    });
     video.addEventListener("error", () => {
       if (this.engine === "parts" && video.error && video.getAttribute("src")) {
         this.session?.controller.abort(new Error(video.error.message || "the media can't be decoded"));
       }
     });
-    if (video.requestVideoFrameCallback) this.watchFrames();
     setInterval(() => this.tick(), 100);
   }
 
-  endStall() {
-    if (this.stalls.since === null) return;
-    this.stalls.seconds += (performance.now() - this.stalls.since) / 1000;
-    this.stalls.since = null;
-  }
-
-  watchFrames() {
-    this.video.requestVideoFrameCallback((now, { mediaTime, expectedDisplayTime }) => {
-      this.frame = { mediaTime, shown: expectedDisplayTime };
-      if (this.state === "playing") {
-        this.latency = this.latencyOf(mediaTime, expectedDisplayTime);
-        if (this.latency !== null) this.latencies.add(this.latency);
-      }
-      this.watchFrames();
-    });
-  }
-
-  /** Seconds from taking a picture to showing it; null when nobody knows when it was taken. */
-  latencyOf(mediaTime, shown) {
-    let taken = this.session?.captureTime(mediaTime) ?? null;
-    if (this.engine === "native") {
-      const start = this.video.getStartDate?.().getTime();
-      taken = Number.isFinite(start) ? start / 1000 + mediaTime : null;
-    }
-    return taken === null ? null : this.clock.at(shown) - taken;
-  }
-
   tick() {
-    const now = performance.now();
     if (this.state !== "playing") return;
+    const now = performance.now();
     if (this.engine === "parts") this.session.steer(now / 1000);
-    if (!this.video.requestVideoFrameCallback || this.session.mainKind === "audio") {
-      this.latency = this.latencyOf(this.video.currentTime, now);
-      if (this.latency !== null) this.latencies.add(this.latency);
-    }
-    if (now - (this.sampled ?? 0) < 240) return;
-    this.sampled = now;
-    this.sample(now / 1000);
-  }
-
-  sample(seconds) {
-    const { series } = this;
-    if (this.latency !== null) {
-      series.latency.add(seconds, this.latency);
-      series.target.add(seconds, this.session.holdBack);
-    }
-  }
-
-  /** How long ago the newest listed picture was taken. */
-  edgeAge(now = performance.now()) {
-    return this.newestTime === null ? null : this.clock.at(now) - this.newestTime;
-  }
-
-  /** Seconds of media that are there to be played. */
-  get buffer() { return this.session ? this.session.ahead() : 0; }
-
-  /** Frames decoded and dropped since the element has a source. */
-  quality() {
-    const quality = this.video.getVideoPlaybackQuality?.();
-    return { decoded: quality?.totalVideoFrames ?? 0, dropped: quality?.droppedVideoFrames ?? 0 };
-  }
-
-  /** Frames decoded and dropped since the picture began. */
-  get frames() {
-    const { decoded, dropped } = this.quality();
-    return {
-      decoded: decoded - (this.baseline?.decoded ?? 0),
-      dropped: dropped - (this.baseline?.dropped ?? 0),
-    };
-  }
-
-  /** The rendition that is shown, which is not yet that which is loaded. */
-  get shown() {
-    if (this.engine === "native") {
-      return this.variants.find(({ height }) => height === this.video.videoHeight) ?? null;
-    }
-    const shown = this.switches.findLast(({ mediaTime }) => mediaTime <= this.video.currentTime + 0.01);
-    return this.variants.find(({ name }) => name === (shown ?? this.switches.at(-1))?.name) ?? null;
-  }
-
-  /** The state, with the difference that people see: whether the picture stands still. */
-  get status() {
-    return this.state === "playing" && this.stalls.since !== null ? "stalled" : this.state;
-  }
-
-  /** All figures at this moment, as plain values: what tests read. */
-  measurements() {
-    return {
-      state: this.status, problem: this.problem, engine: this.engine,
-      time: this.video.currentTime, rate: this.video.playbackRate,
-      latency: this.latency, latencies: this.latencies.summary(),
-      holdBack: this.session?.holdBack ?? null, partTarget: this.session?.partTarget ?? null,
-      buffer: this.buffer, edgeAge: this.edgeAge(),
-      stalls: { count: this.stalls.count, seconds: this.stalls.seconds },
-      frames: this.frames, rendition: this.shown?.name ?? null,
-      switches: this.switches.map(({ name }) => name),
-      throughput: this.throughput.bitsPerSecond,
-      clock: { offset: this.clock.offset, uncertainty: this.clock.uncertainty },
-      checks: this.checks.list.map((check) => ({ ...check, outcome: outcome(check) })),
-      log: this.log.map(({ text }) => text),
-    };
+    this.figures.tick(now);
   }
 }

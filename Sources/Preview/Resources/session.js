@@ -153,7 +153,7 @@ export class Session {
     if (track.kind === this.mainKind) {
       this.mainPlaylist = playlist;
       this.isLive ||= answer.position !== null && answer.received - answer.asked > held;
-      this.player.tookEdge(edgeTime(playlist), answer.received, playlist.targetDuration);
+      this.player.figures.tookEdge(edgeTime(playlist), answer.received, playlist.targetDuration);
     }
     this.player.recovered();
     this.player.checks.tookPlaylist(track, playlist, answer);
@@ -163,11 +163,11 @@ export class Session {
   tookRefusedHint(track, url, status) { this.player.checks.tookRefusedHint(track, url, status); }
   tookFailure(track, error) { this.player.failing(track, error); }
 
-  tookGap(track, item) { this.player.note(`${track.kind}: segment ${item.number} has a gap`); }
+  tookGap(track, item) { this.player.figures.note(`${track.kind}: segment ${item.number} has a gap`); }
 
   tookLoss(track, item, status) {
     this.player.checks.tookLoss(track, item, status);
-    this.player.note(`${track.kind}: ${status} for a part of segment ${item.number}`);
+    this.player.figures.note(`${track.kind}: ${status} for a part of segment ${item.number}`);
   }
 
   /** Appends media of an item. */
@@ -182,7 +182,7 @@ export class Session {
     const end = begin + duration / init.timescale;
     const isMain = track.kind === this.mainKind;
     if (track.shownInit !== init || track.discontinuity !== item.discontinuity) {
-      if (isMain) this.player.tookRendition(this.player.variantAt(track.url), begin);
+      if (isMain) this.player.figures.tookRendition(this.player.variantAt(track.url), begin);
       await sink.append(init.bytes, offset);
     }
     Object.assign(track, { shownInit: init, discontinuity: item.discontinuity });
@@ -190,11 +190,12 @@ export class Session {
       if (item.pdt !== null) this.addAnchor(begin, item.pdt / 1000);
       this.edge.note(end, arrived / 1000);
     }
-    if (isMain && this.hasStarted) this.player.tookLeast(this.ahead(), arrived);
+    if (isMain && this.hasStarted) this.player.figures.tookLeast(this.ahead(), arrived);
     await sink.append(bytes, offset);
     this.ends.set(track.kind, end);
     this.player.checks.tookMedia(track, item, { start, duration, timescale: init.timescale });
-    this.player.tookPart(track.kind, item, arrived);
+    // What was there before the picture began tells nothing of delay.
+    if (this.hasStarted) this.player.figures.tookPart(track.kind, item, arrived);
     await sink.trim(kept);
     if (isMain) this.begin();
   }
@@ -280,7 +281,7 @@ export class Session {
 
   seek(time) {
     this.video.currentTime = time;
-    this.player.sought();
+    this.player.figures.sought();
   }
 
   /** Holds the distance to the edge; called several times a second. */
@@ -292,7 +293,7 @@ export class Session {
     if (ahead === 0 && this.jumpHole()) return;
     if (ahead < this.partTarget / 2) this.player.isLate = true;
     if (behind > Math.max(2, this.holdBack) && this.holds(target)) {
-      this.player.note(`${behind.toFixed(1)} s behind: seeks to the live edge`);
+      this.player.figures.note(`${behind.toFixed(1)} s behind: seeks to the live edge`);
       this.seek(target);
       return;
     }
@@ -307,7 +308,7 @@ export class Session {
     for (let index = 0; index < buffered.length; index++) {
       const start = buffered.start(index);
       if (start <= currentTime) continue;
-      this.player.note(`passes over ${(start - currentTime).toFixed(2)} s without media`);
+      this.player.figures.note(`passes over ${(start - currentTime).toFixed(2)} s without media`);
       this.seek(start + 0.01);
       return true;
     }

@@ -13,6 +13,9 @@ export class HTTPError extends Error {
 /** Thrown when the media that comes next has left the playlist. */
 export class FellBehind extends Error {}
 
+/** Failures of a playlist in a row that a track puts up with. */
+const patience = 4;
+
 /** Waits, unless the signal says that it is over. */
 export function pause(seconds, signal) {
   return new Promise((resolve, reject) => {
@@ -207,8 +210,8 @@ export class Track {
       try {
         const asked = performance.now();
         // A hold is three target durations at most; what takes longer is a connection that hangs.
-        const patience = AbortSignal.timeout(1000 * (3 * (previous?.targetDuration || 4) + 5));
-        const response = await fetch(url, { signal: AbortSignal.any([this.signal, patience]) });
+        const timeout = AbortSignal.timeout(1000 * (3 * (previous?.targetDuration || 4) + 5));
+        const response = await fetch(url, { signal: AbortSignal.any([this.signal, timeout]) });
         if (!response.ok) throw new HTTPError(url, response.status);
         const playlist = parseMedia(await response.text(), this.url, previous);
         const answer = { asked, received: performance.now(), position, previous };
@@ -221,6 +224,8 @@ export class Track {
           this.session.tookBrokenDelta(this, error);
         } else {
           this.failures += 1;
+          // The broadcast may come back with other renditions: the session has to begin anew.
+          if (this.failures > patience) throw error;
           this.session.tookFailure(this, error);
           await pause(Math.min(4, 0.25 * 2 ** this.failures), this.signal);
         }
