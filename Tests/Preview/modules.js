@@ -98,7 +98,7 @@ async () => {
   same("the edge is found anew", edge.at(109), 18.75);
   const pace = new Pace();
   same("paces", [[0.03, 2], [0.06, 2], [0.02, 2], [0.005, 2], [-1, 2], [1, 2], [1, 0.1]].map(
-    ([behind, ahead]) => pace.rate(behind, ahead, 0.5)), [1, 1.03, 1.01, 1, 0.95, 1.05, 0.95]);
+    ([behind, ahead]) => pace.rate(behind, ahead, 0.5)), [1, 1.02, 1.02, 1, 0.95, 1.05, 0.95]);
   const network = new Throughput();
   same("nothing known", network.choose(variants, null, 0).name, "h/i");
   network.noteLate(0);

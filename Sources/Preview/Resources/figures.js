@@ -25,6 +25,7 @@ export class Figures {
     this.baseline = { decoded: 0, dropped: 0 };
     this.soughtAt = 0;
     this.sampledAt = 0;
+    this.frameAt = -Infinity;
     this.watch();
   }
 
@@ -117,6 +118,7 @@ export class Figures {
   }
 
   tookFrame(mediaTime, shown) {
+    this.frameAt = performance.now();
     this.latency = this.latencyOf(mediaTime, shown);
     if (this.latency !== null) this.latencies.add(this.latency);
   }
@@ -134,8 +136,10 @@ export class Figures {
   /** Called several times a second while the picture moves. */
   tick(now) {
     const { session } = this.player;
-    if (!this.video.requestVideoFrameCallback || session.mainKind === "audio") {
-      this.tookFrame(this.video.currentTime, now);
+    // Sound has no frames, and not every browser tells of them.
+    if (now - this.frameAt > 1000) {
+      this.latency = this.latencyOf(this.video.currentTime, now);
+      if (this.latency !== null) this.latencies.add(this.latency);
     }
     if (now - this.sampledAt < 240 || this.latency === null) return;
     this.sampledAt = now;

@@ -29,7 +29,10 @@ export class LiveEdge {
 
 /** Holds a distance to the live edge by gentle changes of the playback rate. */
 export class Pace {
+  // Few rates: for some browsers (WebKitGTK) each change is a seek.
   static most = 0.05;
+  static gentle = 0.02;
+  static far = 0.15;
   // Small errors are left alone until they are worth a change, and then corrected until they vanish.
   static begin = 0.04;
   static settle = 0.01;
@@ -42,8 +45,7 @@ export class Pace {
     // Running out is worse than being late.
     if (ahead < part / 2) return 1 - Pace.most;
     if (!this.#isCorrecting) return 1;
-    const change = Math.max(-Pace.most, Math.min(Pace.most, behind / 2));
-    return 1 + Math.round(change * 200) / 200;
+    return 1 + Math.sign(behind) * (Math.abs(behind) > Pace.far ? Pace.most : Pace.gentle);
   }
 }
 

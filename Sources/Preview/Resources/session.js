@@ -49,7 +49,6 @@ export class Session {
     this.joined.promise.catch(() => {});
     this.holdBack = 0;
     this.partTarget = 1;
-    this.mainPlaylist = null;
   }
 
   /** Plays until the end of the broadcast; throws when the session can't go on. */
@@ -151,7 +150,6 @@ export class Session {
 
   tookPlaylist(track, playlist, answer) {
     if (track.kind === this.mainKind) {
-      this.mainPlaylist = playlist;
       this.isLive ||= answer.position !== null && answer.received - answer.asked > held;
       this.player.figures.tookEdge(edgeTime(playlist), answer.received, playlist.targetDuration);
     }
