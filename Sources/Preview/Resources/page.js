@@ -203,6 +203,8 @@ function showChecks() {
 // Controls.
 
 function connect() {
+  // WebKit does not take the attribute for it.
+  video.muted = true;
   element("play").addEventListener("click", () => {
     player.setPlaying(["paused", "ended"].includes(player.state));
     update();
