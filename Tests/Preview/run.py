@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Opens the preview page in Chromium without a window and watches it play.
 
-The page's own figures are asked for by the DevTools protocol, and its picture is read: frames carry their
-numbers. A run fails on a stall, on a dropped frame, on a failed check, on what the browser complains of,
-and when the picture is not where the playlist's hold-back puts it. `--screenshots` keeps pictures of the page
-in both themes and both widths.
+The page's own figures are asked for by the DevTools protocol, and its picture is read: frames carry
+their numbers. A run fails on a stall, on a dropped frame, on a failed check, on what the browser complains
+of, and when the picture is not where the playlist's hold-back puts it. `--screenshots` keeps pictures of
+the page in both themes and both widths.
 """
 import argparse
 import pathlib
@@ -258,8 +258,8 @@ def plays_natively(browser, service, arguments):
     expect(figures["engine"] == "native", "it has given up the browser's own HLS")
     expect_smooth(figures, arguments.seconds)
     screen = picture["latencies"]
-    return (f"{figures['frames']['decoded']} frames of {figures['rendition']}; latency by the picture's "
-            f"number p50 {quantile(screen, 0.5):.3f} p95 {quantile(screen, 0.95):.3f} s")
+    return (f"{figures['frames']['decoded']} frames of {figures['rendition']}; latency by the "
+            f"picture's number p50 {quantile(screen, 0.5):.3f} p95 {quantile(screen, 0.95):.3f} s")
 
 
 def is_accessible(browser, service, arguments):
@@ -310,8 +310,9 @@ def takes_screenshots(browser, service, arguments):
 
 
 CASES = {
-    "modules": reads_and_decides, "parts": plays_parts, "switching": switches, "throughput": adapts, "pause": pauses,
-    "restart": recovers, "native": plays_natively, "accessibility": is_accessible,
+    "modules": reads_and_decides, "parts": plays_parts, "switching": switches,
+    "throughput": adapts, "pause": pauses, "restart": recovers, "native": plays_natively,
+    "accessibility": is_accessible,
 }
 
 

@@ -81,7 +81,8 @@ function showFigures() {
   showFigure("buffer", seconds(figures.buffer), "s", `at ${rate.toFixed(3)} × speed`);
   showFigure("rendition", shown?.name ?? null, "", shown ? describe(shown) : "");
   showFigure("stalls", String(stalls.count), "", `${stalls.seconds.toFixed(1)} s in all`);
-  showFigure("dropped", String(frames.dropped), "", `of ${frames.decoded.toLocaleString("en")} decoded`);
+  showFigure("dropped", String(frames.dropped), "",
+    `of ${frames.decoded.toLocaleString("en")} decoded`);
   showFigure("edge", seconds(figures.edgeAge()), "s",
     isNative ? "" : `network ${megabits(player.throughput.bitsPerSecond)}`);
   const { offset, uncertainty } = player.clock;
@@ -127,7 +128,8 @@ function showRenditions() {
 function choice({ name, value, size = "", rate = "" }) {
   const row = document.createElement("label");
   row.className = "rendition";
-  const input = Object.assign(document.createElement("input"), { type: "radio", name: "rendition", value });
+  const input = Object.assign(
+    document.createElement("input"), { type: "radio", name: "rendition", value });
   input.addEventListener("change", () => player.setVariant(value || null));
   const title = text("b", name);
   title.append(text("i", "", "playing"));

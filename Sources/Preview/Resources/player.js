@@ -37,7 +37,7 @@ export class Player {
 
   // Commands.
 
-  /** Plays for ever: joins, and joins again when a session ends otherwise than by the broadcast's end. */
+  /** Joins, and joins again when a session ends otherwise than by the broadcast's end. */
   async run() {
     let failures = 0;
     this.clock.synchronize(new URL("/time", this.url));
@@ -206,7 +206,8 @@ export class Player {
     }
     const isAbsent = error instanceof HTTPError && [404, 503].includes(error.status);
     this.setState(isAbsent ? "waiting" : "failed");
-    this.problem = isAbsent ? "The broadcast is not there; looks again." : `${error.message}; tries again.`;
+    this.problem = isAbsent
+      ? "The broadcast is not there; looks again." : `${error.message}; tries again.`;
     this.note(error.message);
   }
 

@@ -4,7 +4,7 @@ import { readDefaultDuration, readTimescale, readTimes } from "./boxes.js";
 import { LiveEdge, Pace } from "./live.js";
 import { edgeTime } from "./playlist.js";
 import { Sink } from "./sink.js";
-import { Track, joinPosition, listedItems } from "./track.js";
+import { Track, joinPosition, listedItems, pause } from "./track.js";
 
 /** The constructor of media sources; null where there is none. */
 export const MediaSourceType = globalThis.ManagedMediaSource ?? globalThis.MediaSource ?? null;
@@ -253,7 +253,8 @@ export class Session {
     this.seek(place);
     await sought;
     while (!this.signal.aborted && this.target(performance.now() / 1000) < place) {
-      await new Promise(requestAnimationFrame);
+      // Animation frames do not come to a page in the background.
+      await pause(0.01, this.signal).catch(() => {});
     }
     if (!this.signal.aborted) this.player.began();
   }

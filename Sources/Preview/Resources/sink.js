@@ -12,9 +12,8 @@ export class Sink {
   #enqueue(operation) {
     const run = async () => {
       const ended = new Promise((resolve, reject) => {
-        this.buffer.addEventListener("updateend", resolve, { once: true });
-        this.buffer.addEventListener(
-          "error", () => reject(new Error("the browser refuses the media")), { once: true });
+        this.buffer.onupdateend = resolve;
+        this.buffer.onerror = () => reject(new Error("the browser refuses the media"));
       });
       operation();
       if (this.buffer.updating) await ended;
