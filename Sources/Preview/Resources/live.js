@@ -32,7 +32,7 @@ export class Pace {
   // Few rates: for some browsers (WebKitGTK) each change is a seek.
   static most = 0.05;
   static gentle = 0.02;
-  static far = 0.15;
+  static far = 0.1;
   // Small errors are left alone until they are worth a change, and then corrected until they vanish.
   static begin = 0.04;
   static settle = 0.01;

@@ -14,7 +14,9 @@ const origin = 10;
 /** Milliseconds from which on an answer was held, not merely slow. */
 const held = 40;
 /** Seconds that finding the first picture takes, about. */
-const lead = 0.4;
+const usualLead = 0.4;
+/** Seconds that the first picture may be late without being sought again. */
+const slack = 0.1;
 /** Seconds that are kept behind the picture. */
 const kept = 15;
 
@@ -233,26 +235,33 @@ export class Session {
     if (this.hasStarted) return;
     this.partsLoaded += 1;
     if (!this.isLive && this.partsLoaded < this.patience) return;
-    const target = Math.max(this.target(performance.now() / 1000), origin);
-    if (!this.holds(target)) return;
+    if (!this.holds(Math.max(this.target(performance.now() / 1000), origin))) return;
     this.hasStarted = true;
-    this.start(target);
+    this.start();
   }
 
   /**
    * Finding the first picture takes time, in which the edge goes on: it is sought a little ahead and
-   * begins to move when its time has come.
+   * begins to move when its time has come. A slow machine shows at once how far ahead that has to be.
    */
-  async start(target) {
+  async start() {
     const { video } = this;
-    const last = video.buffered.end(video.buffered.length - 1);
-    const place = Math.min(target + lead, (target + last) / 2);
-    const sought = new Promise((resolve) => {
-      video.addEventListener("seeked", resolve, { once: true });
-    });
-    this.seek(place);
-    await sought;
-    while (!this.signal.aborted && this.target(performance.now() / 1000) < place) {
+    const now = () => performance.now() / 1000;
+    let lead = usualLead;
+    let place = -Infinity;
+    for (let attempt = 0; attempt < 3 && this.target(now()) - place > slack; attempt++) {
+      const target = Math.max(this.target(now()), origin);
+      const last = video.buffered.end(video.buffered.length - 1);
+      place = Math.min(target + lead, (target + last) / 2);
+      const sought = new Promise((resolve) => {
+        video.addEventListener("seeked", resolve, { once: true });
+      });
+      const began = now();
+      this.seek(place);
+      await sought;
+      lead = Math.max(lead, now() - began + usualLead);
+    }
+    while (!this.signal.aborted && this.target(now()) < place) {
       // Animation frames do not come to a page in the background.
       await pause(0.01, this.signal).catch(() => {});
     }
