@@ -33,7 +33,7 @@ const charts = [
   ], { minimum: 0.1 }),
   new Chart(element("edge-chart"), [
     { name: "Edge age", color: "--accent", kind: "line", samples: figures.series.edgeAge },
-  ], { minimum: 0.1, span: 15 }),
+  ], { minimum: 0.1, span: 10 }),
 ];
 
 /** Sets a text where it has changed: what stays is not announced or laid out again. */
@@ -86,11 +86,13 @@ function showFigures() {
   showFigure("edge", seconds(figures.edgeAge()), "s",
     isNative ? "" : `network ${megabits(player.throughput.bitsPerSecond)}`);
   const { offset, uncertainty } = player.clock;
+  const difference = Math.round(Math.abs(offset * 1000));
   show(element("clock"), uncertainty === null
     ? "Latency is from the capture time of the shown frame (program date-time) to this device’s clock."
     : "Latency is from the capture time of the shown frame (program date-time) to the bridge’s clock, "
-      + `which is ${Math.abs(offset * 1000).toFixed(0)} ms ${offset < 0 ? "behind" : "ahead of"} `
-      + `this device’s (± ${(uncertainty * 1000).toFixed(0)} ms).`);
+      + (difference === 0 ? "which agrees with this device’s "
+        : `which is ${difference} ms ${offset < 0 ? "behind" : "ahead of"} this device’s `)
+      + `(± ${(uncertainty * 1000).toFixed(0)} ms).`);
 }
 
 function describe({ width, height, frameRate, bandwidth }) {
