@@ -86,11 +86,18 @@ let package = Package(
     module("Remux", ["Wire", "CMAF"]),
     module("Packaging", ["Wire", "CMAF", "Digest"]),
     module("Manifests", ["Wire", "CMAF", "Packaging", "XML"]),
+    // The binary holds the page's files.
+    .target(
+      name: "Preview",
+      dependencies: ["Wire", "Digest"],
+      resources: [.embedInCode("Resources")],
+      swiftSettings: settings
+    ),
     module(
       "Egress",
       [
         "Wire", "CMAF", "MoQ", "HTTP", "QUIC", "WebTransport", "LinuxIO", "Remux", "Packaging",
-        "Manifests", "Digest", "Compression",
+        "Manifests", "Preview", "Digest", "Compression",
         .product(name: "Logging", package: "swift-log"),
         .product(name: "Yams", package: "Yams"),
       ]
@@ -138,7 +145,7 @@ let package = Package(
     tests("RemuxTests", ["Remux", "CMAF", "TestSupport"]),
     tests("ManifestsTests", ["Manifests", "XML", "TestSupport"]),
     tests("FuzzReplayTests", ["FuzzTargets", "TestSupport", "Wire"]),
-    tests("EgressTests", ["Egress", "Compression", "TestSupport"]),
-    tests("IntegrationTests", ["Egress", "TestSupport"]),
+    tests("EgressTests", ["Egress", "Preview", "Compression", "TestSupport"]),
+    tests("IntegrationTests", ["Egress", "Preview", "TestSupport"]),
   ] + fuzzers
 )

@@ -6,6 +6,7 @@ package enum Status: UInt16, Sendable, Hashable {
   case noContent = 204
   case partialContent = 206
   case notModified = 304
+  case temporaryRedirect = 307
   case badRequest = 400
   case forbidden = 403
   case notFound = 404
@@ -35,6 +36,7 @@ package enum Status: UInt16, Sendable, Hashable {
     case .noContent: "No Content"
     case .partialContent: "Partial Content"
     case .notModified: "Not Modified"
+    case .temporaryRedirect: "Temporary Redirect"
     case .badRequest: "Bad Request"
     case .forbidden: "Forbidden"
     case .notFound: "Not Found"

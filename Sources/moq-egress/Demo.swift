@@ -88,6 +88,8 @@ struct Demo: ParsableCommand {
 
       A MoQ broadcast runs at moqt://\(upstream)/ (QUIC on loopback; https:// for WebTransport)
       and is served here.
+      Open in a browser:
+        \(base)/
       Open in a player:
         HLS   \(base)/index.m3u8
         DASH  \(base)/manifest.mpd

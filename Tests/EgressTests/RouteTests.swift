@@ -35,13 +35,48 @@ import Wire
       route("/a/b/v/17-3/part/-5.m4s")
         == .part(broadcast: live, rendition: "v", epoch: "17-3", start: -5)
     )
+    #expect(route("/a/b/") == .preview(broadcast: live))
+    #expect(route("/a/b") == .previewWithoutSlash(broadcast: live))
+    #expect(
+      route("/a/b/preview/0123/page.js") == .previewAsset(version: "0123", name: "page.js")
+    )
+  }
+
+  @Test func `the preview takes no name from broadcasts and renditions`() {
+    func path(_ fields: String...) -> BroadcastPath {
+      BroadcastPath(fields: fields.map { Bytes(utf8: $0) })
+    }
+    // Broadcasts and renditions of its own names are served, whatever lies below them.
+    #expect(
+      route("/a/preview/0123/page.js/")
+        == .preview(broadcast: path("a", "preview", "0123", "page.js"))
+    )
+    #expect(route("/a/preview/0/index.m3u8") == .multivariant(broadcast: path("a", "preview", "0")))
+    #expect(
+      route("/a/b/preview/media.m3u8") == .mediaPlaylist(broadcast: live, rendition: "preview")
+    )
+    #expect(
+      route("/a/b/preview/0123.mp4")
+        == .initSegment(broadcast: live, rendition: "preview", name: "0123")
+    )
+    #expect(
+      route("/a/b/preview/17/part/5.m4s")
+        == .part(broadcast: live, rendition: "preview", epoch: "17", start: 5)
+    )
+    #expect(route("/healthz/") == .preview(broadcast: path("healthz")))
+    #expect(
+      route("/preview/0/page.js")
+        == .previewWithoutSlash(broadcast: path("preview", "0", "page.js"))
+    )
+    // An empty last field is a field, the slash after it the page's.
+    #expect(route("/a//") == .preview(broadcast: path("a", "")))
   }
 
   @Test(arguments: [
-    "/", "/a", "/index.m3u8", "/manifest.mpd", "/v/media.m3u8", "/a/b", "/a/b/", "/a/b/index.M3U8",
-    "/v/x.mp4", "/a/b/v/17/segment/.m4s", "/a/b/v/17/segment/1.5.m4s", "/a/b/v/17/segment/01.m4s",
+    "/", "/v/media.m3u8", "/v/x.mp4", "/a/b/v/17/segment/.m4s", "/a/b/v/17/segment/1.5.m4s",
+    "/a/b/v/17/segment/01.m4s",
     "/a/b/v/17/segment/+1.m4s", "/a/b/v/17/segment/-0.m4s", "/a/b/v/17/chunk/1.m4s",
-    "/a/b/v/17/segment/99999999999999999999.m4s", "/segment/1.m4s", "/a/17/part/1.m4s", "/healthz/",
+    "/a/b/v/17/segment/99999999999999999999.m4s", "/segment/1.m4s", "/a/17/part/1.m4s",
   ])
   func `HTTP-009 a path that names nothing is nothing`(_ path: String) {
     #expect(route(path) == nil)

@@ -42,4 +42,9 @@ struct CachePolicy {
   /// What no broadcast changes: a method that is not supported.
   static let fixed = "public, max-age=60"
   static let never = "no-store"
+
+  /// The preview page, whose files change their names with the program.
+  static let page = "public, max-age=10"
+  /// What is named by its content, whatever becomes of broadcasts.
+  static let forever = "public, max-age=31536000, immutable"
 }

@@ -55,7 +55,8 @@ struct Responder {
     case .part(_, let name, let epoch, let start):
       guard let rendition = view.rendition(name) else { return unknownRendition(name) }
       return part(rendition, epoch, start, request)
-    case .health, .readiness, .metrics, .status, .time:
+    case .health, .readiness, .metrics, .status, .time, .preview, .previewWithoutSlash,
+      .previewAsset:
       return .now(.notFound("not part of a broadcast"))
     }
   }

@@ -1,4 +1,5 @@
 internal import HTTP
+internal import Manifests
 internal import Wire
 
 // Answers that are about the service and its protocol, not about media.
@@ -41,6 +42,17 @@ extension Response {
       "\(name.prefix(32)) is not supported",
       cacheControl: CachePolicy.fixed,
       extra: [ResponseHead.line("Allow", "GET, HEAD, OPTIONS")]
+    )
+  }
+
+  /// The same path with a slash at its end, relative, as caches may serve it under a path of theirs.
+  static func redirect(toFolder path: BroadcastPath) -> Response {
+    let location = MediaPath.encoded(path.fields[path.fields.count - 1]) + "/"
+    return .text(
+      .temporaryRedirect,
+      "see \(location)",
+      cacheControl: CachePolicy.page,
+      extra: [ResponseHead.line("Location", location)]
     )
   }
 

@@ -1,3 +1,4 @@
+internal import Preview
 package import Wire
 
 /// What a URL names.
@@ -13,6 +14,11 @@ package enum Route: Equatable, Sendable {
   case initSegment(broadcast: BroadcastPath, rendition: String, name: String)
   case segment(broadcast: BroadcastPath, rendition: String, epoch: String, start: Int64)
   case part(broadcast: BroadcastPath, rendition: String, epoch: String, start: Int64)
+  case preview(broadcast: BroadcastPath)
+  /// What would be a broadcast's preview page if it ended in a slash.
+  case previewWithoutSlash(broadcast: BroadcastPath)
+  /// A file of the preview page, which is the same below every broadcast.
+  case previewAsset(version: String, name: String)
 
   /// Reads a path's segments, which are decoded already; nil when nothing is served there.
   package init?(_ segments: [Bytes]) {
@@ -23,7 +29,8 @@ package enum Route: Equatable, Sendable {
       case "metrics": self = .metrics
       case "status.json": self = .status
       case "time": self = .time
-      default: return nil
+      case "": return nil
+      default: self = .previewWithoutSlash(broadcast: BroadcastPath(fields: segments))
       }
       return
     }
@@ -61,7 +68,13 @@ package enum Route: Equatable, Sendable {
         self = .part(broadcast: path, rendition: text(3), epoch: text(2), start: start)
       default: return nil
       }
-    default: return nil
+    case "":
+      guard let path = broadcast(1) else { return nil }
+      self = .preview(broadcast: path)
+    case _ where segments.count > 3 && text(2) == PreviewPage.folder:
+      self = .previewAsset(version: text(1), name: last)
+    default:
+      self = .previewWithoutSlash(broadcast: BroadcastPath(fields: segments))
     }
   }
 }

@@ -36,12 +36,20 @@ extension ServeLoop {
     case .status: return (.now(.operational(report().json(), "application/json")), nil)
     case .time:
       return (.now(.operational(Clock.utc.iso8601, "text/plain; charset=utf-8")), nil)
-    case .multivariant(let path), .manifest(let path), .mediaPlaylist(let path, _),
-      .initSegment(let path, _, _), .segment(let path, _, _, _), .part(let path, _, _, _):
+    case .previewAsset(let version, let name):
+      return (.now(preview.asset(version: version, name: name, head)), nil)
+    case .previewWithoutSlash(let path):
+      // Names nobody has are not asked for upstream: it is the page that makes a broadcast begin.
+      let mayExist = broadcasts[path] != nil || onDemand.covers(path)
+      return (mayExist ? .now(.redirect(toFolder: path)) : Self.noBroadcast, nil)
+    case .preview(let path), .multivariant(let path), .manifest(let path),
+      .mediaPlaylist(let path, _), .initSegment(let path, _, _), .segment(let path, _, _, _),
+      .part(let path, _, _, _):
       if onDemand.use(path, now: now) { ingest.post(.wanted(path)) }
       guard let view = broadcasts[path] else {
         return (onDemand.covers(path) ? .park(rendition: nil, .broadcast) : Self.noBroadcast, path)
       }
+      if case .preview = route { return (.now(preview.page(head)), path) }
       return (responder(view, route, head).answer(route, head), path)
     }
   }

@@ -20,6 +20,7 @@ final class ServeLoop {
   var isListening = true
   let mailboxToken: EventToken
   let http: ServerConfiguration
+  let preview = PreviewFiles()
 
   var clients: [EventToken: Client] = [:]
   var broadcasts: [BroadcastPath: BroadcastView] = [:]

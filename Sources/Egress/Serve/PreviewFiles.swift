@@ -1,0 +1,42 @@
+internal import HTTP
+internal import Preview
+internal import Wire
+
+/// The preview page and its files, ready to be sent.
+struct PreviewFiles {
+  private let page: Rendered
+  private let assets: [String: Rendered]
+  private let version: String
+
+  init() {
+    let preview = PreviewPage()
+    page = Rendered(preview.page.bytes, contentType: preview.page.contentType)
+    assets = preview.assets.mapValues { Rendered($0.bytes, contentType: $0.contentType) }
+    version = preview.version
+  }
+
+  /// The page of any broadcast that is there.
+  func page(_ request: RequestHead) -> Response {
+    guarded(page.response(to: request, cacheControl: CachePolicy.page))
+  }
+
+  /// A file of this very version: a page of another one is asked for again, and then fits.
+  func asset(version: String, name: String, _ request: RequestHead) -> Response {
+    guard version == self.version, let asset = assets[name] else {
+      return .notFound("no file of the preview page")
+    }
+    return guarded(asset.response(to: request, cacheControl: CachePolicy.forever))
+  }
+
+  private func guarded(_ response: Response) -> Response {
+    var guarded = response
+    for line in Self.guards { guarded.head.add(line.name, line.value) }
+    return guarded
+  }
+
+  private static let guards = [
+    (name: "Content-Security-Policy", value: PreviewPage.contentSecurityPolicy),
+    (name: "X-Content-Type-Options", value: "nosniff"),
+    (name: "Referrer-Policy", value: "no-referrer"),
+  ]
+}
