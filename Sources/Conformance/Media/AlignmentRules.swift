@@ -39,9 +39,8 @@ extension CMAFRules {
 
   /// CMAF-012: the audio segment of a number starts where the video segment does.
   ///
-  /// - Parameters:
-  ///   - places: segments of all renditions, by numbers that count alike.
-  ///   - audioFrame: how long an audio sample lasts.
+  /// `places` are those of all renditions, by numbers that count alike; `audioFrame` is how long an
+  /// audio sample lasts.
   static func judgeAudioStarts(
     _ places: [SegmentPlace],
     audioFrame: Interval,

@@ -1,6 +1,8 @@
 internal import Wire
 
-/// One box: where it lies and what is inside. ISO/IEC 14496-12 §4.2.
+/// One box: where it lies and what is inside.
+///
+/// ISO/IEC 14496-12 §4.2.
 struct Box: Sendable, Hashable {
   /// Boxes read from one container; a peer that sends more is refused.
   static let maximumCount = 50_000
@@ -96,7 +98,9 @@ extension String {
 }
 
 extension ByteReader {
-  /// Reads the version and flags that begin a full box. ISO/IEC 14496-12 §4.2.
+  /// Reads the version and flags that begin a full box.
+  ///
+  /// ISO/IEC 14496-12 §4.2.
   mutating func readFullBoxHeader() throws(DecodeError) -> (version: UInt8, flags: UInt32) {
     (try readUInt8(), try readUInt24())
   }

@@ -119,7 +119,9 @@ struct CodecConfiguration: Sendable, Hashable {
     }
   }
 
-  /// Takes the tag, which must be `tag`, and the length of a descriptor. ISO/IEC 14496-1 §8.3.3.
+  /// Takes the tag, which must be `tag`, and the length of a descriptor.
+  ///
+  /// ISO/IEC 14496-1 §8.3.3.
   private static func enterDescriptor(
     _ tag: UInt8,
     _ reader: inout ByteReader

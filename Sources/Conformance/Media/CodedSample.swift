@@ -31,8 +31,10 @@ enum CodedSample: Sendable, Equatable {
     }
   }
 
-  /// Walks NAL units; `isRandomAccess` tells of a unit's first byte whether its picture is one, nil for
-  /// units without a picture. ISO/IEC 14496-10 §7.4.1, ISO/IEC 23008-2 §7.4.2.
+  /// Walks NAL units; `isRandomAccess` tells of a unit's first byte whether its picture is one, nil
+  /// for units without a picture.
+  ///
+  /// ISO/IEC 14496-10 §7.4.1, ISO/IEC 23008-2 §7.4.2.
   private static func units(
     _ bytes: Bytes,
     _ lengthBytes: Int,
@@ -53,7 +55,9 @@ enum CodedSample: Sendable, Equatable {
     return found.map { .picture(isRandomAccess: $0) } ?? .unknown
   }
 
-  /// Walks the open bitstream units of AV1. AV1 Bitstream §5.3, §5.9.2.
+  /// Walks the open bitstream units of AV1.
+  ///
+  /// AV1 Bitstream §5.3, §5.9.2.
   private static func openUnits(_ bytes: Bytes) -> CodedSample {
     var reader = ByteReader(bytes)
     while !reader.isAtEnd {
@@ -88,7 +92,9 @@ enum CodedSample: Sendable, Equatable {
     return nil
   }
 
-  /// Reads the first bits of a VP9 frame. VP9 Bitstream §6.2.
+  /// Reads the first bits of a VP9 frame.
+  ///
+  /// VP9 Bitstream §6.2.
   private static func frame(_ bytes: Bytes) -> CodedSample {
     guard let first = ByteReader(bytes).peek else { return .broken("an empty frame") }
     guard first >> 6 == 2 else { return .broken("a frame without VP9's marker") }

@@ -1,6 +1,8 @@
 internal import Wire
 
-/// One track of an init segment. ISO/IEC 14496-12 §8.3–8.6.
+/// One track of an init segment.
+///
+/// ISO/IEC 14496-12 §8.3–8.6.
 struct HeaderTrack: Sendable, Hashable {
   /// Entries read of an edit list or a sample description.
   static let maximumEntries = 64

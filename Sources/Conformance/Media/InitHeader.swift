@@ -1,6 +1,8 @@
 internal import Wire
 
-/// What an init segment says: `ftyp` and `moov`. ISO/IEC 14496-12 §4.3, §8.
+/// What an init segment says: `ftyp` and `moov`.
+///
+/// ISO/IEC 14496-12 §4.3, §8.
 struct InitHeader: Sendable, Hashable {
   /// Types of all boxes at the top, in their order.
   let topLevelTypes: [String]
@@ -37,7 +39,9 @@ struct InitHeader: Sendable, Hashable {
     self.tracks = tracks
   }
 
-  /// The brands of `ftyp` or `styp`, the major one first. ISO/IEC 14496-12 §4.3.
+  /// The brands of `ftyp` or `styp`, the major one first.
+  ///
+  /// ISO/IEC 14496-12 §4.3.
   static func readBrands(_ box: Box) throws(DecodeError) -> [String] {
     try box.read { reader throws(DecodeError) in
       var brands = [try reader.readFourCharacters()]
@@ -56,7 +60,9 @@ struct InitHeader: Sendable, Hashable {
   }
 }
 
-/// What a track's samples are when their fragment doesn't say. ISO/IEC 14496-12 §8.8.3.
+/// What a track's samples are when their fragment doesn't say.
+///
+/// ISO/IEC 14496-12 §8.8.3.
 struct TrackDefaults: Sendable, Hashable {
   let trackID: UInt32
   let duration: UInt32

@@ -1,6 +1,8 @@
 internal import Wire
 
-/// The bytes of a media segment or part, taken apart into chunks. ISO/IEC 23000-19 §7.3.3.
+/// The bytes of a media segment or part, taken apart into chunks.
+///
+/// ISO/IEC 23000-19 §7.3.3.
 struct MediaSegment: Sendable, Hashable {
   /// Samples of all chunks together; a peer that claims more is refused.
   static let maximumSamples = 1_000_000

@@ -1,6 +1,8 @@
 internal import Wire
 
-/// A `moof`. ISO/IEC 14496-12 §8.8.
+/// A `moof`.
+///
+/// ISO/IEC 14496-12 §8.8.
 struct MovieFragment: Sendable, Hashable {
   /// Samples read from one fragment; a peer that claims more is refused.
   static let maximumSamples = 100_000
@@ -46,11 +48,15 @@ struct Sample: Sendable, Hashable {
   /// What presentation is later than decoding, in ticks.
   let compositionOffset: Int64
 
-  /// Whether decoding may begin with it. ISO/IEC 14496-12 §8.8.3.1.
+  /// Whether decoding may begin with it.
+  ///
+  /// ISO/IEC 14496-12 §8.8.3.1.
   var isSync: Bool { flags & 0x0001_0000 == 0 }
 }
 
-/// A `traf`. ISO/IEC 14496-12 §8.8.6–8.8.12.
+/// A `traf`.
+///
+/// ISO/IEC 14496-12 §8.8.6–8.8.12.
 struct TrackFragment: Sendable, Hashable {
   /// A `tfdt`.
   struct DecodeTime: Sendable, Hashable {

@@ -1,6 +1,8 @@
 internal import Wire
 
-/// How a track's samples are coded. ISO/IEC 14496-12 §8.5.2, §12.
+/// How a track's samples are coded.
+///
+/// ISO/IEC 14496-12 §8.5.2, §12.
 struct SampleEntry: Sendable, Hashable {
   /// How the bytes of a sample are divided.
   enum Framing: Sendable, Hashable {

@@ -1,6 +1,8 @@
 internal import Wire
 
-/// A `prft`: the wall clock when a media time was produced. ISO/IEC 14496-12 §8.16.5.
+/// A `prft`: the wall clock when a media time was produced.
+///
+/// ISO/IEC 14496-12 §8.16.5.
 struct ProducerTime: Sendable, Hashable {
   let trackID: UInt32
   /// Microseconds are rounded down from NTP's fractions.
@@ -35,7 +37,9 @@ struct ProducerTime: Sendable, Hashable {
 /// NTP counts from 1900, UTC here from 1970.
 private let secondsFrom1900To1970: Int64 = 2_208_988_800
 
-/// An `emsg`. ISO/IEC 23009-1 §5.10.3.3.
+/// An `emsg`.
+///
+/// ISO/IEC 23009-1 §5.10.3.3.
 struct EventMessage: Sendable, Hashable {
   let version: UInt8
   let scheme: String
