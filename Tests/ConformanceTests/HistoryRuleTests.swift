@@ -17,8 +17,8 @@ import Wire
     (
       ["HLS-014"],
       {
-        $0.segments[200].uri = $0.segments[199].uri; $0.segments[199].uri = "x.m4s";
-        $0.segments[199].number = 5
+        $0.segments[200].uri = "299.m4s"
+        $0.segments[199].uri = "300.m4s"
       }
     ),
     (["HLS-019"], { $0.segments[200].duration = 1_900_000 }),
@@ -85,7 +85,13 @@ import Wire
       ([], { _ in }),
       (["HLS-013"], { $0[1].playlist.targetDuration = 3 }),
       (["HLS-026"], { $0[1].facts[557]?.presentation += 9000 }),
-      (["HLS-029"], { $0[1].playlist.segments[300].discontinuity = 8 }),
+      (
+        ["HLS-029"],
+        {
+          $0[1].playlist.segments[300].discontinuity = 8
+          $0[1].playlist.segments[300].date = DateTimeText.read("2026-11-26T05:10:00.000Z")
+        }
+      ),
       (["HLS-032"], { $0[1].facts[557]?.start += 9000 }),
       (["HLS-041"], { $0[1].playlist.serverControl?.canSkipUntil = nil }),
       (["HLS-042"], { $0[1].playlist.partTarget = 900_000 }),

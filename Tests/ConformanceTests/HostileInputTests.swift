@@ -62,7 +62,8 @@ import Wire
   func `mutated playlists go through the readers and all the rules`(_ seed: UInt64) {
     var generator = Generator(state: seed)
     var segments = 0
-    for _ in 0..<1500 {
+    let good = MediaPlaylistReader(PlaylistText(Bytes(Self.seed))).playlist
+    for _ in 0..<250 {
       var tracker = RenditionTracker(url: Samples.url, name: "v", isProbed: true)
       var ledger = Ledger()
       tracker.start(now: Instant(nanoseconds: 0))
@@ -77,7 +78,7 @@ import Wire
         #expect(multivariant.variants.count <= MultivariantPlaylist.maximumEntries)
         if let playlist = tracker.playlist {
           let view = RenditionView(url: Samples.url, playlist: playlist)
-          let other = RenditionView(url: Samples.otherURL, playlist: Samples.playlist)
+          let other = RenditionView(url: Samples.otherURL, playlist: good)
           PresentationRules.judge([view, other], into: &ledger)
         }
         tracker.wanted = []
@@ -90,14 +91,14 @@ import Wire
       )
     }
     // Most mutations leave something to read.
-    #expect(segments > 10_000)
+    #expect(segments > 2000)
   }
 
   @Test(arguments: [1, 2, 3, 4] as [UInt64])
   func `mutated responses go through the parser`(_ seed: UInt64) {
     var generator = Generator(state: seed)
     var finished = 0
-    for _ in 0..<5000 {
+    for _ in 0..<2000 {
       let bytes = Bytes(Self.mutate(Array(ResponseParserTests.whole.utf8), &generator))
       var parser = ResponseParserTests.parser()
       let split = Int.random(in: 0...bytes.count, using: &generator)

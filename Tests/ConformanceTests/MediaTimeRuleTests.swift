@@ -118,7 +118,7 @@ import Wire
   }
 
   @Test func `late times count when they are more than one in twenty, and not one alone`() {
-    let numbers: [(WritableKeyPath<TimingTallies, Tally> & Sendable, String)] = [
+    let numbers: [(WritableKeyPath<TimingTallies, Tally>, String)] = [
       (\.segmentIntervals, "HLS-018"), (\.partIntervals, "HLS-053"), (\.hints, "HLS-055"),
       (\.deliveries, "HLS-057"), (\.releases, "HLS-058"), (\.reports, "HLS-060"),
       (\.reloads, "HLS-062"), (\.steps, "HLS-076"),

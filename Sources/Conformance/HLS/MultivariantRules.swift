@@ -103,7 +103,11 @@ enum MultivariantRules {
     into ledger: inout Ledger
   ) {
     guard !actual.isEmpty else { return }
-    let told = Set((variant.attributes["CODECS"] ?? "").split(separator: ",").map { trimmed($0) })
+    // Digits of profiles are hexadecimal, in either case.
+    let told = Set(
+      (variant.attributes["CODECS"] ?? "").split(separator: ",").map { trimmed($0).lowercased() }
+    )
+    let actual = Set(actual.map { $0.lowercased() })
     // Text renditions have formats of their own that no init segment names.
     let text: Set = ["wvtt", "stpp", "stpp.ttml.im1t"]
     ledger.expect(

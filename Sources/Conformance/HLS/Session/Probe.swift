@@ -71,7 +71,15 @@ extension RenditionTracker {
       let query = "token=a%26b&_HLS_part=0&CMCD=br%3D1&_HLS_msn=\(position.number)"
       ask(.permuted(position), query, playlist)
     case .otherCase: ask(.otherCase, "_hls_msn=\(last.number + 1000)", playlist)
-    case .skip(let value): ask(.skip(value), "_HLS_skip=\(value)", playlist)
+    case .skip(let value):
+      if let boundary = playlist.serverControl?.canSkipUntil,
+        !ReloadRules.isSkippable(playlist, boundary)
+      {
+        // Later, when there is more to skip.
+        probes.append(probe)
+        return
+      }
+      ask(.skip(value), "_HLS_skip=\(value)", playlist)
     case .crowd: launchCrowd(playlist)
     case .afterEnd: ask(.afterEnd, "_HLS_msn=\(last.number + 1000)&_HLS_part=0", playlist)
     }
@@ -89,13 +97,14 @@ extension RenditionTracker {
   /// A part of the open segment that is further ahead than the advance part limit allows.
   private mutating func launchTooFarPart(_ playlist: MediaPlaylist) {
     guard let target = playlist.partTarget, target > 0 else { return }
-    guard let open = playlist.openSegment else {
-      // Only an open segment tells a far part from the next segment's first; wait for one.
-      probes.insert(.tooFarPart, at: 0)
+    let most = playlist.segments.map(\.parts.count).max() ?? 0
+    guard let open = playlist.openSegment, open.parts.count * 2 <= most else {
+      // Only an open segment tells a far part from the next segment's first; wait for one that does
+      // not end soon.
+      probes.append(.tooFarPart)
       return
     }
     let limit = target < 1_000_000 ? Int((3_000_000 + target - 1) / target) : 3
-    let most = playlist.segments.map(\.parts.count).max() ?? 0
     let part = open.parts.count + limit + most + 2
     ask(.tooFarPart, "_HLS_msn=\(open.number)&_HLS_part=\(part)", playlist)
   }

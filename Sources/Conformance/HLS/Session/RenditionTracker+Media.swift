@@ -12,13 +12,15 @@ extension RenditionTracker {
     switch purpose {
     case .initSegment(let resource): receiveInit(resource, exchange, into: &ledger)
     case .segment(let number, let resource):
-      guard let response = MediaAnswerRules.judgeListed(exchange, resource, "HLS-020", into: &ledger)
+      guard
+        let response = MediaAnswerRules.judgeListed(exchange, resource, "HLS-020", into: &ledger)
       else { return }
       media.planned[number]?.body = response.body
       sample(resource, response)
       evaluate(into: &ledger)
     case .part(let position, let part, let resource):
-      guard let response = MediaAnswerRules.judgeListed(exchange, resource, "HLS-020", into: &ledger)
+      guard
+        let response = MediaAnswerRules.judgeListed(exchange, resource, "HLS-020", into: &ledger)
       else { return }
       media.keep(response.body, of: Self.hintKey(resource))
       _ = (position, part)
@@ -43,7 +45,8 @@ extension RenditionTracker {
     _ exchange: Exchange,
     into ledger: inout Ledger
   ) {
-    guard let response = MediaAnswerRules.judgeListed(exchange, resource, "HLS-023", into: &ledger) else {
+    guard let response = MediaAnswerRules.judgeListed(exchange, resource, "HLS-023", into: &ledger)
+    else {
       return
     }
     let header = CMAFRules.judge(

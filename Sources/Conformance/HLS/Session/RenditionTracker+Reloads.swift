@@ -98,8 +98,8 @@ extension RenditionTracker {
     _ exchange: Exchange
   ) -> Bool {
     guard purpose == .tooFarSegment || purpose == .tooFarPart else { return false }
-    return exchange.response?.status != 400
-      && playlist?.segments.last?.number != known.segments.last?.number
+    let last = Self.read(exchange)?.playlist.segments.last ?? playlist?.segments.last
+    return exchange.response?.status != 400 && last?.number != known.segments.last?.number
   }
 
   private mutating func continueChain(
