@@ -26,6 +26,7 @@ package import Wire
   ///   - serverName: The host name or address that the certificate must be for.
   ///   - protocols: What is offered by ALPN, in the order of preference; each of 1 to 255 bytes.
   ///   - trust: Whom to believe to be the server.
+  /// - Throws: `TLSError.setup` for a name or authorities that can't be used.
   package init(
     serverName: String,
     protocols: [String],
@@ -90,8 +91,10 @@ package import Wire
       offer.append(UInt8(name.utf8.count))
       offer += name.utf8
     }
-    guard offer.isEmpty || unsafe SSL_set_alpn_protos(session, offer, UInt32(offer.count)) == 0
-    else { throw .setup(Self.reason()) }
+    guard !offer.isEmpty else { return }
+    guard unsafe SSL_set_alpn_protos(session, offer, UInt32(offer.count)) == 0 else {
+      throw .setup(Self.reason())
+    }
   }
 
   /// What both sides agreed on by ALPN; nil before that and when the server ignored the offer.
@@ -108,7 +111,7 @@ package import Wire
 
   /// Takes bytes of the network and returns the plain text that they complete; may be empty.
   package func receive(_ bytes: Bytes) throws(TLSError) -> Bytes {
-    try Self.fill(input, bytes)
+    try fill(bytes)
     if !isEstablished { try shakeHands() }
     return isEstablished ? try readPlainText() : Bytes()
   }
@@ -132,12 +135,10 @@ package import Wire
   package func takeOutput() -> Bytes {
     let pending = Int(unsafe BIO_ctrl_pending(output))
     guard pending > 0 else { return Bytes() }
-    return Bytes(
-      unsafe [UInt8](unsafeUninitializedCapacity: pending) { buffer, count in
-        // A memory buffer hands out all it reported; less is only less.
-        count = max(0, Int(unsafe BIO_read(output, buffer.baseAddress, CInt(clamping: pending))))
-      }
-    )
+    var bytes = [UInt8](repeating: 0, count: pending)
+    let count = unsafe BIO_read(output, &bytes, CInt(clamping: pending))
+    // A memory buffer hands out all it reported.
+    return Bytes(bytes[..<max(0, Int(count))])
   }
 
   private func shakeHands() throws(TLSError) {
@@ -197,10 +198,10 @@ package import Wire
     guard Int(count) == bytes.count else { throw .broken(Self.reason()) }
   }
 
-  private static func fill(_ buffer: OpaquePointer, _ bytes: Bytes) throws(TLSError) {
+  private func fill(_ bytes: Bytes) throws(TLSError) {
     guard !bytes.isEmpty else { return }
     let count = unsafe bytes.slice.withUnsafeBytes {
-      unsafe BIO_write(buffer, $0.baseAddress, CInt(clamping: $0.count))
+      unsafe BIO_write(input, $0.baseAddress, CInt(clamping: $0.count))
     }
     guard Int(count) == bytes.count else { throw .broken("out of memory") }
   }
