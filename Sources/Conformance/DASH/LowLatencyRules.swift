@@ -15,13 +15,14 @@ extension DASHRules {
       return
     }
     let targets = manifest.services.flatMap(\.latencyTargets)
+    let hasRate = manifest.services.contains(where: \.hasPlaybackRate)
     ledger.expect(
       "DASH-017",
       targets.contains { $0 > 0 },
       subject,
       targets.isEmpty
         ? "no Latency target"
-        : "target \(targets) ms, \(manifest.services.contains(where: \.hasPlaybackRate) ? "with" : "no") PlaybackRate"
+        : "target \(targets) ms, \(hasRate ? "with" : "no") PlaybackRate"
     )
     for period in manifest.periods {
       for set in period.sets
