@@ -40,9 +40,7 @@ extension DASHRules {
       return
     }
     var faults: [String] = []
-    if let time = DateTimeText.read(
-      trimmed(response.body.prefix(64).text.split(separator: "\n").first ?? "")
-    ) {
+    if let time = clockTime(response) {
       let begun = exchange.begunUTC
       let ended = exchange.utc(at: response.endTime)
       let early = begun.since(time)
@@ -65,6 +63,11 @@ extension DASHRules {
       subject,
       faults.isEmpty ? "the right time" : faults.joined(separator: "; ")
     )
+  }
+
+  /// The time that an answer of a clock tells; nil when it tells none.
+  static func clockTime(_ response: Response) -> UTCTime? {
+    DateTimeText.read(trimmed(response.body.prefix(64).text.prefix { !$0.isNewline }))
   }
 
   /// DASH-005: a segment within the window answers.
