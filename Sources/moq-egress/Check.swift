@@ -14,8 +14,10 @@ struct Check: ParsableCommand {
       """
   )
 
-  @Argument(help: "http:// or https:// URL of a multivariant or media playlist, or of an MPD.")
-  var url: String
+  @Argument(
+    help: "http:// or https:// URL of a playlist or an MPD; of both, to compare them as well."
+  )
+  var urls: [String]
   @Option(help: "Seconds to play.")
   var seconds = 30.0
   @Flag(help: "Print the report as JSON.")
@@ -30,12 +32,13 @@ struct Check: ParsableCommand {
   var insecure = false
 
   func run() throws {
+    guard (1...2).contains(urls.count) else { throw impossible("check takes one URL or two") }
     guard seconds > 0, seconds <= 86_400 else {
       throw impossible("--seconds is 0 to 86400")
     }
     let report: Report
     do {
-      var run = try CheckRun(url, for: Interval(seconds: seconds), trust: try trust())
+      var run = try CheckRun(urls, for: Interval(seconds: seconds), trust: try trust())
       report = try run.run()
     } catch let error as CheckRun.Impossible {
       throw impossible(error.description)

@@ -176,7 +176,7 @@ import Wire
         )
       }
     }
-    #expect(independence([], playlist) == [])
+    #expect(independence([Samples.playlist], playlist) == [])
     #expect(independence([Samples.playlist], nil) == ["HLS-010"])
   }
 }

@@ -142,9 +142,9 @@ enum MultivariantRules {
     subject: String,
     into ledger: inout Ledger
   ) {
+    guard !media.isEmpty else { return }
     let holds =
-      playlist?.hasIndependentSegments == true
-      || !media.isEmpty && media.allSatisfy(\.hasIndependentSegments)
+      playlist?.hasIndependentSegments == true || media.allSatisfy(\.hasIndependentSegments)
     ledger.expect(
       "HLS-010",
       holds,

@@ -1,16 +1,16 @@
 internal import Wire
 
 /// Where examples of each kind of resource are.
-package struct HTTPTargets: Sendable {
+struct HTTPTargets: Sendable {
   /// The multivariant playlist or MPD.
-  package var entry: WebURL
+  var entry: WebURL
   /// A whole segment.
-  package var segment: WebURL?
-  package var initSegment: WebURL?
+  var segment: WebURL?
+  var initSegment: WebURL?
   /// Seconds.
-  package var targetDuration: Int
+  var targetDuration: Int
 
-  package init(entry: WebURL, segment: WebURL?, initSegment: WebURL?, targetDuration: Int) {
+  init(entry: WebURL, segment: WebURL?, initSegment: WebURL?, targetDuration: Int) {
     self.entry = entry
     self.segment = segment
     self.initSegment = initSegment

@@ -1,9 +1,9 @@
-package import Wire
+internal import Wire
 
 /// Tries all that is to be tried on a server, few things at a time.
 ///
 /// Performs no IO: fetches come out, exchanges go in.
-package struct HTTPProbes: Sendable {
+struct HTTPProbes: Sendable {
   /// Probes that run at once; one of them is the slow one.
   private static let maximumRunning = 3
 
@@ -16,13 +16,13 @@ package struct HTTPProbes: Sendable {
   private var running: [Int: Running] = [:]
   private var lastIdentifier = 0
 
-  package init(_ targets: HTTPTargets) { waiting = HTTPProbe.all(targets) }
+  init(_ targets: HTTPTargets) { waiting = HTTPProbe.all(targets) }
 
   /// Whether everything was tried.
-  package var isFinished: Bool { waiting.isEmpty && running.isEmpty }
+  var isFinished: Bool { waiting.isEmpty && running.isEmpty }
 
   /// What is to be fetched now.
-  package mutating func takeFetches() -> [Fetch] {
+  mutating func takeFetches() -> [Fetch] {
     var fetches: [Fetch] = []
     while running.count < Self.maximumRunning, !waiting.isEmpty {
       let probe = waiting.removeFirst()
@@ -34,7 +34,7 @@ package struct HTTPProbes: Sendable {
   }
 
   /// Takes what came of a fetch; returns the next of the same probe.
-  package mutating func receive(
+  mutating func receive(
     _ exchange: Exchange,
     of identifier: Int,
     into ledger: inout Ledger

@@ -1,17 +1,20 @@
-package import Wire
+internal import Wire
 
 /// What every answer of a server shows by its head and framing.
-package enum HTTPRules {
+enum HTTPRules {
   /// The origin that requests name, to see what is answered to it.
   static let origin = "https://player.example"
   /// How far Date may be off, in seconds.
   private static let clockSlack: Int64 = 2
 
-  /// Judges one exchange; `targetDuration` is that of the presentation in seconds, nil while it is
-  /// not known.
-  package static func judge(
+  /// Judges one exchange.
+  ///
+  /// `targetDuration` is that of the presentation in seconds, nil while it is not known;
+  /// `updatePeriod` is how often an MPD says it changes.
+  static func judge(
     _ observation: Observation,
     targetDuration: Int?,
+    updatePeriod: Int? = nil,
     into ledger: inout Ledger
   ) {
     let exchange = observation.exchange
@@ -27,7 +30,7 @@ package enum HTTPRules {
     }
     for response in exchange.responses {
       judgeHead(response, exchange, subject, &ledger)
-      judgeCaching(response, observation.kind, targetDuration, subject, &ledger)
+      judgeCaching(response, observation.kind, targetDuration, updatePeriod, subject, &ledger)
       judgeType(response, observation.kind, exchange.request.url, &ledger)
     }
   }
@@ -79,6 +82,7 @@ package enum HTTPRules {
     _ response: Response,
     _ kind: ResourceKind,
     _ targetDuration: Int?,
+    _ updatePeriod: Int?,
     _ subject: String,
     _ ledger: inout Ledger
   ) {
@@ -100,7 +104,10 @@ package enum HTTPRules {
       ledger.expect("HTTP-016", holds, subject, seen)
     case .initSegment, .segment, .part:
       ledger.expect("HTTP-017", lifetime.isAtLeast(6 * target), subject, seen)
-    case .multivariant, .manifest, .refused: break
+    case .manifest:
+      guard let updatePeriod else { return }
+      ledger.expect("HTTP-015", lifetime.isAtMost(max(1, updatePeriod)), subject, seen)
+    case .multivariant, .refused: break
     }
   }
 

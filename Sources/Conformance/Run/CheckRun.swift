@@ -2,7 +2,7 @@ internal import LinuxIO
 package import TLS
 package import Wire
 
-/// One check of one URL: the loop that carries fetches and exchanges between the cores and a client.
+/// One check: the loop that carries fetches and exchanges between the cores and a client.
 package struct CheckRun {
   /// Why a check can't be made.
   package struct Impossible: Error, CustomStringConvertible {
@@ -11,67 +11,93 @@ package struct CheckRun {
 
   /// Whose fetch it is.
   private enum Owner {
-    case session(Int)
-    case probes(Int)
+    case session(Int, identifier: Int)
+    case probes(identifier: Int)
   }
 
-  private let url: WebURL
+  private let urls: [WebURL]
   private let length: Interval
   private let client: Client
   private var owners: [Int: Owner] = [:]
-  private var session: Session
+  private var sessions: [Session] = []
   private var probes: HTTPProbes?
   private var report: Report
 
   /// Prepares a check that lasts so long; connects to nothing yet.
   ///
-  /// - Throws: `Impossible` when the URL is none, or the system has no descriptors left.
-  package init(_ text: String, for length: Interval, trust: ServerTrust) throws(Impossible) {
-    guard let url = WebURL(text) else {
-      throw Impossible(description: "\(text) is no http or https URL")
+  /// Several URLs are manifests of one stream, which are compared with each other.
+  ///
+  /// - Throws: `Impossible` when a URL is none, or the system has no descriptors left.
+  package init(
+    _ texts: [String],
+    for length: Interval,
+    trust: ServerTrust
+  ) throws(Impossible) {
+    var urls: [WebURL] = []
+    for text in texts {
+      guard let url = WebURL(text) else {
+        throw Impossible(description: "\(text) is no http or https URL")
+      }
+      urls.append(url)
     }
     do {
       client = try Client(trust: trust)
     } catch {
       throw Impossible(description: "\(error)")
     }
-    self.url = url
+    self.urls = urls
     self.length = length
-    session = .hls(HLSSession(url))
-    report = Report(url: url.description)
+    report = Report(url: urls.map(\.description).joined(separator: " "))
   }
 
   /// Plays and judges until the time is over.
   ///
-  /// - Throws: `Impossible` when there is nothing at the URL that can be checked.
+  /// - Throws: `Impossible` when there is nothing at a URL that can be checked.
   package mutating func run() throws(Impossible) -> Report {
     let begin = Clock.now
     let end = begin + length
-    if let kind = try discover() { session = kind }
+    for url in urls { sessions.append(try discover(url)) }
     while true {
-      send()
       let now = Clock.now
-      guard now < end, session.failure == nil else { break }
-      for (identifier, exchange) in try wait(until: min(end, session.deadline ?? end)) {
+      report.ledger.time = now - begin
+      send(now: now)
+      if let failure = sessions.compactMap(\.failure).first {
+        throw Impossible(description: failure)
+      }
+      guard now < end else { break }
+      let deadline = sessions.compactMap(\.deadline).min() ?? end
+      for (identifier, exchange) in try wait(until: min(end, deadline)) {
         report.ledger.time = Clock.now - begin
         receive(exchange, of: identifier)
       }
-      report.ledger.time = Clock.now - begin
-      session.handleTimeout(now: Clock.now)
-      if probes == nil, now > begin + .seconds(2), let targets = session.targets {
-        probes = HTTPProbes(targets)
+      // Media has begun to flow by then, and plays on beside the probes.
+      if probes == nil, now > begin + .seconds(2) {
+        probes = sessions.lazy.compactMap(\.targets).first.map { HTTPProbes($0) }
       }
     }
-    if let failure = session.failure { throw Impossible(description: failure) }
-    session.finish(now: Clock.now, into: &report.ledger)
+    if let silent = sessions.first(where: { !$0.hasManifest }) {
+      throw Impossible(description: "\(silent.entry): nothing to check came in time")
+    }
+    for index in sessions.indices {
+      sessions[index].finish(now: Clock.now, into: &report.ledger)
+    }
+    compare()
     report.length = Clock.now - begin
     return report
   }
 
-  /// Asks once what is at the URL, unless its name tells; nil for a playlist.
-  private mutating func discover() throws(Impossible) -> Session? {
-    if url.path.hasSuffix(".m3u8") { return nil }
+  /// Compares HLS with DASH where both are played.
+  private mutating func compare() {
+    guard let dash = sessions.first(where: \.isDASH)?.fetched,
+      let hls = sessions.first(where: { !$0.isDASH })?.fetched
+    else { return }
+    DASHRules.judgeSharing(dash: dash, hls: hls, &report.ledger)
+  }
 
+  /// Says what is at a URL, by its name or by asking once.
+  private func discover(_ url: WebURL) throws(Impossible) -> Session {
+    if url.path.hasSuffix(".m3u8") { return Session(playlist: url) }
+    if url.path.hasSuffix(".mpd") { return dash(url) }
     var request = Request(url)
     request.bodyLimit = PlaylistText.maximumBytes
     let identifier = client.begin(request)
@@ -84,10 +110,13 @@ package struct CheckRun {
         let isManifest =
           response.mediaType == "application/dash+xml"
           || response.body.prefix(1024).text.contains("<MPD")
-        if isManifest { throw Impossible(description: "MPDs are not here yet") }
-        return nil
+        return isManifest ? dash(url) : Session(playlist: url)
       }
     }
+  }
+
+  private func dash(_ url: WebURL) -> Session {
+    Session(manifest: url, now: Clock.now, utc: Clock.utc)
   }
 
   private func wait(
@@ -100,25 +129,29 @@ package struct CheckRun {
     }
   }
 
-  private mutating func send() {
-    for fetch in session.takeFetches() {
-      owners[client.begin(fetch.request)] = .session(fetch.identifier)
+  private mutating func send(now: Instant) {
+    for index in sessions.indices {
+      for fetch in sessions[index].takeFetches(now: now) {
+        let number = client.begin(fetch.request)
+        owners[number] = .session(index, identifier: fetch.identifier)
+      }
     }
-    for fetch in probes?.takeFetches() ?? [] { beginProbe(fetch) }
+    for fetch in probes?.takeFetches() ?? [] { begin(fetch) }
   }
 
-  private mutating func beginProbe(_ fetch: Fetch) {
-    owners[client.begin(fetch.request)] = .probes(fetch.identifier)
+  private mutating func begin(_ fetch: Fetch) {
+    owners[client.begin(fetch.request)] = .probes(identifier: fetch.identifier)
   }
 
   private mutating func receive(_ exchange: Exchange, of number: Int) {
     report.requests += 1
     switch owners.removeValue(forKey: number) {
-    case .session(let identifier):
-      session.receive(exchange, of: identifier, into: &report.ledger)
+    case .session(let index, let identifier):
+      sessions[index].receive(exchange, of: identifier, into: &report.ledger)
     case .probes(let identifier):
-      let next = probes?.receive(exchange, of: identifier, into: &report.ledger) ?? []
-      for fetch in next { beginProbe(fetch) }
+      for fetch in probes?.receive(exchange, of: identifier, into: &report.ledger) ?? [] {
+        begin(fetch)
+      }
     case nil: break
     }
   }

@@ -1,10 +1,10 @@
-package import Wire
+internal import Wire
 
 /// Plays all media playlists of a presentation at once and judges what it sees.
 ///
 /// Performs no IO: fetches come out of `takeFetches`, exchanges go into `receive`, and `handleTimeout`
 /// is called at `deadline`.
-package struct HLSSession: Sendable {
+struct HLSSession: Sendable {
   /// Media playlists that are watched; the rest is left out.
   static let maximumRenditions = 32
 
@@ -16,10 +16,10 @@ package struct HLSSession: Sendable {
   private var lastIdentifier = 0
   private var handshake: Request?
   /// Why nothing can be checked; nil while something can.
-  package private(set) var failure: String?
+  private(set) var failure: String?
 
   /// A session that begins with a multivariant or media playlist.
-  package init(_ url: WebURL) {
+  init(_ url: WebURL) {
     entry = url
     var request = Request(url)
     request.headers = [
@@ -37,12 +37,12 @@ package struct HLSSession: Sendable {
   }
 
   /// The target duration of the presentation in seconds; nil while it is not known.
-  package var targetDuration: Int? {
+  var targetDuration: Int? {
     trackers.lazy.compactMap { $0.playlist?.targetDuration }.first
   }
 
   /// Examples of what the server has; nil while there is no segment.
-  package var targets: HTTPTargets? {
+  var targets: HTTPTargets? {
     guard let targetDuration,
       let media = trackers.first(where: { !$0.media.facts.isEmpty || !$0.media.examples.isEmpty })?
         .media, let segment = media.examples[.segment]
@@ -55,15 +55,18 @@ package struct HLSSession: Sendable {
     )
   }
 
-  package var deadline: Instant? { trackers.compactMap(\.deadline).min() }
+  /// The whole segments that were fetched, newest last for each rendition.
+  var fetched: [FetchedSegment] { trackers.flatMap(\.media.fetched) }
 
-  package mutating func handleTimeout(now: Instant) {
+  var deadline: Instant? { trackers.compactMap(\.deadline).min() }
+
+  mutating func handleTimeout(now: Instant) {
     for index in trackers.indices { trackers[index].handleTimeout(now: now) }
     collect()
   }
 
   /// What is to be fetched now.
-  package mutating func takeFetches() -> [Fetch] {
+  mutating func takeFetches() -> [Fetch] {
     defer { outbox = [] }
     return outbox
   }
@@ -83,7 +86,7 @@ package struct HLSSession: Sendable {
   }
 
   /// Takes what came of a fetch.
-  package mutating func receive(
+  mutating func receive(
     _ exchange: Exchange,
     of identifier: Int,
     into ledger: inout Ledger
@@ -208,7 +211,7 @@ package struct HLSSession: Sendable {
   }
 
   /// Judges what takes the whole check to see; nothing may be called after it.
-  package mutating func finish(now: Instant, into ledger: inout Ledger) {
+  mutating func finish(now: Instant, into ledger: inout Ledger) {
     comparePlaylists(into: &ledger)
     let histories = Dictionary(
       trackers.map { ($0.url, $0.history) },

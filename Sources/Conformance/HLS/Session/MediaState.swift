@@ -24,6 +24,7 @@ struct MediaState: Sendable {
     var map: Resource?
     /// Those that are no gaps, in order; empty when not all are looked at.
     var parts: [Resource] = []
+    var url: WebURL?
     var subject: String
     var body: Bytes?
   }
@@ -61,6 +62,8 @@ struct MediaState: Sendable {
   var track: HeaderTrack?
   /// Where an example of each kind of media is, for the rules of HTTP.
   var examples: [ResourceKind: WebURL] = [:]
+  /// For comparing with DASH; at most `maximumFacts`.
+  var fetched: [FetchedSegment] = []
   /// How many resources were looked at again, or looked for after they left the playlist.
   var samplings = 0
 

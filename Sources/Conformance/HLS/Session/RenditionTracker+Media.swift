@@ -196,6 +196,18 @@ extension RenditionTracker {
         initHash: initHash
       )
     else { return }
+    if media.fetched.count >= MediaState.maximumFacts { media.fetched.removeFirst() }
+    if let url = planned.url {
+      media.fetched.append(
+        FetchedSegment(
+          url: url,
+          kind: track.kind,
+          start: TrackTime(ticks: facts.start, timescale: facts.timescale),
+          duration: TrackTime(ticks: facts.duration, timescale: facts.timescale),
+          digest: SHA256.digest(body)
+        )
+      )
+    }
     media.link(
       facts,
       segment,

@@ -87,6 +87,7 @@ extension RenditionTracker {
         entry: segment,
         date: date,
         map: segment.map.flatMap { self.resource(of: $0) },
+        url: resource.start == nil ? resource.url : nil,
         subject: resource.description
       )
       if segment.number >= media.firstPartNumber { planned.parts = partResources(segment) ?? [] }
