@@ -34,7 +34,7 @@ import Wire
       }
     ),
     (
-      ["HLS-017"],
+      ["HLS-017", "HLS-081"],
       {
         $0.mediaSequence = 557; $0.segments.removeFirst(457)
       }

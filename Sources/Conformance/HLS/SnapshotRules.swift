@@ -85,14 +85,6 @@ enum SnapshotRules {
       subject,
       "playlist type \(playlist.type ?? "absent")"
     )
-    let window = Double(playlist.windowDuration) / 1e6
-    let offersDelta = playlist.serverControl?.canSkipUntil != nil
-    ledger.expect(
-      "HLS-081",
-      window >= 900 && offersDelta || playlist.isEnded,
-      subject,
-      "a window of \(window) s, deltas \(offersDelta ? "" : "not ")offered"
-    )
     if let control = playlist.serverControl, let target {
       let target = Int64(target) * 1_000_000
       judgeAtLeast("HLS-044", control.holdBack, 3 * target, "HOLD-BACK", subject, &ledger)

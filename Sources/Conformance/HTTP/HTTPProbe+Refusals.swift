@@ -19,7 +19,7 @@ extension HTTPProbe {
     request.raw = Bytes(utf8: "GET \(url.target) HTTP/1.1\r\nHost: \(url.authority)\r\nX-Slow: ")
     request.isAlone = true
     request.awaitsClose = true
-    request.timeout = .seconds(31)
+    request.timeout = .seconds(33)
     return single(request) { HTTPRules.judgeSlow($0, into: &$1) }
   }
 

@@ -29,8 +29,8 @@ enum FetchPurpose: Sendable {
   case twin(Position)
   case initSegment(Resource)
   case segment(Int, Resource)
-  case part(Position, PartEntry, Resource)
-  case hint(HintEntry, Resource)
+  case part(Resource)
+  case hint(Resource)
   /// What was fetched before; `requirement` says what a failure violates.
   case again(Resource, requirement: String, hash: Bytes?, validator: String?)
   /// One of many equal reloads.

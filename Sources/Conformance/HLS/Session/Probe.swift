@@ -9,6 +9,8 @@ enum Probe: Equatable, Sendable {
   case tooFar(Int)
   case next(Int)
   case tooFarPart
+  /// The part after the last of a whole segment.
+  case pastLastPart
   case partAlone
   case malformed(String)
   case permuted
@@ -21,7 +23,8 @@ enum Probe: Equatable, Sendable {
   static let blocking: [Probe] =
     [
       .plain, .compression, .past(fromEdge: .max), .past(fromEdge: 1), .tooFar(3), .tooFar(1000),
-      .partAlone, .next(1), .tooFarPart, .permuted, .otherCase, .skip("YES"), .skip("v2"), .crowd,
+      .partAlone, .pastLastPart, .next(1), .tooFarPart, .permuted, .otherCase, .skip("YES"),
+      .skip("v2"), .crowd,
       .next(2),
     ] + ["abc", "-1", "1.5", "", String(repeating: "9", count: 30)].map { .malformed($0) }
 
@@ -64,6 +67,10 @@ extension RenditionTracker {
       let number = whole + count
       ask(.nextSegment(number), "_HLS_msn=\(number)", playlist, timeout: patience)
     case .tooFarPart: launchTooFarPart(playlist)
+    case .pastLastPart:
+      guard let whole = playlist.wholeSegments.last, !whole.parts.isEmpty else { return }
+      let query = "_HLS_msn=\(whole.number)&_HLS_part=\(whole.parts.count)"
+      ask(.pastLastPart(segment: whole.number), query, playlist, timeout: patience)
     case .partAlone: ask(.partAlone, "_HLS_part=0", playlist)
     case .malformed(let text): ask(.malformed(text), "_HLS_msn=\(text)", playlist)
     case .permuted:

@@ -18,15 +18,14 @@ extension RenditionTracker {
       media.planned[number]?.body = response.body
       sample(resource, response)
       evaluate(into: &ledger)
-    case .part(let position, let part, let resource):
+    case .part(let resource):
       guard
         let response = MediaAnswerRules.judgeListed(exchange, resource, "HLS-020", into: &ledger)
       else { return }
       media.keep(response.body, of: Self.hintKey(resource))
-      _ = (position, part)
       sample(resource, response)
       evaluate(into: &ledger)
-    case .hint(_, let resource): receiveHint(resource, exchange, into: &ledger)
+    case .hint(let resource): receiveHint(resource, exchange, into: &ledger)
     case .again(let resource, let requirement, let hash, let validator):
       MediaAnswerRules.judgeAgain(
         exchange,

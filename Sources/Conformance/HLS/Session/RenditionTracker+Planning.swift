@@ -117,7 +117,7 @@ extension RenditionTracker {
   ) {
     for segment in next.segments.suffix(8) where segment.number >= media.firstPartNumber {
       guard let resources = partResources(segment) else { continue }
-      for (index, (part, resource)) in zip(segment.parts, resources).enumerated() {
+      for (part, resource) in zip(segment.parts, resources) {
         let key = Self.hintKey(resource)
         if media.listed[key] == nil {
           media.listed[key] = (now, part.duration)
@@ -133,8 +133,7 @@ extension RenditionTracker {
         }
         media.running += 1
         media.examples[.part] = resource.url
-        let position = Position(number: segment.number, part: index)
-        want(.part(position, part, resource), resource, timeout: .seconds(10))
+        want(.part(resource), resource, timeout: .seconds(10))
       }
     }
   }
@@ -153,7 +152,7 @@ extension RenditionTracker {
         media.running < Self.maximumMediaFetches
       else { continue }
       media.running += 1
-      want(.hint(hint, resource), resource, timeout: patience)
+      want(.hint(resource), resource, timeout: patience)
     }
   }
 
