@@ -38,6 +38,20 @@ import Wire
     #expect(targets == ["/live/video/media.m3u8", "/live/audio/media.m3u8"])
   }
 
+  @Test func `the entry's redirections are followed, some times`() throws {
+    var ledger = Ledger()
+    var session = HLSSession(Samples.url)
+    var targets: [String] = []
+    while let fetch = session.takeFetches().first, targets.count < 20 {
+      targets.append(Self.target(fetch))
+      let answer = Samples.exchange(302, [("Location", "\(targets.count).m3u8")])
+      session.receive(answer, of: fetch.identifier, into: &ledger)
+    }
+    #expect(targets.count == 6)
+    #expect(targets.last == "/live/video/5.m3u8")
+    #expect(session.failure != nil)
+  }
+
   @Test func `what is no playlist ends the session`() throws {
     var ledger = Ledger()
     for exchange in [Samples.exchange(404), Samples.exchange(body: "<html>")] {
