@@ -133,8 +133,9 @@ extension RenditionTracker {
       if !whole.isEmpty, whole.count == parts.count {
         MediaAnswerRules.judgeParts(whole, segment: body, planned.subject, into: &ledger)
       }
-      guard let initialization, let track = initialization.header?.tracks.first,
-        track.timescale > 0, planned.entry.key == nil
+      // What has several tracks fails CMAF-002, and further words on it would mislead.
+      guard let initialization, let header = initialization.header, header.tracks.count == 1,
+        let track = header.tracks.first, track.timescale > 0, planned.entry.key == nil
       else { continue }
       evaluate(planned, body, whole, track, initialization.hash, into: &ledger)
     }
