@@ -70,7 +70,7 @@ let package = Package(
       pkgConfig: "libnghttp3",
       providers: [.apt(["libnghttp3-dev"])]
     ),
-    .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+    .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 
     module("Wire"),
@@ -83,6 +83,8 @@ let package = Package(
     module("QUIC", ["Wire", "CNgtcp2"]),
     module("WebTransport", ["Wire", "CNghttp3"]),
     module("LinuxIO", ["Wire", "CLinux"]),
+    module("TLS", ["Wire", "COpenSSL"]),
+    module("Conformance", ["Wire", "LinuxIO", "TLS", "XML", "Digest", "Compression"]),
     module("Remux", ["Wire", "CMAF"]),
     module("Packaging", ["Wire", "CMAF", "Digest"]),
     module("Manifests", ["Wire", "CMAF", "Packaging", "XML"]),
@@ -105,7 +107,7 @@ let package = Package(
     .executableTarget(
       name: "moq-egress",
       dependencies: [
-        "Egress", "LinuxIO", "Wire",
+        "Conformance", "Egress", "LinuxIO", "TLS", "Wire",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ],
@@ -147,5 +149,6 @@ let package = Package(
     tests("FuzzReplayTests", ["FuzzTargets", "TestSupport", "Wire"]),
     tests("EgressTests", ["Egress", "Preview", "Compression", "TestSupport"]),
     tests("IntegrationTests", ["Egress", "Preview", "TestSupport"]),
+    tests("ConformanceTests", ["Conformance", "TLS", "Wire"]),
   ] + fuzzers
 )

@@ -29,14 +29,18 @@ report "only the command line may import all of Foundation" < <(
   grep -rnE 'import Foundation\b' Sources --include '*.swift' |
     grep -vE '^Sources/moq-egress/' || true
 )
+report "the checker shares no code with what it judges" < <(
+  grep -rnE '^\s*(@[A-Za-z_]+ )*((package|internal|private|fileprivate|public) )?import (Manifests|Packaging|CMAF|HTTP|MoQ|Remux|Egress)\b' \
+    Sources/Conformance Sources/TLS --include '*.swift' || true
+)
 # The doors to C.
 report "only the module that wraps it may import this C module" < <(
   grep -rnE 'import C(Linux|Ngtcp2|Nghttp3|OpenSSL|LibXML2|Zlib)\b' Sources --include '*.swift' |
-    grep -vE '^Sources/LinuxIO/.*CLinux|^Sources/QUIC/.*CNgtcp2|^Sources/WebTransport/FieldCoder.swift:.*CNghttp3|^Sources/Digest/.*COpenSSL|^Sources/XML/.*CLibXML2|^Sources/Compression/.*CZlib' || true
+    grep -vE '^Sources/LinuxIO/.*CLinux|^Sources/QUIC/.*CNgtcp2|^Sources/WebTransport/FieldCoder.swift:.*CNghttp3|^Sources/(Digest|TLS)/.*COpenSSL|^Sources/XML/.*CLibXML2|^Sources/Compression/.*CZlib' || true
 )
 report "an unsafe construct outside the modules that touch C or the kernel" < <(
   grep -rnw unsafe Sources Tests --include '*.swift' |
-    grep -vE '^Sources/(QUIC|LinuxIO|Digest|Compression|XML)/|^Sources/WebTransport/FieldCoder\.swift:|^Tests/Fuzz/' || true
+    grep -vE '^Sources/(QUIC|LinuxIO|Digest|TLS|Compression|XML)/|^Sources/WebTransport/FieldCoder\.swift:|^Tests/Fuzz/' || true
 )
 report "no checks may be switched off" < <(
   grep -rnE '@unchecked Sendable|nonisolated\(unsafe\)|unownedExecutor|try!|as!|fatalError\(' Sources \

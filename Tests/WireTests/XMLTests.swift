@@ -101,3 +101,60 @@ import XML
     #expect(throws: XMLError.self) { _ = try XMLSchema(path: "/nonexistent/schema.xsd") }
   }
 }
+
+@Suite struct XMLElementTests {
+  @Test func `a document is read as values, in order`() throws {
+    let element = try XMLElement(
+      document: Bytes(
+        utf8: """
+          <?xml version="1.0"?>
+          <m:r xmlns:m='urn:m' xmlns:x='urn:x'><!-- c -->
+            <m:s t='1 &amp; 2' x:href='u'/>a<![CDATA[<b>]]>
+            <s/>
+          </m:r>
+          """
+      )
+    )
+    #expect(element.name == "r")
+    #expect(element.namespace == "urn:m")
+    #expect(element.text.split(whereSeparator: \.isWhitespace) == ["a<b>"])
+    #expect(element.children.map(\.namespace) == ["urn:m", ""])
+    #expect(element.children("s").count == 2)
+    #expect(element.child("s")?["t"] == "1 & 2")
+    #expect(element.child("s")?["href"] == nil)
+    #expect(
+      element.child("s")?.attributes.last
+        == XMLAttribute(name: "href", namespace: "urn:x", value: "u")
+    )
+    #expect(element.children.map(\.line) == [3, 4])
+  }
+
+  @Test func `entities and document types are refused`() {
+    let bomb = "<!DOCTYPE r [<!ENTITY a 'aaaa'><!ENTITY b '&a;&a;&a;'>]><r x='&b;'>&b;</r>"
+    #expect(throws: XMLError.self) { try XMLElement(document: Bytes(utf8: bomb)) }
+    let file = "<!DOCTYPE r [<!ENTITY a SYSTEM 'file:///etc/hostname'>]><r>&a;</r>"
+    #expect(throws: XMLError.self) { try XMLElement(document: Bytes(utf8: file)) }
+    #expect(throws: XMLError.self) { try XMLElement(document: Bytes(utf8: "<r>&a;</r>")) }
+    // A comment may not hide one, and UTF-16 may not either.
+    let wide = Array(bomb.utf16).flatMap { [UInt8($0 >> 8), UInt8($0 & 0xFF)] }
+    #expect(throws: XMLError.self) { try XMLElement(document: Bytes([0xFE, 0xFF] + wide)) }
+  }
+
+  @Test func `what is past a limit is refused`() throws {
+    var limits = XMLElement.Limits()
+    limits.depth = 2
+    limits.elements = 3
+    limits.attributes = 1
+    limits.bytes = 40
+    func read(_ text: String) throws -> XMLElement {
+      try XMLElement(document: Bytes(utf8: text), limits: limits)
+    }
+    #expect(try read("<a><b x='1'/><b/></a>").children.count == 2)
+    for text in [
+      "<a><b><c/></b></a>", "<a><b/><b/><b/></a>", "<a x='1' y='2'/>",
+      "<a>" + String(repeating: " ", count: 40) + "</a>",
+    ] {
+      #expect(throws: XMLError.self) { try read(text) }
+    }
+  }
+}

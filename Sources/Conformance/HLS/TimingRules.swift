@@ -1,0 +1,85 @@
+internal import Wire
+
+/// How many of many like observations were wrong, with the worst of them.
+///
+/// One late packet on a busy machine is no fault of a server, so that times are judged by share.
+struct Tally: Equatable, Sendable {
+  private(set) var count = 0
+  private(set) var wrong = 0
+  private(set) var worst = Interval(nanoseconds: .min)
+
+  /// Counts one observation; `amount` is what to tell of the worst.
+  mutating func add(isWrong: Bool, _ amount: Interval) {
+    count += 1
+    if isWrong { wrong += 1 }
+    worst = max(worst, amount)
+  }
+
+  /// Counts a delay that is wrong above a limit.
+  mutating func add(_ delay: Interval, limit: Interval) { add(isWrong: delay > limit, delay) }
+
+  /// Judges the whole: wrong when more than a twentieth was, and not just once.
+  func judge(_ requirement: String, _ subject: String, _ what: String, into ledger: inout Ledger) {
+    guard count > 0 else { return }
+    ledger.expect(
+      requirement,
+      wrong < 2 || wrong * 20 <= count,
+      subject,
+      "\(wrong) of \(count) \(what), worst \(worst.milliseconds) ms"
+    )
+  }
+}
+
+/// The times at which parts and segments of one rendition came, and what they were told to be.
+struct TimingTallies: Equatable, Sendable {
+  /// From one part to the next; HLS-053.
+  var partIntervals = Tally()
+  /// From one segment to the next; HLS-018.
+  var segmentIntervals = Tally()
+  /// Between the hinted part and the playlist that lists it; HLS-058.
+  var releases = Tally()
+  /// By how much the playlist came after the hinted part; HLS-062.
+  var reloads = Tally()
+  /// From first to last byte of a hinted part; HLS-057.
+  var deliveries = Tally()
+  /// Hints that did not come true; HLS-055.
+  var hints = Tally()
+  /// Rendition reports ahead of or behind the other playlist; HLS-060.
+  var reports = Tally()
+  /// Parts that another rendition had not, or not in time; HLS-076.
+  var steps = Tally()
+
+  /// Judges all of them, at the end of a check.
+  func judge(subject: String, into ledger: inout Ledger) {
+    segmentIntervals.judge("HLS-018", subject, "segments came late", into: &ledger)
+    partIntervals.judge("HLS-053", subject, "parts came late", into: &ledger)
+    hints.judge("HLS-055", subject, "hints did not come true", into: &ledger)
+    deliveries.judge("HLS-057", subject, "hinted parts trickled", into: &ledger)
+    releases.judge("HLS-058", subject, "parts and playlists came apart", into: &ledger)
+    reports.judge("HLS-060", subject, "reports were not fresh", into: &ledger)
+    reloads.judge("HLS-062", subject, "reloads came late", into: &ledger)
+    steps.judge("HLS-076", subject, "edges were out of step", into: &ledger)
+  }
+}
+
+/// The allowances for time, where requirements leave them open.
+enum Tolerance {
+  /// Between two answers that are released together, HLS-058 and HLS-062.
+  static let release = Interval.milliseconds(150)
+
+  /// The longest pause between parts: a part target, half of one for the publisher's and the
+  /// machine's scheduling, and a quarter of a second for the network.
+  static func partInterval(_ partTarget: Int64) -> Interval {
+    Interval.microseconds(partTarget + partTarget / 2) + .milliseconds(250)
+  }
+
+  /// The longest pause between segments.
+  static func segmentInterval(_ targetDuration: Int) -> Interval {
+    Interval.milliseconds(Int64(targetDuration) * 1500 + 250)
+  }
+
+  /// The longest time from the first to the last byte of a part that is sent at link speed.
+  static func delivery(_ duration: Int64) -> Interval {
+    max(.milliseconds(100), .microseconds(duration / 2))
+  }
+}

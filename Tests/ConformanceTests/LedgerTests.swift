@@ -1,0 +1,83 @@
+import Testing
+import Wire
+
+@testable import Conformance
+
+@Suite struct LedgerTests {
+  @Test func `a failure wins over passes, a pass over not applicable`() {
+    var ledger = Ledger()
+    ledger.record("HLS-001", .notApplicable, "a", "n")
+    #expect(ledger.verdict("HLS-001").outcome == .notApplicable)
+    ledger.record("HLS-001", .pass, "b", "p")
+    ledger.record("HLS-001", .notApplicable, "c", "n")
+    #expect(ledger.verdict("HLS-001").findings == [Finding(subject: "b", seen: "p", time: .zero)])
+    ledger.time = .seconds(2)
+    ledger.record("HLS-001", .fail, "d", "f")
+    ledger.record("HLS-001", .pass, "e", "p")
+    let verdict = ledger.verdict("HLS-001")
+    #expect(verdict.outcome == .fail)
+    #expect(verdict.passes == 2)
+    #expect(verdict.failures == 1)
+    #expect(verdict.findings == [Finding(subject: "d", seen: "f", time: .seconds(2))])
+    #expect(ledger.failed == ["HLS-001"])
+    #expect(ledger.violatesMust)
+  }
+
+  @Test func `a failed SHOULD does not fail the check`() {
+    var ledger = Ledger()
+    ledger.record("HLS-027", .fail, "a", "b")
+    #expect(ledger.failed == ["HLS-027"])
+    #expect(!ledger.violatesMust)
+  }
+
+  @Test func `findings are few, short and printable`() {
+    var ledger = Ledger()
+    for _ in 0..<100 {
+      ledger.record("HTTP-001", .fail, String(repeating: "é", count: 4000), "\u{1B}[2J")
+    }
+    let verdict = ledger.verdict("HTTP-001")
+    #expect(verdict.failures == 100)
+    #expect(verdict.findings.count == Ledger.findingsPerRequirement)
+    #expect(verdict.findings[0].subject.count == Ledger.charactersPerText + 1)
+    #expect(verdict.findings[0].seen == "\u{FFFD}[2J")
+  }
+
+  @Test func `the catalog's numbers are unique and in families`() {
+    #expect(Set(Catalog.all.map(\.id)).count == Catalog.all.count)
+    #expect(Set(Catalog.all.map(\.family)) == ["HLS", "CMAF", "DASH", "HTTP"])
+    #expect(Catalog.all.count == 149)
+    #expect(Catalog.outOfSight.keys.allSatisfy { Catalog.requirement($0) != nil })
+  }
+
+  @Test func `every MUST of HLS and HTTP has a violation in a test, or a reason why not`() {
+    let tested =
+      PlaylistRuleTests.mutations.map(\.number) + PlaylistRuleTests.edits.map(\.number)
+      + ["HLS-042", "HLS-040"] + HistoryRuleTests.history.flatMap(\.numbers)
+      + HistoryRuleTests.presentation.flatMap(\.numbers)
+      + HistoryRuleTests.multivariant.flatMap(\.numbers)
+      + MediaTimeRuleTests.neighbours.flatMap(\.numbers)
+      + ReloadRuleTests.wrong.flatMap(\.numbers) + HTTPRuleTests.rows.flatMap(\.numbers)
+      + Self.testedByName
+    let untested = Catalog.all.filter { requirement in
+      ["HLS", "HTTP"].contains(requirement.family) && requirement.level == .must
+        && !tested.contains(requirement.id) && Catalog.outOfSight[requirement.id] == nil
+    }
+    #expect(untested.map(\.id) == [])
+  }
+
+  /// Numbers whose violation is in a test of its own rather than in a table.
+  private static let testedByName = [
+    // PlaylistRuleTests, HistoryRuleTests
+    "HLS-010",
+    // MediaTimeRuleTests
+    "HLS-009", "HLS-018", "HLS-020", "HLS-021", "HLS-022", "HLS-050", "HLS-052", "HLS-053",
+    "HLS-055", "HLS-057", "HLS-058", "HLS-060", "HLS-062", "HLS-076",
+    // ReloadRuleTests
+    "HLS-074", "HLS-075", "HLS-078", "HLS-080",
+    // SessionTests
+    "HLS-056",
+    // HTTPRuleTests
+    "HTTP-001", "HTTP-002", "HTTP-003", "HTTP-004", "HTTP-005", "HTTP-008", "HTTP-009", "HTTP-010",
+    "HTTP-011", "HTTP-012", "HTTP-013", "HTTP-020", "HTTP-021", "HTTP-022",
+  ]
+}
