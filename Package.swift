@@ -140,7 +140,7 @@ let package = Package(
     tests("RemuxTests", ["Remux", "CMAF", "TestSupport"]),
     tests("ManifestsTests", ["Manifests", "XML", "TestSupport"]),
     tests("FuzzReplayTests", ["FuzzTargets", "TestSupport", "Wire"]),
-    tests("ConformanceTests", ["Conformance", "TLS", "Wire"]),
+    tests("ConformanceTests", ["Conformance", "TLS", "TestSupport", "Wire", "XML"]),
     tests("EgressTests", ["Egress", "Compression", "TestSupport"]),
     tests("IntegrationTests", ["Egress", "TestSupport"]),
   ] + fuzzers

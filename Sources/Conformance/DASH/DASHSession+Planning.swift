@@ -16,10 +16,7 @@ extension DASHSession {
     let manifest = observation.manifest
     if let location = manifest.locations.first.flatMap({ url.resolve($0) }) { url = location }
     if manifest.isDynamic {
-      let period = manifest.minimumUpdatePeriod ?? .zero
-      let wait =
-        period < Self.shortestUpdate ? Interval.seconds(1) : min(period, Self.longestUpdate)
-      plans.append(Plan(due: now + wait, url: url, purpose: .manifest))
+      plans.append(Plan(due: nextUpdate(observation, now: now), url: url, purpose: .manifest))
     } else if previous?.manifest.isDynamic ?? false {
       dropUnlisted(observation)
     }
@@ -37,8 +34,31 @@ extension DASHSession {
       )
     }
     noteAbsentFeatures(manifest, observation.subject, &ledger)
+    growsByClock =
+      manifest.isDynamic
+      && manifest.representations.contains {
+        $0.representation.template.isPresent && $0.representation.template.timeline == nil
+      }
     planProbes(observation, now: now)
     extend(observation, now: now)
+  }
+
+  /// After the update period, or as soon as a segment should be listed that isn't yet: what is seen
+  /// first when it is whole tells nothing about its growth.
+  private func nextUpdate(_ observation: ManifestObservation, now: Instant) -> Instant {
+    let manifest = observation.manifest
+    let period = manifest.minimumUpdatePeriod ?? .zero
+    let wait =
+      period < Self.shortestUpdate ? Interval.seconds(1) : min(period, Self.longestUpdate)
+    guard let last = manifest.periods.last,
+      let due = last.sets.flatMap(\.representations).compactMap({
+        DASHRules.nextDue($0, in: last, observation)
+      }).min()
+    else { return now + wait }
+    return max(
+      now + Self.shortestUpdate,
+      min(now + wait, instant(of: due) + settings.guardInterval)
+    )
   }
 
   private func noteAbsentFeatures(
@@ -94,7 +114,8 @@ extension DASHSession {
       if tracks[id]?.lastPlanned == nil {
         join(listed, representation, set, period, observation, time, now)
       } else {
-        for segment in listed where isNew(segment, in: period, tracks[id]) {
+        let last = tracks[id]?.lastPlanned
+        for segment in listed where isNew(segment, in: period, after: last) {
           planNext(segment, representation, set, period, observation, time, now)
         }
       }
@@ -104,9 +125,9 @@ extension DASHSession {
   private func isNew(
     _ segment: SegmentTemplate.Listed,
     in period: Manifest.Period,
-    _ track: WatchedTrack?
+    after last: (period: Interval, segment: SegmentTemplate.Listed)?
   ) -> Bool {
-    guard let last = track?.lastPlanned else { return true }
+    guard let last else { return true }
     return last.period < period.start
       || last.period == period.start && last.segment.start < segment.start
   }
@@ -204,10 +225,14 @@ extension DASHSession {
     }
     let available = observation.availability(of: segment, in: period, representation.template)
     var moment = SegmentErrand.Moment.past
+    // What has just become whole is judged like what becomes so.
+    let recent = time.moved(by: .seconds(-1))
     if let available, observation.manifest.isDynamic, time <= available {
       // Most are followed as they grow; every fourth shows what plain players get.
       let isFollowed = representation.template.isOfferedEarly && track.plannedCount % 4 != 3
       moment = isFollowed ? .early : .available
+    } else if let available, observation.manifest.isDynamic, recent <= available {
+      moment = .available
     }
     add(
       segment,
@@ -385,6 +410,9 @@ extension DASHSession {
     for (period, set, representation) in observation.manifest.representations
     where period.id == errand.periodID && representation.id == errand.track {
       guard representation.template.timeline != nil else {
+        // A Period that was open when the segment was planned may have ended before it.
+        let start = representation.template.periodTime(errand.segment.start)
+        guard period.duration.map({ start < $0 }) ?? true else { continue }
         return (period, set, representation, errand.segment)
       }
       let listed = observation.listed(representation, in: period, until: observation.received)
