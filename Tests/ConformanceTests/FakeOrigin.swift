@@ -255,6 +255,7 @@ struct FakeOrigin: Sendable {
     if path[2] == "init.mp4" { return Answer(body: track.header) }
     guard let value = Int(path[2].prefix { $0 != "." }) else { return missing }
     let number = isNumbered ? value : value / Int(track.timescale)
+    guard (0..<1000).contains(number) else { return missing }
     let begin = Self.zero.moved(by: .seconds(Int64(number)))
     // What comes next is held, what comes later is refused.
     guard time.since(begin) > .seconds(-1), time.since(begin) < .seconds(20),
