@@ -100,7 +100,7 @@ let package = Package(
     .executableTarget(
       name: "moq-egress",
       dependencies: [
-        "Conformance", "Egress", "LinuxIO", "Wire",
+        "Conformance", "Egress", "LinuxIO", "TLS", "Wire",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ],

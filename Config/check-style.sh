@@ -29,6 +29,10 @@ report "only the command line may import all of Foundation" < <(
   grep -rnE 'import Foundation\b' Sources --include '*.swift' |
     grep -vE '^Sources/moq-egress/' || true
 )
+report "the checker shares no code with what it judges" < <(
+  grep -rnE '^\s*(@[A-Za-z_]+ )*((package|internal|private|fileprivate|public) )?import (Manifests|Packaging|CMAF|HTTP|MoQ|Remux|Egress)\b' \
+    Sources/Conformance Sources/TLS --include '*.swift' || true
+)
 # The doors to C.
 report "only the module that wraps it may import this C module" < <(
   grep -rnE 'import C(Linux|Ngtcp2|Nghttp3|OpenSSL|LibXML2|Zlib)\b' Sources --include '*.swift' |

@@ -71,7 +71,18 @@ enum HistoryRules {
       subject,
       "\(next.wholeSegments.count) segments of \(Double(next.windowDuration) / 1e6) s remain"
     )
+    let offersDelta = next.serverControl?.canSkipUntil != nil
+    ledger.expect(
+      "HLS-081",
+      next.windowDuration >= seekWindow && offersDelta || next.isEnded,
+      subject,
+      "a window of \(Double(next.windowDuration) / 1e6) s,"
+        + " deltas \(offersDelta ? "" : "not ")offered"
+    )
   }
+
+  /// The shortest window for seeking back, in microseconds; Apple 8.12.
+  private static let seekWindow: Int64 = 900_000_000
 
   /// Whether a playlist still lists a position, or has passed it.
   ///

@@ -95,6 +95,46 @@ enum MultivariantRules {
     }
   }
 
+  /// Compares CODECS of a variant with what its init segments, and those of its audio, hold.
+  static func judgeCodecs(
+    _ variant: VariantEntry,
+    actual: Set<String>,
+    subject: String,
+    into ledger: inout Ledger
+  ) {
+    guard !actual.isEmpty else { return }
+    // Digits of profiles are hexadecimal, in either case.
+    let told = Set(
+      (variant.attributes["CODECS"] ?? "").split(separator: ",").map { trimmed($0).lowercased() }
+    )
+    let actual = Set(actual.map { $0.lowercased() })
+    // Text renditions have formats of their own that no init segment names.
+    let text: Set = ["wvtt", "stpp", "stpp.ttml.im1t"]
+    ledger.expect(
+      "HLS-006",
+      actual.isSubset(of: told) && told.subtracting(text).isSubset(of: actual),
+      subject,
+      "CODECS \(told.sorted()), init segments \(actual.sorted())"
+    )
+  }
+
+  /// Compares RESOLUTION with the coded size.
+  static func judgeResolution(
+    _ variant: VariantEntry,
+    width: Int,
+    height: Int,
+    subject: String,
+    into ledger: inout Ledger
+  ) {
+    let told = variant.attributes["RESOLUTION"] ?? "absent"
+    ledger.expect(
+      "HLS-007",
+      told == "\(width)x\(height)",
+      subject,
+      "RESOLUTION \(told), coded \(width)x\(height)"
+    )
+  }
+
   /// Judges whether independent segments are announced, here or in every media playlist.
   static func judgeIndependence(
     _ playlist: MultivariantPlaylist?,
@@ -102,9 +142,9 @@ enum MultivariantRules {
     subject: String,
     into ledger: inout Ledger
   ) {
+    guard !media.isEmpty else { return }
     let holds =
-      playlist?.hasIndependentSegments == true
-      || !media.isEmpty && media.allSatisfy(\.hasIndependentSegments)
+      playlist?.hasIndependentSegments == true || media.allSatisfy(\.hasIndependentSegments)
     ledger.expect(
       "HLS-010",
       holds,

@@ -52,7 +52,9 @@ package struct PlaylistText: Sendable {
     }
     checkBytes(bytes)
     var number = 0
-    for line in bytes.slice.split(separator: 0x0A, omittingEmptySubsequences: false) {
+    let mark: [UInt8] = [0xEF, 0xBB, 0xBF]
+    let rest = bytes.slice.starts(with: mark) ? bytes.slice.dropFirst(3) : bytes.slice
+    for line in rest.split(separator: 0x0A, omittingEmptySubsequences: false) {
       number += 1
       guard number <= Self.maximumLines else {
         complain("HLS-001", "it has more than \(Self.maximumLines) lines")

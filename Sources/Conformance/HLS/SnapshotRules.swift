@@ -47,20 +47,28 @@ enum SnapshotRules {
     return 1
   }
 
+  /// Judges the version, also of a delta as it came.
+  static func judgeVersion(
+    _ playlist: MediaPlaylist,
+    subject: String,
+    into ledger: inout Ledger
+  ) {
+    let needed = neededVersion(playlist)
+    // Without the tag a playlist is of version 1.
+    ledger.expect(
+      "HLS-003",
+      (playlist.version ?? 0) >= needed,
+      subject,
+      "version \(playlist.version.map(String.init) ?? "absent"), \(needed) needed"
+    )
+  }
+
   private static func judgeHeader(
     _ playlist: MediaPlaylist,
     _ subject: String,
     _ ledger: inout Ledger
   ) {
-    let version = playlist.version ?? 1
-    let needed = neededVersion(playlist)
-    // Without the tag a playlist is of version 1.
-    ledger.expect(
-      "HLS-003",
-      playlist.version != nil && version >= needed,
-      subject,
-      "version \(playlist.version.map(String.init) ?? "absent"), \(needed) needed"
-    )
+    judgeVersion(playlist, subject: subject, into: &ledger)
     let target = playlist.targetDuration
     ledger.expect("HLS-011", (target ?? 0) >= 1, subject, "target duration \(target ?? 0)")
     if !playlist.isEnded {
@@ -76,14 +84,6 @@ enum SnapshotRules {
       playlist.type == nil || playlist.type == "EVENT" || playlist.isEnded,
       subject,
       "playlist type \(playlist.type ?? "absent")"
-    )
-    let window = Double(playlist.windowDuration) / 1e6
-    let offersDelta = playlist.serverControl?.canSkipUntil != nil
-    ledger.expect(
-      "HLS-081",
-      window >= 900 && offersDelta || playlist.isEnded,
-      subject,
-      "a window of \(window) s, deltas \(offersDelta ? "" : "not ")offered"
     )
     if let control = playlist.serverControl, let target {
       let target = Int64(target) * 1_000_000

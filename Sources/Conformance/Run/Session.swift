@@ -1,0 +1,101 @@
+internal import Wire
+
+/// What plays one URL: the core of HLS or that of DASH, which are changed in place.
+struct Session: Sendable {
+  let entry: WebURL
+  private var hls: HLSSession?
+  private var dash: DASHSession?
+  /// What the fetches of DASH that run are for.
+  private var kinds: [Int: ResourceKind] = [:]
+
+  init(playlist url: WebURL) {
+    entry = url
+    hls = HLSSession(url)
+  }
+
+  init(manifest url: WebURL, now: Instant, utc: UTCTime) {
+    entry = url
+    dash = DASHSession(url, now: now, utc: utc)
+  }
+
+  var isDASH: Bool { dash != nil }
+
+  /// Why nothing can be checked; nil while something can.
+  var failure: String? {
+    if let dash { return dash.isOver && dash.latest == nil ? "there is no MPD at \(entry)" : nil }
+    return hls?.failure
+  }
+
+  /// Whether a media playlist or an MPD has come.
+  var hasManifest: Bool { dash.map { $0.latest != nil } ?? (hls?.targetDuration != nil) }
+
+  var deadline: Instant? { dash?.deadline ?? hls?.deadline }
+
+  /// Examples of what the server has; nil while there is no segment.
+  var targets: HTTPTargets? {
+    guard let dash else { return hls?.targets }
+    return dash.fetched.last.map { segment in
+      HTTPTargets(
+        entry: entry,
+        segment: segment.url,
+        initSegment: nil,
+        targetDuration: dash.longestSegmentSeconds
+      )
+    }
+  }
+
+  /// The whole segments that were fetched, for comparing HLS with DASH.
+  var fetched: [FetchedSegment] { dash?.fetched ?? hls?.fetched ?? [] }
+
+  mutating func takeFetches(now: Instant) -> [Fetch] {
+    hls?.handleTimeout(now: now)
+    let orders = dash?.orders(now: now) ?? []
+    for order in orders { kinds[order.identifier] = Self.kind(order.resource) }
+    return (hls?.takeFetches() ?? [])
+      + orders.map { Fetch(identifier: $0.identifier, request: $0.request) }
+  }
+
+  private static func kind(_ resource: DASHSession.Resource) -> ResourceKind? {
+    switch resource {
+    case .manifest, .patch: .manifest
+    // Time must not be cached at all, and is judged by rules of DASH.
+    case .clock: nil
+    case .initSegment: .initSegment
+    case .media: .segment
+    case .missing: .refused
+    }
+  }
+
+  mutating func receive(_ exchange: Exchange, of identifier: Int, into ledger: inout Ledger) {
+    hls?.receive(exchange, of: identifier, into: &ledger)
+    guard let session = dash else { return }
+    if let kind = kinds.removeValue(forKey: identifier) {
+      HTTPRules.judge(
+        Observation(kind: kind, exchange: exchange),
+        targetDuration: session.latest == nil ? nil : session.longestSegmentSeconds,
+        updatePeriod: session.updatePeriodSeconds,
+        into: &ledger
+      )
+    }
+    dash?.take(exchange, for: identifier, &ledger)
+  }
+
+  mutating func finish(now: Instant, into ledger: inout Ledger) {
+    hls?.finish(now: now, into: &ledger)
+    dash?.finish(&ledger)
+  }
+}
+
+extension DASHSession {
+  /// The duration of the longest segment that came, in seconds rounded up; at least 1.
+  var longestSegmentSeconds: Int {
+    let longest = fetched.map(\.duration.interval).max() ?? .seconds(1)
+    // An hour is more than any segment, and keeps sums small.
+    return Int(max(1, min((longest.milliseconds + 999) / 1000, 3600)))
+  }
+
+  /// How often the MPD says it changes, in whole seconds; nil when it doesn't.
+  var updatePeriodSeconds: Int? {
+    latest?.manifest.minimumUpdatePeriod.map { Int(max(0, min($0.milliseconds / 1000, 86_400))) }
+  }
+}
