@@ -149,6 +149,6 @@ let package = Package(
     tests("FuzzReplayTests", ["FuzzTargets", "TestSupport", "Wire"]),
     tests("EgressTests", ["Egress", "Preview", "Compression", "TestSupport"]),
     tests("IntegrationTests", ["Egress", "Preview", "TestSupport"]),
-    tests("ConformanceTests", ["Conformance", "TLS", "Wire"]),
+    tests("ConformanceTests", ["Conformance", "TLS", "TestSupport", "Wire", "XML"]),
   ] + fuzzers
 )

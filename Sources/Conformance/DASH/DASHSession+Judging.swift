@@ -159,7 +159,11 @@ extension DASHSession {
       expectation.duration = (time, .zero)
     }
     expectation.eventSchemes = Set(set.inbandSchemes + representation.inbandSchemes)
-    expectation.wallClock = DASHRules.wallClock(of: listed.start, in: set, template)
+    expectation.wallClock = DASHRules.wallClock(
+      of: TrackTime(ticks: listed.start, timescale: template.timescale),
+      in: set,
+      template
+    )
     guard
       let segment = CMAFRules.judge(
         segment: body,
@@ -182,7 +186,12 @@ extension DASHSession {
       &ledger
     )
     if let time = segment.chunks.first?.preamble.producerTimes.first,
-      let expected = DASHRules.wallClock(of: time.mediaTime, in: set, template)
+      header.timescale > 0,
+      let expected = DASHRules.wallClock(
+        of: TrackTime(ticks: time.mediaTime, timescale: header.timescale),
+        in: set,
+        template
+      )
     {
       DASHRules.judge(time, against: expected, subject: subject, &ledger)
     }

@@ -16,10 +16,7 @@ extension DASHSession {
     let manifest = observation.manifest
     if let location = manifest.locations.first.flatMap({ url.resolve($0) }) { url = location }
     if manifest.isDynamic {
-      let period = manifest.minimumUpdatePeriod ?? .zero
-      let wait =
-        period < Self.shortestUpdate ? Interval.seconds(1) : min(period, Self.longestUpdate)
-      plans.append(Plan(due: now + wait, url: url, purpose: .manifest))
+      plans.append(Plan(due: nextUpdate(observation, now: now), url: url, purpose: .manifest))
     } else if previous?.manifest.isDynamic ?? false {
       dropUnlisted(observation)
     }
@@ -37,8 +34,31 @@ extension DASHSession {
       )
     }
     noteAbsentFeatures(manifest, observation.subject, &ledger)
+    growsByClock =
+      manifest.isDynamic
+      && manifest.representations.contains {
+        $0.representation.template.isPresent && $0.representation.template.timeline == nil
+      }
     planProbes(observation, now: now)
     extend(observation, now: now)
+  }
+
+  /// After the update period, or as soon as a segment should be listed that isn't yet: what is seen
+  /// first when it is whole tells nothing about its growth.
+  private func nextUpdate(_ observation: ManifestObservation, now: Instant) -> Instant {
+    let manifest = observation.manifest
+    let period = manifest.minimumUpdatePeriod ?? .zero
+    let wait =
+      period < Self.shortestUpdate ? Interval.seconds(1) : min(period, Self.longestUpdate)
+    guard let last = manifest.periods.last,
+      let due = last.sets.flatMap(\.representations).compactMap({
+        DASHRules.nextDue($0, in: last, observation)
+      }).min()
+    else { return now + wait }
+    return max(
+      now + Self.shortestUpdate,
+      min(now + wait, instant(of: due) + settings.guardInterval)
+    )
   }
 
   private func noteAbsentFeatures(
@@ -94,7 +114,8 @@ extension DASHSession {
       if tracks[id]?.lastPlanned == nil {
         join(listed, representation, set, period, observation, time, now)
       } else {
-        for segment in listed where isNew(segment, in: period, tracks[id]) {
+        let last = tracks[id]?.lastPlanned
+        for segment in listed where isNew(segment, in: period, after: last) {
           planNext(segment, representation, set, period, observation, time, now)
         }
       }
@@ -104,9 +125,9 @@ extension DASHSession {
   private func isNew(
     _ segment: SegmentTemplate.Listed,
     in period: Manifest.Period,
-    _ track: WatchedTrack?
+    after last: (period: Interval, segment: SegmentTemplate.Listed)?
   ) -> Bool {
-    guard let last = track?.lastPlanned else { return true }
+    guard let last else { return true }
     return last.period < period.start
       || last.period == period.start && last.segment.start < segment.start
   }
@@ -162,29 +183,6 @@ extension DASHSession {
     }
   }
 
-  /// The oldest segment that is surely within the window, and the one in the middle.
-  private func pastOnes(
-    _ whole: [SegmentTemplate.Listed],
-    _ representation: Manifest.Representation,
-    _ period: Manifest.Period,
-    _ observation: ManifestObservation,
-    _ time: UTCTime
-  ) -> [SegmentTemplate.Listed] {
-    guard let window = observation.manifest.timeShiftBufferDepth else { return [] }
-    let edge = time.moved(by: Interval(nanoseconds: -window.nanoseconds)).moved(by: .seconds(2))
-    let inside = whole.dropLast().filter { segment in
-      let length = TrackTime(
-        ticks: segment.duration,
-        timescale: representation.template.timescale
-      ).interval
-      let end = observation.availability(of: segment, in: period, representation.template)
-      return end.map { edge <= $0.moved(by: Interval(nanoseconds: -length.nanoseconds)) } ?? false
-    }
-    guard let oldest = inside.first else { return [] }
-    let middle = inside[inside.startIndex + inside.count / 2]
-    return middle == oldest ? [oldest] : [oldest, middle]
-  }
-
   private mutating func planNext(
     _ segment: SegmentTemplate.Listed,
     _ representation: Manifest.Representation,
@@ -204,10 +202,14 @@ extension DASHSession {
     }
     let available = observation.availability(of: segment, in: period, representation.template)
     var moment = SegmentErrand.Moment.past
+    // What has just become whole is judged like what becomes so.
+    let recent = time.moved(by: .seconds(-1))
     if let available, observation.manifest.isDynamic, time <= available {
       // Most are followed as they grow; every fourth shows what plain players get.
       let isFollowed = representation.template.isOfferedEarly && track.plannedCount % 4 != 3
       moment = isFollowed ? .early : .available
+    } else if let available, observation.manifest.isDynamic, recent <= available {
+      moment = .available
     }
     add(
       segment,
@@ -223,7 +225,7 @@ extension DASHSession {
     tracks[id]?.lastPlanned = (period.start, segment)
   }
 
-  private mutating func add(
+  mutating func add(
     _ segment: SegmentTemplate.Listed,
     _ moment: SegmentErrand.Moment,
     order: Int?,
@@ -311,69 +313,6 @@ extension DASHSession {
     }
   }
 
-  /// From time to time: the oldest of the window again, and a segment that can't exist yet.
-  private mutating func planProbes(_ observation: ManifestObservation, now: Instant) {
-    guard observation.manifest.isDynamic, nextProbe.map({ $0 <= now }) ?? true,
-      let period = observation.manifest.periods.last
-    else { return }
-    let isFirst = nextProbe == nil
-    nextProbe = now + settings.probeInterval
-    let time = utc(at: now).moved(by: clockOffset)
-    for set in period.sets {
-      guard let member = set.representations.first else { continue }
-      let listed = observation.listed(member, in: period, until: time)
-      planMissing(listed, member, period, observation, time, now)
-      guard !isFirst else { continue }
-      let whole = listed.filter {
-        observation.availability(of: $0, in: period, member.template).map { $0 <= time } ?? false
-      }
-      if let oldest = pastOnes(whole, member, period, observation, time).first {
-        add(oldest, .past, order: nil, isContinuous: false, member, period, observation, now)
-      }
-    }
-  }
-
-  private mutating func planMissing(
-    _ listed: [SegmentTemplate.Listed],
-    _ representation: Manifest.Representation,
-    _ period: Manifest.Period,
-    _ observation: ManifestObservation,
-    _ time: UTCTime,
-    _ now: Instant
-  ) {
-    let template = representation.template
-    guard let last = listed.last, last.duration > 0 else { return }
-    let length = TrackTime(ticks: last.duration, timescale: template.timescale).interval
-    // The end of the MPD's list may lie behind the clock; what is asked for must not.
-    var far = last
-    for step in 1...64 as ClosedRange<Int64> {
-      let (offset, overflow) = last.duration.multipliedReportingOverflow(by: step)
-      let (start, overflows) = last.start.addingReportingOverflow(offset)
-      guard !overflow, !overflows else { return }
-      far = SegmentTemplate.Listed(
-        number: last.number &+ step,
-        start: start,
-        duration: last.duration,
-        subsegments: nil
-      )
-      guard step > 2, let available = observation.availability(of: far, in: period, template)
-      else { continue }
-      let ahead = available.since(time)
-      if length * 2 + template.availabilityTimeOffset < ahead { break }
-    }
-    guard
-      let available = observation.availability(of: far, in: period, template),
-      length + template.availabilityTimeOffset < available.since(time),
-      let address = representation.url(
-        template.media,
-        manifest: observation.url,
-        segment: far,
-        subnumber: 0
-      )
-    else { return }
-    plans.append(Plan(due: now, url: address, purpose: .missing))
-  }
-
   /// The segment of an errand as an MPD lists it, with where it is; nil when it is not there.
   func find(
     _ errand: SegmentErrand,
@@ -385,6 +324,9 @@ extension DASHSession {
     for (period, set, representation) in observation.manifest.representations
     where period.id == errand.periodID && representation.id == errand.track {
       guard representation.template.timeline != nil else {
+        // A Period that was open when the segment was planned may have ended before it.
+        let start = representation.template.periodTime(errand.segment.start)
+        guard period.duration.map({ start < $0 }) ?? true else { continue }
         return (period, set, representation, errand.segment)
       }
       let listed = observation.listed(representation, in: period, until: observation.received)

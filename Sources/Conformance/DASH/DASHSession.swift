@@ -82,6 +82,8 @@ package struct DASHSession: Sendable {
   private var running: [Int: Plan] = [:]
   private var lastIdentifier = 0
   var latest: ManifestObservation?
+  /// Whether time alone brings segments, since not all are listed.
+  var growsByClock = false
   var tracks: [String: WatchedTrack] = [:]
   /// Answers to the parts of one segment, by its URL.
   var subsegments: [WebURL: [Int: Exchange]] = [:]
@@ -125,7 +127,7 @@ package struct DASHSession: Sendable {
 
   /// The requests that are due, each to be begun at once.
   package mutating func orders(now: Instant) -> [Order] {
-    if let latest { extend(latest, now: now) }
+    if let latest, growsByClock { extend(latest, now: now) }
     plans.sort { $0.due < $1.due }
     var orders: [Order] = []
     while let plan = plans.first, plan.due <= now, running.count < settings.requestsAtOnce {

@@ -71,19 +71,19 @@ extension DASHRules {
   }
 
   /// The wall clock of a media time by a set's first ProducerReferenceTime; nil without one.
+  ///
+  /// `time` may be in another timescale than the template's.
   static func wallClock(
-    of ticks: Int64,
+    of time: TrackTime,
     in set: Manifest.AdaptationSet,
     _ template: SegmentTemplate
   ) -> UTCTime? {
-    guard let time = set.producerTimes.first, let wallClock = time.wallClock,
-      let origin = time.presentationTime
+    guard let reference = set.producerTimes.first, let wallClock = reference.wallClock,
+      let origin = reference.presentationTime
     else { return nil }
-    let (difference, overflow) = ticks.subtractingReportingOverflow(origin)
-    guard !overflow else { return nil }
-    return wallClock.moved(
-      by: TrackTime(ticks: difference, timescale: template.timescale).interval
-    )
+    let start = TrackTime(ticks: origin, timescale: template.timescale).interval.nanoseconds
+    let (difference, overflow) = time.interval.nanoseconds.subtractingReportingOverflow(start)
+    return overflow ? nil : wallClock.moved(by: Interval(nanoseconds: difference))
   }
 
   /// DASH-018 against the media: `prft` and ProducerReferenceTime tell the same clock.

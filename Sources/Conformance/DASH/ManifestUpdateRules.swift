@@ -97,7 +97,8 @@ extension DASHRules {
       guard let earlier = previous.manifest.periods.first(where: { $0.id == period.id }) else {
         continue
       }
-      let isLast = index == next.manifest.periods.count - 1
+      // What is to come may be dropped when a Period or the presentation ends.
+      let isLast = next.manifest.isDynamic && index == next.manifest.periods.count - 1
       let members = period.sets.flatMap(\.representations)
       let earlierMembers = earlier.sets.flatMap(\.representations)
       if members.map(\.id) != earlierMembers.map(\.id) {
@@ -123,7 +124,8 @@ extension DASHRules {
     let name = member.id ?? "-"
     let (new, old) = (member.template, before.template)
     if new.timescale != old.timescale { faults.append("\(name) changed its timescale") }
-    if new.presentationTimeOffset != old.presentationTimeOffset {
+    // A presentation that ended may begin at its first segment.
+    if next.manifest.isDynamic, new.presentationTimeOffset != old.presentationTimeOffset {
       faults.append("\(name) changed its presentationTimeOffset")
     }
     if new.media != old.media { faults.append("\(name) changed its media template") }
@@ -245,15 +247,7 @@ extension DASHRules {
     }
     let slack = (manifest.minimumUpdatePeriod ?? .zero) + clockTolerance
     for member in period.sets.flatMap(\.representations) {
-      let template = member.template
-      guard template.timeline != nil, let last = template.listed(until: nil).last,
-        let available = observation.availability(of: last, in: period, template)
-      else { continue }
-      let length = TrackTime(ticks: last.duration, timescale: template.timescale).interval
-      // The segment that is not listed, as soon as it might be asked for.
-      let due = available.moved(by: length).moved(
-        by: Interval(nanoseconds: -template.availabilityTimeOffset.nanoseconds)
-      )
+      guard let due = nextDue(member, in: period, observation) else { continue }
       let age = observation.requested.since(due)
       ledger.expect(
         "DASH-020",
@@ -262,5 +256,20 @@ extension DASHRules {
         "the segment after the last listed was due \(age.milliseconds) ms ago"
       )
     }
+  }
+
+  /// When the first segment that is not listed may be asked for; nil without a timeline.
+  static func nextDue(
+    _ member: Manifest.Representation,
+    in period: Manifest.Period,
+    _ observation: ManifestObservation
+  ) -> UTCTime? {
+    let template = member.template
+    guard template.timeline != nil, let last = template.listed(until: nil).last,
+      let available = observation.availability(of: last, in: period, template)
+    else { return nil }
+    let length = TrackTime(ticks: last.duration, timescale: template.timescale).interval
+    let early = Interval(nanoseconds: -template.availabilityTimeOffset.nanoseconds)
+    return available.moved(by: length).moved(by: early)
   }
 }

@@ -48,7 +48,7 @@ extension DASHRules {
       ledger.record("DASH-013", .notApplicable, subject, "nominal durations, or no samples")
       return
     }
-    let presented = earliest.subtractingReportingOverflow(track.editOffset).partialValue
+    let presented = earliest.subtractingReportingOverflow(track.presentationOffset).partialValue
     let isSame =
       template.timescale == track.timescale && presented == listed.start
       && segment.duration == listed.duration

@@ -5,7 +5,9 @@ internal import Wire
 /// ISO/IEC 23009-1 §5.3.9.
 struct SegmentTemplate: Sendable, Hashable {
   /// Segments that are listed of one Representation; a longer list is cut.
-  static let maximumListed = 100_000
+  static let maximumListed = 50_000
+  /// Segments that are only numbered and shorter than this are not listed: they would be without end.
+  static let shortest = Interval.milliseconds(10)
 
   /// An `S`: `repeats + 1` segments of one duration.
   struct Run: Sendable, Hashable {
@@ -111,7 +113,7 @@ struct SegmentTemplate: Sendable, Hashable {
   func numbered(from first: Interval, until last: Interval) -> [Listed] {
     guard timeline == nil, let duration, duration > 0 else { return [] }
     let length = TrackTime(ticks: duration, timescale: timescale).interval.nanoseconds
-    guard length > 0, last.nanoseconds >= 0 else { return [] }
+    guard length >= Self.shortest.nanoseconds, last.nanoseconds >= 0 else { return [] }
     let low = max(0, first.nanoseconds) / length
     let high = min(last.nanoseconds / length, low + Int64(Self.maximumListed))
     guard low <= high else { return [] }

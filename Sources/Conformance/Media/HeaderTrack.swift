@@ -69,6 +69,12 @@ struct HeaderTrack: Sendable, Hashable {
   /// What the edit list takes off composition times, in ticks; 0 without one.
   var editOffset: Int64 { edits.last { $0.mediaTime >= 0 }?.mediaTime ?? 0 }
 
+  /// What segments are presented earlier than composed, in ticks.
+  ///
+  /// An edit list of audio hides the encoder's delay: it moves all segments alike against the video,
+  /// and says nothing about where one ends and the next begins.
+  var presentationOffset: Int64 { kind == .audio ? 0 : editOffset }
+
   private static func readTrackHeader(_ box: Box) throws(DecodeError) -> (UInt32, UInt64) {
     try box.read { reader throws(DecodeError) in
       let (version, _) = try reader.readFullBoxHeader()

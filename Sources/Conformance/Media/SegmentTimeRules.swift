@@ -55,7 +55,7 @@ extension CMAFRules {
   ) {
     guard let start = segment.start else { return }
     if expectation.place == .wholeSegment, let earliest = segment.earliestPresentation {
-      let (presented, overflow) = earliest.subtractingReportingOverflow(track.editOffset)
+      let (presented, overflow) = earliest.subtractingReportingOverflow(track.presentationOffset)
       ledger.expect(
         "CMAF-010",
         !overflow && presented == start,
