@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Everything that must hold before a change lands: format, style, build, tests, real peers, codecs,
-# the preview page, fuzzing, sanitizers. --quick leaves out the last five. All steps run even when one
-# fails; the last line counts the tests of every step, a step without tests as one.
+# Everything that must hold before a change lands: format, style, build, tests, real peers, codecs, the
+# checker, the preview page, fuzzing, sanitizers. --quick leaves out the last six. All steps run even when
+# one fails; the last line counts the tests of every step, a step without tests as one.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
@@ -110,15 +110,17 @@ else
   if ! $is_quick; then
     script "real peers" Tests/Peers/run.sh --seconds 10 --keep
     script "codecs" Tests/Codecs/run.sh
+    script "check" Tests/Check/run.sh
     script "preview" Tests/Preview/run.sh
     step "fuzzing" fuzz
     # XCTest leaks what it runs, and a connection whose assertion failed is left alone, not freed.
     echo leak:libXCTest >"$results/lsan.supp"
     LSAN_OPTIONS=suppressions=$results/lsan.supp:print_suppressions=0 \
+      TESTS=QUICTests,WebTransportTests \
       swift_tests "address sanitizer" --sanitize address --scratch-path .build-asan \
-      --filter 'QUICTests|WebTransportTests' --skip 'assertion that fails'
-    swift_tests "thread sanitizer" --sanitize thread --scratch-path .build-tsan \
-      --filter 'LinuxIOTests|IntegrationTests'
+      --skip 'assertion that fails'
+    TESTS=LinuxIOTests,IntegrationTests \
+      swift_tests "thread sanitizer" --sanitize thread --scratch-path .build-tsan
   fi
 fi
 

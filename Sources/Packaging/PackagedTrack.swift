@@ -83,6 +83,7 @@ struct PackagedTrack {
     let copies = (0..<count).compactMap { index in
       lastChunk.standIn(
         at: lastChunk.end + index * lastChunk.duration,
+        place: Int(index) + 1,
         under: description.initSegment
       )
     }

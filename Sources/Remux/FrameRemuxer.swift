@@ -161,9 +161,15 @@ struct FrameRemuxer: Sendable {
       .chunk(
         group: object.group,
         object: object.object,
-        ChunkWriter(trackID: 1, sequenceNumber: 0).chunk(written, decodeTime: start)
+        chunk(written, at: start)
       )
     )
+  }
+
+  private func chunk(_ samples: [ChunkWriter.Sample], at decodeTime: Int64) -> Bytes {
+    let header = MovieFragmentHeader(decodeTime: decodeTime, timescale: timing?.timescale ?? 1)
+    return ChunkWriter(trackID: 1, sequenceNumber: header.sequenceNumber)
+      .chunk(samples, decodeTime: decodeTime)
   }
 
   private mutating func flush(end: Int64?, into output: inout [Output]) {
@@ -193,7 +199,7 @@ struct FrameRemuxer: Sendable {
       .chunk(
         group: group,
         object: picture.object,
-        ChunkWriter(trackID: 1, sequenceNumber: 0).chunk([sample], decodeTime: decode)
+        chunk([sample], at: decode)
       )
     )
   }

@@ -92,7 +92,7 @@ import Wire
     let different = pieces.indices.filter { pieces[$0] != expected[$0] }
     #expect(different == [300])
     // Frame 299 at the time of frame 300, without the clock of its producer.
-    let writer = ChunkWriter(trackID: 1, sequenceNumber: 300)
+    let writer = ChunkWriter(trackID: 1, sequenceNumber: 301)
     #expect(
       pieces[300]
         == writer.chunk([.init(data: [0x2B, 0x01], duration: 1024)], decodeTime: 300 * 1024)

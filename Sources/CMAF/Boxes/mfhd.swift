@@ -8,6 +8,13 @@ package struct MovieFragmentHeader: Sendable, Hashable {
 
   package init(sequenceNumber: UInt32) { self.sequenceNumber = sequenceNumber }
 
+  /// Numbers a fragment by nothing but its decode time, so that numbers ascend and everybody gives the
+  /// same: its milliseconds and 1, modulo 2^32, which is 49 days.
+  package init(decodeTime: Int64, timescale: UInt32) {
+    let milliseconds = MediaTime(ticks: decodeTime, timescale: timescale).rounded(toScale: 1000)
+    sequenceNumber = UInt32(truncatingIfNeeded: milliseconds) &+ 1
+  }
+
   package init(_ box: Box) throws(CMAFError) {
     var fields = FieldReader(box)
     _ = try fields.versionAndFlags()

@@ -112,6 +112,7 @@ extension DASHSession {
           early: answer.exchange,
           since: whole.moved(by: early),
           until: whole,
+          piece: max(.zero, length - template.availabilityTimeOffset),
           subject: subject,
           &ledger
         )

@@ -100,10 +100,14 @@ extension DASHRules {
   }
 
   /// DASH-015 and DASH-028: a segment that was asked for while it grows arrives as it is made.
+  ///
+  /// `piece` is what has to be there before the segment may be asked for: the availability time offset
+  /// promises no more often.
   static func judge(
     early exchange: Exchange,
     since earliest: UTCTime,
     until availability: UTCTime,
+    piece: Interval,
     subject: String,
     _ ledger: inout Ledger
   ) {
@@ -128,7 +132,8 @@ extension DASHRules {
         silence = max(silence, next.time - arrival.time)
       }
       let usual = Interval(nanoseconds: span.nanoseconds / Int64(max(1, chunkEnds.count)))
-      if max(lateness, usual * 3) < silence {
+      let promised = Interval(nanoseconds: piece.nanoseconds / 2 * 3)
+      if max(lateness, usual * 3, promised) < silence {
         faults.append("nothing came for \(silence.milliseconds) ms")
       }
       judgeBursts(response, chunkEnds, subject, &ledger)

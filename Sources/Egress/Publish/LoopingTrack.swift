@@ -158,12 +158,14 @@ struct LoopingTrack {
     return objects.map { ($0.payload, Properties($0.properties)) }
   }
 
-  /// The bytes of a chunk with the decode time of its turn.
+  /// The bytes of a chunk with the decode time of its turn, and a number that ascends over turns.
   private func bytes(of turn: Turn) -> Bytes {
     let chunk = chunks[turn.index]
+    let number = MovieFragmentHeader(decodeTime: turn.start, timescale: timescale).sequenceNumber
     // Nothing to shift can fail: times since 1970 fit in 62 bits at any timescale.
-    return (try? chunk.shifted(byTicks: turn.start - chunk.decodeTime, header: header).bytes)
-      ?? chunk.bytes
+    return
+      (try? chunk.shifted(byTicks: turn.start - chunk.decodeTime, header: header)
+      .numbered(number, header: header).bytes) ?? chunk.bytes
   }
 
   /// The first chunk of the group that is on at a time in microseconds since 1970.

@@ -42,6 +42,33 @@ extension MediaPresentation {
     _ segments: [Segment],
     _ xml: inout XMLWriter
   ) {
+    for run in runs(rendition, segments) {
+      xml.start("S")
+      xml.attribute("t", String(run.start))
+      xml.attribute("d", String(run.duration))
+      if run.count > 1 { xml.attribute("r", String(run.count - 1)) }
+      xml.end()
+    }
+  }
+
+  /// The longest segment that is named, in microseconds rounded up; nil when none is.
+  func longestDuration(_ periods: [Period]) -> Int64? {
+    let durations = periods.flatMap { period in
+      zip(snapshot.renditions, period.segments).flatMap { rendition, segments in
+        runs(rendition, segments).map { run in
+          // Rounded down by less than one.
+          MediaTime(ticks: run.duration, timescale: rendition.info.timescale)
+            .rounded(toScale: 1_000_000) + 1
+        }
+      }
+    }
+    return durations.max()
+  }
+
+  private func runs(
+    _ rendition: RenditionSnapshot,
+    _ segments: [Segment]
+  ) -> [(start: Int64, duration: Int64, count: Int)] {
     var segments = segments
     // The segment to come is named as soon as its start is known: a request for it is held, and
     // ffmpeg, which reads the list anew after each segment, loses its place in one that has not grown.
@@ -74,13 +101,7 @@ extension MediaPresentation {
         runs.append((segment.start, duration, 1))
       }
     }
-    for run in runs {
-      xml.start("S")
-      xml.attribute("t", String(run.start))
-      xml.attribute("d", String(run.duration))
-      if run.count > 1 { xml.attribute("r", String(run.count - 1)) }
-      xml.end()
-    }
+    return runs
   }
 
   /// The duration that a growing segment will have when groups keep their length.

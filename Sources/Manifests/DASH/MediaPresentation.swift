@@ -37,11 +37,7 @@ package struct MediaPresentation {
     // GStreamer looks for the root element's end in the first 512 bytes: nothing more than needed here.
     xml.attribute("xmlns", "urn:mpeg:dash:schema:mpd:2011")
     xml.attribute("profiles", profiles)
-    let longest =
-      periods.flatMap { $0.segments.joined() }.map { segment in
-        MediaTime(ticks: segment.end - segment.start, timescale: segment.timescale)
-          .rounded(toScale: 1_000_000)
-      }.max() ?? segmentMicroseconds
+    let longest = longestDuration(periods) ?? segmentMicroseconds
     let minimumBuffer = max(Int64(constants.partTargetMilliseconds) * 2000, 1_000_000)
     xml.attribute("minBufferTime", xsDuration(microseconds: minimumBuffer))
     if snapshot.isEnded {
