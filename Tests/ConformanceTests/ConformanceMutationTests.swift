@@ -7,19 +7,7 @@ import XML
 
 /// Wrong bytes of every kind: they may be refused, they may not trap or grow.
 @Suite struct ConformanceMutationTests {
-  /// A small generator with a fixed seed.
-  struct Generator: RandomNumberGenerator {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-      state &+= 0x9e37_79b9_7f4a_7c15
-      var value = state
-      value = (value ^ (value >> 30)) &* 0xbf58_476d_1ce4_e5b9
-      value = (value ^ (value >> 27)) &* 0x94d0_49bb_1331_11eb
-      return value ^ (value >> 31)
-    }
-  }
-
-  static func mutate(_ bytes: Bytes, _ generator: inout Generator) -> Bytes {
+  static func mutate(_ bytes: Bytes, _ generator: inout SeededGenerator) -> Bytes {
     var array = bytes.array
     for _ in 0..<Int.random(in: 1...4, using: &generator) where !array.isEmpty {
       let place = Int.random(in: 0..<array.count, using: &generator)
@@ -37,7 +25,7 @@ import XML
   /// Half of the mutations hit the boxes before the media data, where numbers are.
   @Test(arguments: ["avc-b", "hevc", "av1", "vp9", "aac", "flac", "two-tracks"])
   func `mutated media`(_ name: String) throws {
-    var generator = Generator(state: UInt64(name.utf8.count))
+    var generator = SeededGenerator(seed: UInt64(name.utf8.count))
     let (header, media) = try MediaReaderTests.split(name)
     let track = try #require(try InitHeader(header).tracks.first)
     var read = 0
@@ -69,7 +57,7 @@ import XML
   }
 
   @Test func `mutated boxes built by hand`() {
-    var generator = Generator(state: 9)
+    var generator = SeededGenerator(seed: 9)
     var scene = MediaScene()
     scene.videoSegments[0][0].events = [FakeMedia.event(), FakeMedia.event(version: 0)]
     let bytes = FakeMedia.bytes(scene.videoSegments[0])
@@ -86,7 +74,7 @@ import XML
   }
 
   @Test func `mutated MPDs, and updates between them`() throws {
-    var generator = Generator(state: 11)
+    var generator = SeededGenerator(seed: 11)
     var origin = FakeOrigin()
     origin.hasPatch = true
     let text = Bytes(utf8: origin.manifest(at: FakeOrigin.zero.moved(by: .milliseconds(25_250))))
@@ -176,7 +164,7 @@ import XML
   }
 
   @Test func `mutated patches`() throws {
-    var generator = Generator(state: 13)
+    var generator = SeededGenerator(seed: 13)
     var origin = FakeOrigin()
     origin.hasPatch = true
     let root = try XMLElement(

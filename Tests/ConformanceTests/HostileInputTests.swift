@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 import Wire
 
@@ -5,17 +6,6 @@ import Wire
 
 /// Wrong input of every kind: it may fail every rule, it may not trap.
 @Suite struct HostileInputTests {
-  struct Generator: RandomNumberGenerator {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-      state &+= 0x9e37_79b9_7f4a_7c15
-      var value = state
-      value = (value ^ (value >> 30)) &* 0xbf58_476d_1ce4_e5b9
-      value = (value ^ (value >> 27)) &* 0x94d0_49bb_1331_11eb
-      return value ^ (value >> 31)
-    }
-  }
-
   /// Words that hurt where a number, a date or a name is expected.
   static let words = [
     "9007199254740992", "18446744073709551615", "-1", "1e9", "0.0000000001", "999999.9999999", "",
@@ -27,7 +17,7 @@ import Wire
     "#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"x\",BYTERANGE-START=9007199254740992\n",
   ]
 
-  static func mutate(_ bytes: [UInt8], _ generator: inout Generator) -> [UInt8] {
+  static func mutate(_ bytes: [UInt8], _ generator: inout SeededGenerator) -> [UInt8] {
     var bytes = bytes
     for _ in 0..<Int.random(in: 1...6, using: &generator) {
       let at = Int.random(in: 0..<max(1, bytes.count), using: &generator)
@@ -60,7 +50,7 @@ import Wire
 
   @Test(arguments: [1, 2, 3, 4] as [UInt64])
   func `mutated playlists go through the readers and all the rules`(_ seed: UInt64) {
-    var generator = Generator(state: seed)
+    var generator = SeededGenerator(seed: seed)
     var segments = 0
     let good = MediaPlaylistReader(PlaylistText(Bytes(Self.seed))).playlist
     for _ in 0..<250 {
@@ -96,7 +86,7 @@ import Wire
 
   @Test(arguments: [1, 2, 3, 4] as [UInt64])
   func `mutated responses go through the parser`(_ seed: UInt64) {
-    var generator = Generator(state: seed)
+    var generator = SeededGenerator(seed: seed)
     var finished = 0
     for _ in 0..<2000 {
       let bytes = Bytes(Self.mutate(Array(ResponseParserTests.whole.utf8), &generator))

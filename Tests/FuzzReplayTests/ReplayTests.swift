@@ -13,9 +13,9 @@ import Wire
   }
 
   @Test(arguments: FuzzTarget.allCases)
-  func `200 random inputs break nothing`(_ target: FuzzTarget) {
+  func `500 random inputs break nothing`(_ target: FuzzTarget) {
     var generator = SeededGenerator(seed: 0x6D6F71)
-    for _ in 0..<200 {
+    for _ in 0..<500 {
       let count = Int.random(in: 0...200, using: &generator)
       target.run(Bytes((0..<count).map { _ in UInt8.random(in: 0...255, using: &generator) }))
     }

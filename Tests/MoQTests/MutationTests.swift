@@ -5,19 +5,7 @@ import Wire
 
 /// Wrong input of every kind: it may be refused, it may not trap.
 @Suite struct MutationTests {
-  /// A small generator with a fixed seed.
-  struct Generator: RandomNumberGenerator {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-      state &+= 0x9e37_79b9_7f4a_7c15
-      var value = state
-      value = (value ^ (value >> 30)) &* 0xbf58_476d_1ce4_e5b9
-      value = (value ^ (value >> 27)) &* 0x94d0_49bb_1331_11eb
-      return value ^ (value >> 31)
-    }
-  }
-
-  func mutate(_ bytes: Bytes, _ generator: inout Generator) -> Bytes {
+  func mutate(_ bytes: Bytes, _ generator: inout SeededGenerator) -> Bytes {
     var array = bytes.array
     for _ in 0..<Int.random(in: 1...4, using: &generator) {
       switch Int.random(in: 0..<4, using: &generator) {
@@ -42,7 +30,7 @@ import Wire
 
   @Test(arguments: [1, 2, 3, 4] as [UInt64])
   func `20,000 mutated inputs through decoders and sessions`(_ seed: UInt64) throws {
-    var generator = Generator(state: seed)
+    var generator = SeededGenerator(seed: seed)
     let vectors = Vector.all.filter { $0.family != .integer }
     var decoded = 0
     for _ in 0..<5000 {
@@ -72,7 +60,7 @@ import Wire
   }
 
   /// Feeds a subscriber and a publisher that have something going on.
-  func run(_ bytes: Bytes, _ draft: Draft, _ generator: inout Generator) {
+  func run(_ bytes: Bytes, _ draft: Draft, _ generator: inout SeededGenerator) {
     let peer = ScriptedPeer(draft, acceptsPublish: { _ in SubscribeOptions(start: .groupsBack(1)) })
     let id = peer.session.subscribe(
       ScriptedPeer.track,
@@ -149,7 +137,7 @@ import Wire
   }
 
   @Test func `mutated catalogs`() {
-    var generator = Generator(state: 5)
+    var generator = SeededGenerator(seed: 5)
     let text = Bytes(
       utf8: #"{"version":"1","tracks":[{"name":"v","packaging":"cmaf","framerate":1e9,"#
         + #""template":[0,1,[0,0],[1,0],0,1],"buffers":{"min":1}}],"initDataList":[]}"#

@@ -203,8 +203,7 @@ extension HTTPRules {
   static func judgeSlow(_ exchange: Exchange, into ledger: inout Ledger) {
     guard exchange.failure != .cancelled else { return }
     let cut = exchange.closedAt ?? exchange.responses.first.map { _ in exchange.ended }
-    // Thirty seconds, and one for a server whose limit is just that.
-    let holds = cut.map { $0 - exchange.begun <= .seconds(31) } ?? false
+    let holds = cut.map { $0 - exchange.begun <= .seconds(30) } ?? false
     ledger.expect(
       "HTTP-013",
       holds,

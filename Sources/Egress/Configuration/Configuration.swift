@@ -22,7 +22,7 @@ package struct Configuration: Equatable, Sendable {
     package var targetBytes = 4096
     package var fields = 64
     package var pipelined = 16
-    package var headTimeout = Interval.seconds(30)
+    package var headTimeout = Interval.seconds(25)
     package var idleTimeout = Interval.seconds(75)
     package var drainTimeout = Interval.seconds(10)
     package var drainBytes = 16 * 1024
