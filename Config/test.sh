@@ -41,7 +41,7 @@ swift_tests() { # NAME ARGUMENTS...
   report=$results/${name// /-}
   rm -f "$report"*.xml
   echo "==> $name"
-  swift test "$@" --xunit-output "$report.xml" || status=$?
+  swift test "$@" --xunit-output "$report.xml" | tee "$report.log" || status=$?
   # The report counts issues as failures, of which a test can have many: count the tests that have any.
   counts=$(cat "$report"*.xml 2>/dev/null | awk '
     /<testcase / { total += 1; open = 1 }
@@ -124,6 +124,11 @@ else
   fi
 fi
 
-[ ${#failures[@]} -eq 0 ] || printf 'failed: %s\n' "${failures[@]}"
+# What failed is said again at the end, where it is read first.
+for name in "${failures[@]}"; do
+  echo "failed: $name"
+  log=$results/${name// /-}.log
+  [ ! -f "$log" ] || grep -E 'FAIL|^✘' "$log" | cut -c1-2000
+done
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
