@@ -1,3 +1,4 @@
+import Manifests
 import Testing
 import Wire
 
@@ -22,7 +23,8 @@ import Wire
     #expect(route("/status.json") == .status)
     #expect(route("/time") == .time)
     #expect(route("/a/b/index.m3u8") == .multivariant(broadcast: live))
-    #expect(route("/a/b/manifest.mpd") == .manifest(broadcast: live))
+    #expect(route("/a/b/manifest.mpd") == .manifest(broadcast: live, of: .segment))
+    #expect(route("/a/b/sequences.mpd") == .manifest(broadcast: live, of: .part))
     #expect(route("/a/b/v/media.m3u8") == .mediaPlaylist(broadcast: live, rendition: "v"))
     #expect(
       route("/a/b/v/0123.mp4") == .initSegment(broadcast: live, rendition: "v", name: "0123")
@@ -35,6 +37,14 @@ import Wire
       route("/a/b/v/17-3/part/-5.m4s")
         == .part(broadcast: live, rendition: "v", epoch: "17-3", start: -5)
     )
+    #expect(
+      route("/a/b/v/17/segment/90000/4.m4s")
+        == .partOfSegment(broadcast: live, rendition: "v", epoch: "17", start: 90_000, index: 4)
+    )
+    #expect(route("/a/b/v/17/segment/90000/-1.m4s") == nil)
+    #expect(route("/a/b/v/17/segment/90000/04.m4s") == nil)
+    #expect(route("/a/b/v/17/segment/x/4.m4s") == nil)
+    #expect(route("/v/17/segment/90000/4.m4s") == nil)
     #expect(route("/a/b/") == .preview(broadcast: live))
     #expect(route("/a/b") == .previewWithoutSlash(broadcast: live))
     #expect(

@@ -15,9 +15,14 @@ struct Manifest: ~Copyable {
   private let document: XMLDocument
   let bytes: Bytes
 
-  init(_ snapshot: PresentationSnapshot, publishTime: Int64 = 1_795_000_030_000_000) throws {
+  init(
+    _ snapshot: PresentationSnapshot,
+    of unit: MediaPresentation.Unit = .segment,
+    publishTime: Int64 = 1_795_000_030_000_000
+  ) throws {
     bytes = MediaPresentation(
       snapshot,
+      of: unit,
       timeURL: "http://origin.example/time",
       publishTime: UTCTime(microseconds: publishTime)
     ).render()

@@ -54,10 +54,10 @@ struct BroadcastView {
     }
   }
 
-  func manifest(timeURL: String) -> Rendered {
-    playlists.rendered(.manifest(timeURL)) {
+  func manifest(of unit: MediaPresentation.Unit, timeURL: String) -> Rendered {
+    playlists.rendered(.manifest(unit, timeURL)) {
       Rendered(
-        MediaPresentation(snapshot, timeURL: timeURL, publishTime: publishTime).render(),
+        MediaPresentation(snapshot, of: unit, timeURL: timeURL, publishTime: publishTime).render(),
         contentType: "application/dash+xml"
       )
     }
@@ -100,7 +100,7 @@ private final class RenderCache {
   enum Key: Hashable {
     case playlist(String, PlaylistPosition, Bool)
     case multivariant
-    case manifest(String)
+    case manifest(MediaPresentation.Unit, String)
   }
 
   /// Hosts in manifests come from requests: no more variants than this are kept.

@@ -1,3 +1,4 @@
+package import Manifests
 internal import Preview
 package import Wire
 
@@ -9,11 +10,19 @@ package enum Route: Equatable, Sendable {
   case status
   case time
   case multivariant(broadcast: BroadcastPath)
-  case manifest(broadcast: BroadcastPath)
+  case manifest(broadcast: BroadcastPath, of: MediaPresentation.Unit)
   case mediaPlaylist(broadcast: BroadcastPath, rendition: String)
   case initSegment(broadcast: BroadcastPath, rendition: String, name: String)
   case segment(broadcast: BroadcastPath, rendition: String, epoch: String, start: Int64)
   case part(broadcast: BroadcastPath, rendition: String, epoch: String, start: Int64)
+  /// A part by its place in a segment, as DASH names those of a sequence.
+  case partOfSegment(
+    broadcast: BroadcastPath,
+    rendition: String,
+    epoch: String,
+    start: Int64,
+    index: Int
+  )
   case preview(broadcast: BroadcastPath)
   /// What would be a broadcast's preview page if it ended in a slash.
   case previewWithoutSlash(broadcast: BroadcastPath)
@@ -45,7 +54,10 @@ package enum Route: Equatable, Sendable {
       self = .multivariant(broadcast: path)
     case "manifest.mpd":
       guard let path = broadcast(1) else { return nil }
-      self = .manifest(broadcast: path)
+      self = .manifest(broadcast: path, of: .segment)
+    case "sequences.mpd":
+      guard let path = broadcast(1) else { return nil }
+      self = .manifest(broadcast: path, of: .part)
     case "media.m3u8":
       guard let path = broadcast(2) else { return nil }
       self = .mediaPlaylist(broadcast: path, rendition: text(1))
@@ -57,15 +69,23 @@ package enum Route: Equatable, Sendable {
         name: String(last.dropLast(4))
       )
     case _ where last.hasSuffix(".m4s"):
-      let digits = last.dropLast(4)
-      guard let path = broadcast(4), let start = Int64(digits), String(start) == digits else {
-        return nil
-      }
+      guard let path = broadcast(4), let number = Self.number(last.dropLast(4)) else { return nil }
       switch text(1) {
       case "segment":
-        self = .segment(broadcast: path, rendition: text(3), epoch: text(2), start: start)
+        self = .segment(broadcast: path, rendition: text(3), epoch: text(2), start: number)
       case "part":
-        self = .part(broadcast: path, rendition: text(3), epoch: text(2), start: start)
+        self = .part(broadcast: path, rendition: text(3), epoch: text(2), start: number)
+      case let startText where text(2) == "segment":
+        guard let path = broadcast(5), let start = Self.number(startText[...]), number >= 0 else {
+          return nil
+        }
+        self = .partOfSegment(
+          broadcast: path,
+          rendition: text(4),
+          epoch: text(3),
+          start: start,
+          index: Int(number)
+        )
       default: return nil
       }
     case "":
@@ -76,6 +96,12 @@ package enum Route: Equatable, Sendable {
     default:
       self = .previewWithoutSlash(broadcast: BroadcastPath(fields: segments))
     }
+  }
+
+  /// A number in its only spelling.
+  private static func number(_ digits: Substring) -> Int64? {
+    guard let number = Int64(digits), String(number) == digits else { return nil }
+    return number
   }
 }
 

@@ -62,10 +62,14 @@ extension MediaPresentation {
     xml.attribute("mimeType", info.kind == .video ? "video/mp4" : "audio/mp4")
     if let language = info.language { xml.attribute("lang", language) }
     xml.attribute("segmentAlignment", "true")
-    xml.attribute("startWithSAP", "1")
+    // Of a picture's parts only the first begins with an independent frame.
+    if unit == .segment || info.kind == .audio { xml.attribute("startWithSAP", "1") }
     if info.kind == .video {
       xml.attribute("maxWidth", String(infos.map(\.width).max() ?? 0))
       xml.attribute("maxHeight", String(infos.map(\.height).max() ?? 0))
+    }
+    if unit == .part {
+      xml.element("EssentialProperty", [("schemeIdUri", "urn:mpeg:dash:ssr:2023")])
     }
     writeContinuity(members, period, &xml)
     if !snapshot.isEnded {
@@ -76,19 +80,11 @@ extension MediaPresentation {
       xml.attribute("presentationTime", String(offset(of: period, timescale: info.timescale)))
       xml.element("UTCTiming", [("schemeIdUri", clockScheme), ("value", timeURL)])
       xml.end()
-      xml.element(
-        "Resync",
-        [
-          ("type", info.kind == .video ? "0" : "1"),
-          (
-            "dT",
-            String(
-              MediaTime(ticks: Int64(snapshot.constants.partTargetMilliseconds), timescale: 1000)
-                .rounded(toScale: info.timescale)
-            )
-          ),
-        ]
-      )
+    }
+    switch unit {
+    case .segment:
+      if !snapshot.isEnded { writeResync(info, &xml) }
+    case .part: writeSequenceProperties(members, period, &xml)
     }
     xml.element(
       "Role",
@@ -102,6 +98,40 @@ extension MediaPresentation {
     )
     for index in members { writeRepresentation(index, period, &xml) }
     xml.end()
+  }
+
+  /// Where in a growing segment a player can begin to read.
+  private func writeResync(_ info: RenditionInfo, _ xml: inout XMLWriter) {
+    let target = MediaTime(
+      ticks: Int64(snapshot.constants.partTargetMilliseconds),
+      timescale: 1000
+    )
+    xml.element(
+      "Resync",
+      [
+        ("type", info.kind == .video ? "0" : "1"),
+        ("dT", String(target.rounded(toScale: info.timescale))),
+      ]
+    )
+  }
+
+  /// Every how many parts there is one that a player can begin with.
+  ///
+  /// ISO/IEC 23009-1, 6th edition, §5.3.9.7.
+  private func writeSequenceProperties(
+    _ members: [Int],
+    _ period: Period,
+    _ xml: inout XMLWriter
+  ) {
+    let isSound = snapshot.renditions[members[0]].info.kind == .audio
+    // Counted from each segment's first part: what no segment reaches is that one alone.
+    let longest = members.flatMap { index in
+      runs(snapshot.renditions[index], period.segments[index]).map(\.partCount)
+    }.max()
+    xml.element(
+      "SegmentSequenceProperties",
+      [("sapType", "1"), ("cadence", String(isSound ? 1 : longest ?? 1))]
+    )
   }
 
   /// Tells that a player need not begin anew: the same init segments as in the Period before, and

@@ -19,7 +19,7 @@ extension MediaPresentation {
       "presentationTimeOffset",
       String(offset(of: period, timescale: info.timescale))
     )
-    if !snapshot.isEnded, earlyMilliseconds > 0 {
+    if let earlyMilliseconds {
       var text = TextWriter(reserving: 8)
       text.write(milliseconds: Int(earlyMilliseconds))
       xml.attribute("availabilityTimeOffset", text.result.text)
@@ -29,7 +29,8 @@ extension MediaPresentation {
     if let initSegment = segments.first?.initSegment {
       xml.attribute("initialization", base + MediaPath.initSegment(initSegment))
     }
-    xml.attribute("media", base + "\(period.start.epoch.name)/segment/$Time$.m4s")
+    let name = unit == .segment ? "$Time$" : "$Time$/$SubNumber$"
+    xml.attribute("media", base + "\(period.start.epoch.name)/segment/\(name).m4s")
     xml.start("SegmentTimeline")
     writeTimeline(rendition, segments, &xml)
     xml.end()
@@ -47,6 +48,7 @@ extension MediaPresentation {
       xml.attribute("t", String(run.start))
       xml.attribute("d", String(run.duration))
       if run.count > 1 { xml.attribute("r", String(run.count - 1)) }
+      if unit == .part { xml.attribute("k", String(run.partCount)) }
       xml.end()
     }
   }
@@ -65,10 +67,16 @@ extension MediaPresentation {
     return durations.max()
   }
 
-  private func runs(
-    _ rendition: RenditionSnapshot,
-    _ segments: [Segment]
-  ) -> [(start: Int64, duration: Int64, count: Int)] {
+  /// Equal segments, one after the other.
+  struct Run {
+    let start: Int64
+    let duration: Int64
+    /// Of each segment.
+    let partCount: Int
+    var count = 1
+  }
+
+  func runs(_ rendition: RenditionSnapshot, _ segments: [Segment]) -> [Run] {
     var segments = segments
     // The segment to come is named as soon as its start is known: a request for it is held, and
     // ffmpeg, which reads the list anew after each segment, loses its place in one that has not grown.
@@ -87,21 +95,36 @@ extension MediaPresentation {
         )
       )
     }
-    var runs: [(start: Int64, duration: Int64, count: Int)] = []
+    var runs: [Run] = []
     for segment in segments {
       let duration =
         segment.duration
         ?? max(segment.end - segment.start, plannedDuration(segment, rendition))
       guard duration > 0 else { continue }
-      if let last = runs.last, last.duration == duration,
+      let partCount =
+        unit == .segment
+        ? 0
+        : segment.isComplete
+          ? segment.parts.count
+          : max(segment.parts.count, plannedPartCount(of: duration, rendition))
+      if let last = runs.last, last.duration == duration, last.partCount == partCount,
         last.start + last.duration * Int64(last.count) == segment.start
       {
         runs[runs.count - 1].count += 1
       } else {
-        runs.append((segment.start, duration, 1))
+        runs.append(Run(start: segment.start, duration: duration, partCount: partCount))
       }
     }
     return runs
+  }
+
+  /// How many parts a growing segment of a duration will have when chunks keep their length.
+  private func plannedPartCount(of duration: Int64, _ rendition: RenditionSnapshot) -> Int {
+    let target =
+      Int64(snapshot.constants.partTargetMilliseconds) * Int64(rendition.info.timescale) / 1000
+    let chunk = max(1, rendition.chunkDuration)
+    let part = max(chunk, target / chunk * chunk)
+    return Int((duration + part - 1) / part)
   }
 
   /// The duration that a growing segment will have when groups keep their length.

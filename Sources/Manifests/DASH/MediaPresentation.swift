@@ -11,17 +11,35 @@ internal import XML
 /// offset: GStreamer adds a Period's start once too often to what it seeks in a timeline. Times name
 /// segments (`$Time$`), so no number is needed.
 package struct MediaPresentation {
+  /// What a player asks for.
+  package enum Unit: Hashable, Sendable {
+    /// Segments, sent while they grow.
+    case segment
+    /// The parts of segments, as LL-HLS players do: every segment is a sequence of them.
+    ///
+    /// ISO/IEC 23009-1, 6th edition, §5.3.9.7; its own MPD, as players without it go astray.
+    case part
+  }
+
   let snapshot: PresentationSnapshot
+  let unit: Unit
   let timeURL: String
   private let publishTime: UTCTime
   let lowLatency: LowLatency
 
   /// - Parameters:
   ///   - snapshot: what to describe; it must hold a segment.
+  ///   - unit: what it names.
   ///   - timeURL: the absolute URL of the clock that players set theirs by.
   ///   - publishTime: when this state of the broadcast came to be.
-  package init(_ snapshot: PresentationSnapshot, timeURL: String, publishTime: UTCTime) {
+  package init(
+    _ snapshot: PresentationSnapshot,
+    of unit: Unit = .segment,
+    timeURL: String,
+    publishTime: UTCTime
+  ) {
     self.snapshot = snapshot
+    self.unit = unit
     self.timeURL = timeURL
     self.publishTime = publishTime
     lowLatency = LowLatency(snapshot.constants)
@@ -76,16 +94,21 @@ package struct MediaPresentation {
     return xml.finish()
   }
 
-  /// How long before a segment is whole its first part is there, in milliseconds; 0 or less where
-  /// a part is a segment.
-  var earlyMilliseconds: Int64 {
-    snapshot.constants.segmentLength.rounded(toScale: 1000)
+  /// How long before a segment is whole a request for it is answered, in milliseconds; nil where that
+  /// is not before: a part is a segment, or parts are asked for, each of which is whole when it comes.
+  var earlyMilliseconds: Int64? {
+    let lead =
+      snapshot.constants.segmentLength.rounded(toScale: 1000)
       - Int64(snapshot.constants.partTargetMilliseconds)
+    return unit == .segment && !snapshot.isEnded && lead > 0 ? lead : nil
   }
 
   private var profiles: String {
+    if unit == .part {
+      return "urn:mpeg:dash:profile:advanced-linear:2025,urn:mpeg:dash:profile:cmaf:2019"
+    }
     let base = "urn:mpeg:dash:profile:isoff-live:2011,urn:mpeg:dash:profile:cmaf:2019"
-    guard !snapshot.isEnded, earlyMilliseconds > 0 else { return base }
+    guard earlyMilliseconds != nil else { return base }
     return base + ",http://www.dashif.org/guidelines/low-latency-live-v5"
   }
 

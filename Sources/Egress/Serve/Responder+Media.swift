@@ -1,0 +1,207 @@
+internal import CMAF
+internal import HTTP
+internal import Manifests
+internal import Packaging
+internal import Wire
+
+/// Segments and parts, and the requests that wait for them.
+extension Responder {
+  func segment(
+    _ rendition: RenditionSnapshot,
+    _ epoch: String,
+    _ start: Int64,
+    _ request: RequestHead
+  ) -> Answer {
+    if let segment = rendition.segment(epoch, start) {
+      // Another bridge may have it whole under the same name, so it must never be stored with a hole.
+      guard !segment.hasHole else {
+        return .now(.notFound("media of \(start) is lost", cacheControl: view.cache.gone))
+      }
+      if segment.isComplete {
+        return .now(
+          media(
+            segment.pieces,
+            tag: "s\(epoch)-\(start)",
+            isConcealed: segment.isConcealed,
+            rendition,
+            request
+          )
+        )
+      }
+      let entityTag = "\"s\(epoch)-\(start)\""
+      let blocks = [
+        ResponseHead.line("Cache-Control", view.cache.media),
+        ResponseHead.line("ETag", entityTag), Response.crossOrigin,
+      ]
+      // The name fixes the content, whole or not yet.
+      if EntityTags.matches(request.value("if-none-match"), entityTag) {
+        return .now(Response(.notModified, blocks, .none))
+      }
+      // A range is not looked at: of a length that is not known, 206 is poorly understood by caches.
+      let response = Response(.ok, blocks + [contentType(rendition)], .growing)
+      return .growing(
+        response,
+        segment.pieces,
+        Growth(epoch: epoch, start: start, sentParts: segment.parts.count)
+      )
+    }
+    guard isNext(rendition, epoch, start, opensSegment: true) else {
+      return missing(rendition, start)
+    }
+    return .park(rendition: rendition.info.name, .segment(epoch: epoch, start: start))
+  }
+
+  func part(
+    _ rendition: RenditionSnapshot,
+    _ epoch: String,
+    _ start: Int64,
+    _ request: RequestHead
+  ) -> Answer {
+    for segment in rendition.segments.reversed() where segment.epoch.name == epoch {
+      guard start >= segment.start, start < segment.end else { continue }
+      guard let part = segment.parts.first(where: { $0.start == start }), !part.isGap else { break }
+      return .now(media(part, of: segment, rendition, request))
+    }
+    guard isNext(rendition, epoch, start, opensSegment: false) else {
+      return missing(rendition, start)
+    }
+    return .park(rendition: rendition.info.name, .part(epoch: epoch, start: start))
+  }
+
+  func part(
+    at index: Int,
+    ofSegment start: Int64,
+    _ epoch: String,
+    _ rendition: RenditionSnapshot,
+    _ request: RequestHead
+  ) -> Answer {
+    if let segment = rendition.segment(epoch, start) {
+      if index < segment.parts.count {
+        let part = segment.parts[index]
+        guard !part.isGap else {
+          return .now(.notFound("part \(index) of \(start) is lost", cacheControl: view.cache.gone))
+        }
+        return .now(media(part, of: segment, rendition, request))
+      }
+      guard !segment.isComplete else {
+        return .now(
+          .notFound(
+            "\(start) has \(segment.parts.count) parts, no part \(index)",
+            cacheControl: view.cache.gone
+          )
+        )
+      }
+      guard index <= segment.parts.count + view.lowLatency.advancePartLimit else {
+        return missing(rendition, start)
+      }
+    } else {
+      guard isNext(rendition, epoch, start, opensSegment: true),
+        index <= view.lowLatency.advancePartLimit
+      else { return missing(rendition, start) }
+    }
+    return .park(
+      rendition: rendition.info.name,
+      .partOfSegment(epoch: epoch, start: start, index: index)
+    )
+  }
+
+  /// Whether a name is that of the media that follows what is there: a hint's, or that of the segment
+  /// which a player computes from the manifest.
+  private func isNext(
+    _ rendition: RenditionSnapshot,
+    _ epoch: String,
+    _ start: Int64,
+    opensSegment: Bool
+  ) -> Bool {
+    guard !view.snapshot.isEnded, let last = rendition.segments.last, last.epoch.name == epoch
+    else { return false }
+    if start == last.end { return true }
+    guard opensSegment, start > last.end, !last.isComplete else { return false }
+    // The one after the growing one, whose end may differ a little from what is planned.
+    let length = view.snapshot.constants.segmentLength.rounded(toScale: rendition.info.timescale)
+    return start < last.start + length + length / 2
+  }
+
+  private func missing(_ rendition: RenditionSnapshot, _ start: Int64) -> Answer {
+    let isPast = rendition.segments.first.map { start < $0.start } ?? false
+    return .now(
+      .notFound(
+        "no media starts at \(start)",
+        cacheControl: isPast ? view.cache.gone : CachePolicy.soon
+      )
+    )
+  }
+
+  private func contentType(_ rendition: RenditionSnapshot) -> Bytes {
+    switch rendition.info.kind {
+    case .video: Self.videoType
+    case .audio: Self.audioType
+    case .text: Self.textType
+    }
+  }
+
+  private func media(
+    _ part: Part,
+    of segment: Segment,
+    _ rendition: RenditionSnapshot,
+    _ request: RequestHead
+  ) -> Response {
+    media(
+      part.pieces,
+      tag: "p\(segment.epoch.name)-\(part.start)",
+      isConcealed: part.isConcealed,
+      rendition,
+      request
+    )
+  }
+
+  func media(
+    _ pieces: [Bytes],
+    tag: String,
+    isConcealed: Bool = false,
+    _ rendition: RenditionSnapshot,
+    _ request: RequestHead
+  ) -> Response {
+    // Another bridge may have what is lost here, under the same name.
+    let lifetime = isConcealed ? view.cache.gone : view.cache.media
+    let entityTag = isConcealed ? "\"\(tag)-concealed\"" : "\"\(tag)\""
+    let length = pieces.reduce(0) { $0 + $1.count }
+    let range = ByteRange(request, of: length, entityTag: entityTag)
+    // A refused range says nothing about the media's other bytes.
+    let cacheControl = range == .unsatisfiable ? CachePolicy.soon : lifetime
+    var blocks = [
+      ResponseHead.line("Cache-Control", cacheControl),
+      ResponseHead.line("ETag", entityTag), Self.ranges, Response.crossOrigin,
+    ]
+    if EntityTags.matches(request.value("if-none-match"), entityTag) {
+      blocks[0] = ResponseHead.line("Cache-Control", lifetime)
+      return Response(.notModified, blocks, .none)
+    }
+    if range != .unsatisfiable { blocks.append(contentType(rendition)) }
+    if let field = range.contentRange(of: length) {
+      blocks.append(ResponseHead.line("Content-Range", field))
+    }
+    switch range {
+    case .whole: return Response(.ok, blocks, .whole(pieces))
+    case .part(let range): return Response(.partialContent, blocks, .whole(pieces.slice(range)))
+    case .unsatisfiable: return Response(.rangeNotSatisfiable, blocks, .none)
+    }
+  }
+
+  private static let videoType = ResponseHead.line("Content-Type", "video/mp4")
+  private static let audioType = ResponseHead.line("Content-Type", "audio/mp4")
+  private static let textType = ResponseHead.line("Content-Type", "application/mp4")
+  private static let ranges = ResponseHead.line("Accept-Ranges", "bytes")
+}
+
+extension Segment {
+  /// Whether some of its media is known to be lost.
+  var hasHole: Bool { isGap || parts.contains(where: \.isGap) }
+}
+
+extension RenditionSnapshot {
+  /// The segment of a name.
+  func segment(_ epoch: String, _ start: Int64) -> Segment? {
+    segments.last { $0.start == start && $0.epoch.name == epoch }
+  }
+}
