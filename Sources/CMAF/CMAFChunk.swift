@@ -30,6 +30,12 @@ package struct CMAFChunk: Sendable, Hashable {
   /// Where `moof` starts in ``bytes``.
   package let movieFragmentOffset: Int
 
+  /// Where the first sample ends in ``bytes``: up to there is what shows it alone.
+  package var firstSampleEnd: Int {
+    let first = samples.first { _ in true }
+    return bytes.count - payload.count + (first?.range.upperBound ?? 0)
+  }
+
   /// The bytes of one of this chunk's samples.
   package func data(of sample: Sample) -> Bytes { payload[sample.range] }
 

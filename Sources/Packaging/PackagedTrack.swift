@@ -25,7 +25,7 @@ struct PackagedTrack {
   var description: TrackDescription
   var order: TrackOrder
   var writer: RenditionWriter?
-  var window = RenditionWindow()
+  var window: RenditionWindow
   var generation = 0
   var needsNewRun = false
   /// Events before the presentation's constants are known.
@@ -48,6 +48,7 @@ struct PackagedTrack {
   init(_ description: TrackDescription, policy: PackagingPolicy) {
     self.description = description
     concealment = policy.concealment
+    window = RenditionWindow(window: policy.window)
     limits = RenditionWriter.Limits(
       queueBytes: policy.reorderBytes,
       segmentBytes: policy.windowBytes / 4

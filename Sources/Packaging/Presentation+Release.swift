@@ -155,8 +155,7 @@ extension Presentation {
             RenditionSnapshot(
               info: track.description.info,
               segments: track.window.segments,
-              peakBitrate: track.window.peakBitrate,
-              averageBitrate: track.window.averageBitrate,
+              rates: track.window.rates,
               chunkDuration: track.writer?.chunkDuration ?? 0
             )
           },

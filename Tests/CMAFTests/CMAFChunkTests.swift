@@ -80,6 +80,8 @@ struct Made {
     #expect(samples.map(\.duration) == [512, 512, 500])
     #expect(samples.map(\.compositionOffset) == [512, 1024, -512])
     #expect(samples.map { chunk.data(of: $0) } == made.samples.map(\.data))
+    let rest = made.samples.dropFirst().reduce(0) { $0 + $1.data.count }
+    #expect(chunk.firstSampleEnd == chunk.bytes.count - rest)
     #expect(samples.map(\.flags) == [.sync, .nonSync, .nonSync])
   }
 

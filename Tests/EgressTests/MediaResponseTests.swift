@@ -108,7 +108,7 @@ import Wire
 
   @Test func `HLS-058 the hint and the reload that lists it are released by the same state`() throws
   {
-    let reload = Want.reload(.part(open.number, open.parts.count), skips: false)
+    let reload = Want.reload(.media, .part(open.number, open.parts.count), skips: false)
     let part = Want.part(epoch: origin.epoch, start: open.end)
     let broadcast = RecordedBroadcast.scripted([.video("v"), .audio("a")], seconds: 24)
     var bridge = SimulatedBridge(broadcast)

@@ -23,16 +23,37 @@ import Wire
   @Test func `HLS-061 a reload waits for exactly the part or segment that it names`() {
     #expect(
       origin.request("v/media.m3u8?_HLS_msn=\(origin.newest)&_HLS_part=2").want
-        == .reload(.part(origin.newest, 2), skips: false)
+        == .reload(.media, .part(origin.newest, 2), skips: false)
     )
     #expect(
       origin.request("v/media.m3u8?_HLS_msn=\(origin.newest)").want
-        == .reload(.segment(origin.newest), skips: false)
+        == .reload(.media, .segment(origin.newest), skips: false)
     )
     #expect(
       origin.request("v/media.m3u8?_HLS_msn=\(origin.newest + 1)&_HLS_part=0&_HLS_skip=YES").want
-        == .reload(.part(origin.newest + 1, 0), skips: true)
+        == .reload(.media, .part(origin.newest + 1, 0), skips: true)
     )
+  }
+
+  @Test func `a reload of pictures waits for the segment, whatever part it names`() throws {
+    let path = "v/iframes.m3u8"
+    let want = Want.reload(.iFrames, .segment(origin.newest), skips: false)
+    #expect(origin.request("\(path)?_HLS_msn=\(origin.newest)").want == want)
+    #expect(origin.request("\(path)?_HLS_msn=\(origin.newest)&_HLS_part=0").want == want)
+    let now = origin.request("\(path)?_HLS_msn=\(origin.newest - 1)")
+    #expect(try StrictPlaylist(now.body).segments.last?.number == Int(origin.newest - 1))
+    #expect(now.body == origin.request(path).body)
+    #expect(now.maxAge == 6 * origin.targetDuration)
+    #expect(origin.request("\(path)?_HLS_msn=\(origin.newest + 2)").status == 400)
+    let broadcast = RecordedBroadcast.scripted([.video("v"), .audio("a")], seconds: 30)
+    var bridge = SimulatedBridge(broadcast)
+    bridge.run(broadcast)
+    let later = bridge.snapshots.lazy.compactMap { Origin($0).again(want, path) }
+    let reply = try #require(later.first)
+    let playlist = try StrictPlaylist(reply.body)
+    #expect(playlist.hasIFramesOnly)
+    #expect(playlist.segments.last?.number == Int(origin.newest))
+    #expect(origin.request("a/iframes.m3u8").status == 404)
   }
 
   @Test func `HLS-061 HLS-078 the held answer is that of the part, the same however late`() throws {
@@ -116,7 +137,7 @@ import Wire
   }
 
   @Test func `HLS-070 HTTP-024 order and unknown parameters change nothing, letter case does`() {
-    let want = Want.reload(.part(origin.newest, 2), skips: true)
+    let want = Want.reload(.media, .part(origin.newest, 2), skips: true)
     for query in [
       "_HLS_msn=\(origin.newest)&_HLS_part=2&_HLS_skip=YES",
       "_HLS_skip=YES&_HLS_part=2&_HLS_msn=\(origin.newest)",
@@ -133,7 +154,7 @@ import Wire
   }
 
   @Test func `HLS-071 a reload held too long is refused with 503 that is not stored`() {
-    let refusal = Want.reload(.segment(origin.newest), skips: false).refusal
+    let refusal = Want.reload(.media, .segment(origin.newest), skips: false).refusal
     #expect(refusal.status == .unavailable)
     let text = refusal.head.blocks.map(\.text).joined()
     #expect(text.contains("Cache-Control: no-store\r\n"))
@@ -156,7 +177,8 @@ import Wire
     }
     // What was held when the end came is released.
     #expect(
-      ended.again(.reload(.segment(ended.newest + 1), skips: true), "v/media.m3u8")?.body == whole
+      ended.again(.reload(.media, .segment(ended.newest + 1), skips: true), "v/media.m3u8")?.body
+        == whole
     )
   }
 

@@ -25,7 +25,10 @@ import Wire
     #expect(route("/a/b/index.m3u8") == .multivariant(broadcast: live))
     #expect(route("/a/b/manifest.mpd") == .manifest(broadcast: live, of: .segment))
     #expect(route("/a/b/sequences.mpd") == .manifest(broadcast: live, of: .part))
-    #expect(route("/a/b/v/media.m3u8") == .mediaPlaylist(broadcast: live, rendition: "v"))
+    #expect(route("/a/b/v/media.m3u8") == .mediaPlaylist(broadcast: live, rendition: "v", .media))
+    #expect(
+      route("/a/b/v/iframes.m3u8") == .mediaPlaylist(broadcast: live, rendition: "v", .iFrames)
+    )
     #expect(
       route("/a/b/v/0123.mp4") == .initSegment(broadcast: live, rendition: "v", name: "0123")
     )
@@ -63,7 +66,8 @@ import Wire
     )
     #expect(route("/a/preview/0/index.m3u8") == .multivariant(broadcast: path("a", "preview", "0")))
     #expect(
-      route("/a/b/preview/media.m3u8") == .mediaPlaylist(broadcast: live, rendition: "preview")
+      route("/a/b/preview/media.m3u8")
+        == .mediaPlaylist(broadcast: live, rendition: "preview", .media)
     )
     #expect(
       route("/a/b/preview/0123.mp4")

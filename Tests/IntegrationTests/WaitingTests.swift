@@ -166,7 +166,7 @@ import Wire
     // The publisher lost the rest: a gap part closes the segment.
     var holed = video
     holed.parts.append(
-      Part(start: video.end, duration: 100, isIndependent: false, isGap: true, pieces: [])
+      Part(start: video.end, duration: 100, independentByteCount: nil, isGap: true, pieces: [])
     )
     server.post(
       PresentationSnapshot(

@@ -364,7 +364,7 @@ import Wire
           Part(
             start: number * 30 + Int64(index) * 10,
             duration: 10,
-            isIndependent: index == 0,
+            independentByteCount: index == 0 ? 1 : nil,
             isGap: false,
             pieces: [Bytes(utf8: "x")]
           )

@@ -202,7 +202,7 @@ struct Manifest: ~Copyable {
         let path = "//m:Representation[@id='\(rendition.info.name)']"
         #expect(manifest.strings(path + "/@codecs").allSatisfy { $0 == rendition.info.codec })
         let rates = manifest.strings(path + "/@bandwidth").compactMap { Int($0) }
-        #expect(rates.allSatisfy { $0 >= rendition.averageBitrate })
+        #expect(rates.allSatisfy { $0 >= rendition.rates.average })
       }
     }
   }

@@ -102,7 +102,12 @@ import Wire
       let snapshot = scenario.last
       let playlist = try StrictPlaylist(MultivariantPlaylist.render(snapshot))
       func peak(_ rendition: RenditionSnapshot) -> Double {
-        rendition.segments.filter { $0.isComplete && !$0.isGap }.map { segment in
+        // Of what is listed: another bridge may not have seen what was before.
+        let edge = rendition.segments.last?.endTime.microseconds ?? 0
+        let listed = rendition.segments.filter {
+          $0.endTime.microseconds > edge - snapshot.constants.window.nanoseconds / 1000
+        }
+        return listed.filter { $0.isComplete && !$0.isGap }.map { segment in
           Double(segment.byteCount) * 8 * Double(segment.timescale) / Double(segment.duration ?? 1)
         }.max() ?? 0
       }

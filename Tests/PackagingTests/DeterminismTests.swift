@@ -115,6 +115,27 @@ func media(_ snapshots: [PresentationSnapshot]) -> [String: Bytes] {
     #expect(Set(theirs.keys).subtracting(mine.keys).isEmpty)
   }
 
+  @Test func `two bridges that list the same segments tell the same rates`() throws {
+    var broadcast = RecordedBroadcast.ladder(groups: 16, zero: Self.zero)
+    // Much more in the beginning, which only one of them sees; and never twice the same.
+    for index in broadcast.entries.indices {
+      broadcast.entries[index].byteCount =
+        broadcast.entries[index].sentAt < 6_000_000 ? 5000 : 100 + index % 700
+    }
+    var policy = PackagingPolicy()
+    policy.window = .seconds(12)
+    var first = Bridge(broadcast, policy: policy)
+    first.run(broadcast, broadcast.entries)
+    var second = Bridge(broadcast, policy: policy)
+    second.run(broadcast, broadcast.entries.filter { $0.sentAt > 7_300_000 }, latency: 50_000)
+    let (left, right) = (try #require(first.last), try #require(second.last))
+    #expect(left.renditions.map(\.rates) == right.renditions.map(\.rates))
+    #expect(left.renditions.allSatisfy { $0.rates.peak > 0 && $0.rates.average > 0 })
+    #expect(MultivariantPlaylist.render(left) == MultivariantPlaylist.render(right))
+    let dense = first.snapshots.map { $0.renditions[0].rates.peak }.max()
+    #expect(dense ?? 0 > 4 * left.renditions[0].rates.peak, "the dense beginning was seen")
+  }
+
   @Test func `a blocking reload gets the same lines from both bridges for the common window`()
     throws
   {

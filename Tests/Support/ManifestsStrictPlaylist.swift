@@ -42,6 +42,8 @@ package struct StrictPlaylist: Sendable {
     package var date: String?
     package var parts: [Part] = []
     package var isGap = false
+    /// The first bytes of the resource alone, as many as this.
+    package var byteCount: Int?
     /// In hundred-thousandths of a second; nil while the segment grows.
     package var duration: Int?
     package var uri: String?
@@ -59,6 +61,7 @@ package struct StrictPlaylist: Sendable {
   // Multivariant.
   package private(set) var media: [[String: AttributeValue]] = []
   package private(set) var variants: [(attributes: [String: AttributeValue], uri: String)] = []
+  package private(set) var iFrameVariants: [[String: AttributeValue]] = []
   // Media.
   package private(set) var targetDuration: Int?
   package private(set) var control: [String: AttributeValue] = [:]
@@ -66,6 +69,7 @@ package struct StrictPlaylist: Sendable {
   package private(set) var mediaSequence: Int?
   package private(set) var discontinuitySequence: Int?
   package private(set) var skipped = 0
+  package private(set) var hasIFramesOnly = false
   /// Complete segments.
   package private(set) var segments: [Segment] = []
   /// What grows after the last complete segment.
@@ -85,11 +89,14 @@ package struct StrictPlaylist: Sendable {
     try readMedia()
   }
 
-  private static let multivariantTags: Set = ["EXT-X-STREAM-INF", "EXT-X-MEDIA"]
+  private static let multivariantTags: Set = [
+    "EXT-X-STREAM-INF", "EXT-X-MEDIA", "EXT-X-I-FRAME-STREAM-INF",
+  ]
   private static let once: Set = [
     "EXTM3U", "EXT-X-VERSION", "EXT-X-TARGETDURATION", "EXT-X-MEDIA-SEQUENCE",
     "EXT-X-DISCONTINUITY-SEQUENCE", "EXT-X-SERVER-CONTROL", "EXT-X-PART-INF", "EXT-X-SKIP",
     "EXT-X-ENDLIST", "EXT-X-PRELOAD-HINT", "EXT-X-INDEPENDENT-SEGMENTS",
+    "EXT-X-I-FRAMES-ONLY",
   ]
 
   // MARK: Lines
@@ -196,6 +203,7 @@ package struct StrictPlaylist: Sendable {
       case "EXT-X-VERSION": version = try Self.integer(line.value, line.name)
       case "EXT-X-INDEPENDENT-SEGMENTS": isIndependent = true
       case "EXT-X-MEDIA": media.append(try Self.attributes(line.value))
+      case "EXT-X-I-FRAME-STREAM-INF": iFrameVariants.append(try Self.attributes(line.value))
       case "EXT-X-STREAM-INF": pending = try Self.attributes(line.value)
       case "":
         guard let attributes = pending else { throw PlaylistFault("a URI alone: \(line.value)") }
@@ -233,6 +241,10 @@ extension StrictPlaylist {
       case "EXT-X-DISCONTINUITY-SEQUENCE" where isHead:
         discontinuitySequence = try Self.integer(line.value, line.name)
       case "EXT-X-INDEPENDENT-SEGMENTS" where isHead: isIndependent = true
+      case "EXT-X-I-FRAMES-ONLY" where isHead: hasIFramesOnly = true
+      case "EXT-X-BYTERANGE" where current.duration != nil:
+        guard line.value.hasSuffix("@0") else { throw PlaylistFault("range \(line.value)") }
+        current.byteCount = try Self.integer(line.value.dropLast(2), line.name)
       case "EXT-X-SKIP" where isHead:
         guard case .integer(let count)? = try Self.attributes(line.value)["SKIPPED-SEGMENTS"],
           count > 0

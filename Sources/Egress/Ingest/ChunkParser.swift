@@ -38,6 +38,7 @@ struct ChunkParser {
         start: chunk.decodeTime,
         duration: chunk.duration,
         isIndependent: isIndependent(chunk),
+        firstSampleEnd: chunk.firstSampleEnd,
         bytes: chunk.bytes,
         producerTime: producerTime(chunk) ?? catalogTime(chunk)
       )

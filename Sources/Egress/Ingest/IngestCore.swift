@@ -228,7 +228,6 @@ final class IngestCore {
   /// Ends, forgets or drops a broadcast whose time has come.
   private func age(_ path: BroadcastPath, now: Instant) {
     guard let entry = followed[path] else { return }
-    let settings = sources[entry.source].settings
     if let due = entry.retireAt, due <= now {
       followed[path]?.retireAt = nil
       entry.ingest.finish(now: now)

@@ -118,6 +118,14 @@ package enum Replay {
           )
         )
       }
+      if rendition.rates.independentPeak > 0, let edge = rendition.edge(of: .iFrames) {
+        files.append(
+          File(
+            path: folder + "iframes.m3u8",
+            pieces: [MediaPlaylist(rendition, .iFrames, of: snapshot, asOf: edge).render()]
+          )
+        )
+      }
       for header in Set(rendition.segments.map(\.initSegment)).sorted(by: { $0.name < $1.name }) {
         files.append(File(path: folder + MediaPath.initSegment(header), pieces: [header.bytes]))
       }

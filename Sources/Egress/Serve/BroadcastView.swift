@@ -33,13 +33,14 @@ struct BroadcastView {
   }
 
   func mediaPlaylist(
-    _ rendition: RenditionSnapshot,
+    _ content: MediaPlaylist.Content,
+    of rendition: RenditionSnapshot,
     asOf position: PlaylistPosition,
     skips: Bool
   ) -> Rendered {
-    playlists.rendered(.playlist(rendition.info.name, position, skips)) {
+    playlists.rendered(.playlist(content, rendition.info.name, position, skips)) {
       Rendered(
-        MediaPlaylist(rendition, of: snapshot, asOf: position).render(skips: skips),
+        MediaPlaylist(rendition, content, of: snapshot, asOf: position).render(skips: skips),
         contentType: "application/vnd.apple.mpegurl"
       )
     }
@@ -72,7 +73,7 @@ private struct ManifestState: Equatable {
     let last: Int64?
     let isLastComplete: Bool
     let hasParts: Bool
-    let peakBitrate: Int
+    let rates: SegmentRates
   }
 
   private let renditions: [Rendition]
@@ -87,7 +88,7 @@ private struct ManifestState: Equatable {
         last: rendition.segments.last?.number,
         isLastComplete: rendition.segments.last?.isComplete ?? false,
         hasParts: rendition.segments.last?.parts.isEmpty == false,
-        peakBitrate: rendition.peakBitrate
+        rates: rendition.rates
       )
     }
     periods = snapshot.periods
@@ -98,7 +99,7 @@ private struct ManifestState: Equatable {
 /// Texts rendered from one snapshot; a reference, so that views of the same snapshot share it.
 private final class RenderCache {
   enum Key: Hashable {
-    case playlist(String, PlaylistPosition, Bool)
+    case playlist(MediaPlaylist.Content, String, PlaylistPosition, Bool)
     case multivariant
     case manifest(MediaPresentation.Unit, String)
   }

@@ -4,22 +4,26 @@ internal import Packaging
 
 /// Playlists, and the reloads that wait for their next part.
 extension Responder {
-  func playlist(_ rendition: RenditionSnapshot, _ request: RequestHead) -> Answer {
+  func playlist(
+    _ content: MediaPlaylist.Content,
+    of rendition: RenditionSnapshot,
+    _ request: RequestHead
+  ) -> Answer {
     let target = request.target
     let skip = target.first("_HLS_skip")
     let skips = skip == "YES" || skip == "v2"
-    guard rendition.edge != nil else {
+    guard rendition.edge(of: content) != nil else {
       return .now(.notFound("\(rendition.info.name) has no media yet"))
     }
     // Nothing will be added: directives mean nothing any more.
-    if view.snapshot.isEnded { return current(rendition, request, skips: false) }
+    if view.snapshot.isEnded { return current(content, of: rendition, request, skips: false) }
     for name in ["_HLS_msn", "_HLS_part", "_HLS_skip"] where target.isRepeated(name) {
       return refuse("\(name) appears more than once")
     }
     let numberText = target.first("_HLS_msn")
     let partText = target.first("_HLS_part")
     guard numberText != nil || partText != nil else {
-      return current(rendition, request, skips: skips)
+      return current(content, of: rendition, request, skips: skips)
     }
     guard let numberText else { return refuse("_HLS_part needs _HLS_msn") }
     guard let number = directive(numberText) else {
@@ -30,7 +34,8 @@ extension Responder {
       guard let index = directive(partText), index <= Int64(Int32.max) else {
         return refuse("_HLS_part is not a number: \(partText.prefix(40))")
       }
-      part = Int(index)
+      // Pictures are listed when their segment is whole.
+      part = content == .media ? Int(index) : nil
     }
     switch rendition.availability(
       ofSegment: number,
@@ -39,9 +44,9 @@ extension Responder {
     )
     {
     case .ready:
-      return current(rendition, request, skips: skips, isBlocking: true)
+      return current(content, of: rendition, request, skips: skips, isBlocking: true)
     case .pending(let position):
-      return .park(rendition: rendition.info.name, .reload(position, skips: skips))
+      return .park(rendition: rendition.info.name, .reload(content, position, skips: skips))
     case .tooFarAhead:
       let edge = rendition.segments.last?.number ?? 0
       return refuse("_HLS_msn and _HLS_part are too far past segment \(edge)")
@@ -59,16 +64,18 @@ extension Responder {
   }
 
   func current(
-    _ rendition: RenditionSnapshot,
+    _ content: MediaPlaylist.Content,
+    of rendition: RenditionSnapshot,
     _ request: RequestHead,
     skips: Bool,
     isBlocking: Bool = false
   ) -> Answer {
-    guard let edge = rendition.edge else {
+    guard let edge = rendition.edge(of: content) else {
       return .now(.notFound("\(rendition.info.name) has no media yet"))
     }
     let text = view.mediaPlaylist(
-      rendition,
+      content,
+      of: rendition,
       asOf: edge,
       skips: skips && !view.snapshot.isEnded
     )

@@ -37,9 +37,9 @@ struct Responder {
     case .manifest(_, let unit):
       let manifest = view.manifest(of: unit, timeURL: timeURL)
       return .now(manifest.response(to: request, cacheControl: view.cache.manifest))
-    case .mediaPlaylist(_, let name):
+    case .mediaPlaylist(_, let name, let content):
       guard let rendition = view.rendition(name) else { return unknownRendition(name) }
-      return playlist(rendition, request)
+      return playlist(content, of: rendition, request)
     case .initSegment(_, let name, let initName):
       guard let rendition = view.rendition(name) else { return unknownRendition(name) }
       guard let segment = rendition.segments.last(where: { $0.initSegment.name == initName }) else {
@@ -68,10 +68,10 @@ struct Responder {
     guard let rendition = view.rendition(name) else { return unknownRendition(name) }
     switch want {
     case .broadcast: return nil
-    case .reload(let position, let skips):
-      if view.snapshot.isEnded { return current(rendition, request, skips: skips) }
+    case .reload(let content, let position, let skips):
+      if view.snapshot.isEnded { return current(content, of: rendition, request, skips: skips) }
       guard let satisfied = rendition.satisfied(position) else { return nil }
-      let text = view.mediaPlaylist(rendition, asOf: satisfied, skips: skips)
+      let text = view.mediaPlaylist(content, of: rendition, asOf: satisfied, skips: skips)
       return .now(text.response(to: request, cacheControl: view.cache.blockingPlaylist))
     case .part(let epoch, let start):
       return unlessParked(part(rendition, epoch, start, request))

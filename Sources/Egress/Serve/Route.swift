@@ -11,7 +11,7 @@ package enum Route: Equatable, Sendable {
   case time
   case multivariant(broadcast: BroadcastPath)
   case manifest(broadcast: BroadcastPath, of: MediaPresentation.Unit)
-  case mediaPlaylist(broadcast: BroadcastPath, rendition: String)
+  case mediaPlaylist(broadcast: BroadcastPath, rendition: String, MediaPlaylist.Content)
   case initSegment(broadcast: BroadcastPath, rendition: String, name: String)
   case segment(broadcast: BroadcastPath, rendition: String, epoch: String, start: Int64)
   case part(broadcast: BroadcastPath, rendition: String, epoch: String, start: Int64)
@@ -60,7 +60,10 @@ package enum Route: Equatable, Sendable {
       self = .manifest(broadcast: path, of: .part)
     case "media.m3u8":
       guard let path = broadcast(2) else { return nil }
-      self = .mediaPlaylist(broadcast: path, rendition: text(1))
+      self = .mediaPlaylist(broadcast: path, rendition: text(1), .media)
+    case "iframes.m3u8":
+      guard let path = broadcast(2) else { return nil }
+      self = .mediaPlaylist(broadcast: path, rendition: text(1), .iFrames)
     case _ where last.hasSuffix(".mp4"):
       guard let path = broadcast(2) else { return nil }
       self = .initSegment(

@@ -43,7 +43,7 @@ extension ServeLoop {
       let mayExist = broadcasts[path] != nil || onDemand.covers(path)
       return (mayExist ? .now(.redirect(toFolder: path)) : Self.noBroadcast, nil)
     case .preview(let path), .multivariant(let path), .manifest(let path, _),
-      .mediaPlaylist(let path, _), .initSegment(let path, _, _), .segment(let path, _, _, _),
+      .mediaPlaylist(let path, _, _), .initSegment(let path, _, _), .segment(let path, _, _, _),
       .part(let path, _, _, _), .partOfSegment(let path, _, _, _, _):
       if onDemand.use(path, now: now) { ingest.post(.wanted(path)) }
       guard let view = broadcasts[path] else {

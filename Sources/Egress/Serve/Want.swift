@@ -1,11 +1,12 @@
 internal import HTTP
+internal import Manifests
 internal import Packaging
 
 /// What a parked request waits for.
 enum Want: Equatable {
   /// The broadcast, which is only now being subscribed.
   case broadcast
-  case reload(PlaylistPosition, skips: Bool)
+  case reload(MediaPlaylist.Content, PlaylistPosition, skips: Bool)
   /// A part, by the epoch and start in its name.
   case part(epoch: String, start: Int64)
   /// A part by its place in the segment of an epoch and start.

@@ -183,7 +183,7 @@ extension MediaPresentation {
           1,
           MultivariantPlaylist.rate(
             declared: info.declaredBitrate,
-            measured: rendition.peakBitrate
+            measured: rendition.rates.peak
           )
         )
       )

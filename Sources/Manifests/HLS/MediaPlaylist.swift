@@ -10,7 +10,15 @@ package struct MediaPlaylist {
   /// Fewest whole segments that a playlist keeps, whatever the window: players start three back.
   private static let fewestSegments = 6
 
+  /// What a playlist lists of each segment.
+  package enum Content: Hashable, Sendable {
+    case media
+    /// The first picture alone, of whole segments.
+    case iFrames
+  }
+
   private let snapshot: PresentationSnapshot
+  private let content: Content
   private let rendition: RenditionSnapshot
   private let position: PlaylistPosition
   private let lowLatency: LowLatency
@@ -18,10 +26,12 @@ package struct MediaPlaylist {
   /// Takes a rendition of the snapshot and a position that it has reached.
   package init(
     _ rendition: RenditionSnapshot,
+    _ content: Content = .media,
     of snapshot: PresentationSnapshot,
     asOf position: PlaylistPosition
   ) {
     self.snapshot = snapshot
+    self.content = content
     self.rendition = rendition
     self.position = position
     lowLatency = LowLatency(snapshot.constants)
@@ -42,8 +52,13 @@ package struct MediaPlaylist {
     text.write(lowLatency.holdBack)
     text.write(".0,CAN-SKIP-UNTIL=")
     text.write(lowLatency.canSkipUntil)
-    text.write(".0\n#EXT-X-PART-INF:PART-TARGET=")
-    text.write(milliseconds: lowLatency.partTargetMilliseconds)
+    text.write(".0")
+    switch content {
+    case .media:
+      text.write("\n#EXT-X-PART-INF:PART-TARGET=")
+      text.write(milliseconds: lowLatency.partTargetMilliseconds)
+    case .iFrames: text.write("\n#EXT-X-I-FRAMES-ONLY")
+    }
     if let first = segments.first {
       text.write("\n#EXT-X-MEDIA-SEQUENCE:")
       text.write(first.number)
@@ -52,7 +67,9 @@ package struct MediaPlaylist {
       text.write(first.discontinuitySequence)
     }
     text.write("\n")
-    if rendition.info.kind != .text { text.write("#EXT-X-INDEPENDENT-SEGMENTS\n") }
+    if rendition.info.kind != .text, content == .media {
+      text.write("#EXT-X-INDEPENDENT-SEGMENTS\n")
+    }
     if skipped > 0 {
       text.write("#EXT-X-SKIP:SKIPPED-SEGMENTS=")
       text.write(skipped)
@@ -64,7 +81,7 @@ package struct MediaPlaylist {
   }
 
   private var ended: Bool {
-    snapshot.isEnded && position == rendition.edge
+    snapshot.isEnded && position == rendition.edge(of: content)
   }
 
   /// The segments that the playlist lists as of the position; the last may be growing.
@@ -76,6 +93,7 @@ package struct MediaPlaylist {
       segments[segments.count - 1].parts = Array(last.parts.prefix(index + 1))
       segments[segments.count - 1].duration = nil
     }
+    if content == .iFrames, segments.last?.isComplete == false { segments.removeLast() }
     guard let edge = segments.last?.endTime.microseconds else { return [] }
     let horizon = edge - snapshot.constants.window.nanoseconds / 1000
     let first = segments.firstIndex { $0.endTime.microseconds > horizon } ?? segments.count - 1
@@ -121,7 +139,7 @@ package struct MediaPlaylist {
       text.write("#EXT-X-PROGRAM-DATE-TIME:")
       text.write(segment.startTime.iso8601)
       text.write("\n")
-      if distances[index] < partsReach {
+      if content == .media, distances[index] < partsReach {
         for part in segment.parts { write(part, of: segment, to: &text) }
       }
       guard let duration = segment.duration else { continue }
@@ -129,6 +147,11 @@ package struct MediaPlaylist {
       text.write("#EXTINF:")
       text.write(seconds: duration, timescale: segment.timescale)
       text.write(",\n")
+      if content == .iFrames, let count = segment.independentByteCount {
+        text.write("#EXT-X-BYTERANGE:")
+        text.write(count)
+        text.write("@0\n")
+      }
       text.write(MediaPath.segment(segment.epoch, start: segment.start))
       text.write("\n")
     }
@@ -151,6 +174,7 @@ package struct MediaPlaylist {
       text.write("#EXT-X-ENDLIST\n")
       return
     }
+    guard content == .media else { return }
     text.write("#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"")
     text.write(MediaPath.part(last.epoch, start: last.end))
     text.write("\"\n")
@@ -186,5 +210,16 @@ package struct MediaPlaylist {
     }
     guard let oldest = sibling.segments.first else { return nil }
     return oldest.parts.isEmpty ? .segment(oldest.number) : .part(oldest.number, 0)
+  }
+}
+
+extension RenditionSnapshot {
+  /// The newest position of a playlist; nil while there is nothing to list.
+  package func edge(of content: MediaPlaylist.Content) -> PlaylistPosition? {
+    switch content {
+    case .media: edge
+    case .iFrames:
+      info.kind == .video ? segments.last(where: \.isComplete).map { .segment($0.number) } : nil
+    }
   }
 }

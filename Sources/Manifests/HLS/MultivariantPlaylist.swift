@@ -5,8 +5,8 @@ package import Wire
 ///
 /// rfc8216bis §"Multivariant Playlist".
 ///
-/// Rates are the catalog's where it declares them, raised to what was measured, and rounded up to two
-/// digits, so that two bridges name the same.
+/// Rates are the catalog's where it declares them, else those of the segments that are listed, see
+/// ``rate(declared:measured:)``: two bridges name the same.
 package enum MultivariantPlaylist {
   package static func render(_ snapshot: PresentationSnapshot) -> Bytes {
     // A playlist that has nothing to list yet can't be fetched.
@@ -25,6 +25,7 @@ package enum MultivariantPlaylist {
     } else {
       for audio in audios { writeVariant(audio, audio: nil, to: &text) }
     }
+    for video in videos where video.rates.independentPeak > 0 { writeIFrames(video, to: &text) }
     return text.result
   }
 
@@ -74,16 +75,16 @@ package enum MultivariantPlaylist {
     to text: inout TextWriter
   ) {
     let info = rendition.info
-    var peak = rate(declared: info.declaredBitrate, measured: rendition.peakBitrate)
-    var average = rate(declared: nil, measured: rendition.averageBitrate)
+    var peak = rate(declared: info.declaredBitrate, measured: rendition.rates.peak)
+    var average = rate(declared: nil, measured: rendition.rates.average)
     if average == 0 { average = peak }
     var codecs = [info.codec]
     if let audio {
       let siblings = audio.renditions
       peak +=
-        siblings.map { rate(declared: $0.info.declaredBitrate, measured: $0.peakBitrate) }.max()
+        siblings.map { rate(declared: $0.info.declaredBitrate, measured: $0.rates.peak) }.max()
         ?? 0
-      average += siblings.map { rate(declared: nil, measured: $0.averageBitrate) }.max() ?? 0
+      average += siblings.map { rate(declared: nil, measured: $0.rates.average) }.max() ?? 0
       codecs.append(siblings[0].info.codec)
     }
     text.write("#EXT-X-STREAM-INF:BANDWIDTH=\(max(peak, 1))")
@@ -102,12 +103,33 @@ package enum MultivariantPlaylist {
     text.write("\n\(MediaPath.encoded(info.name))/media.m3u8\n")
   }
 
-  /// Bits per second, rounded up to two digits.
+  /// First pictures of segments alone, for seeking by sight.
+  ///
+  /// rfc8216bis §"EXT-X-I-FRAME-STREAM-INF".
+  private static func writeIFrames(_ rendition: RenditionSnapshot, to text: inout TextWriter) {
+    let info = rendition.info
+    let rate = rate(declared: nil, measured: rendition.rates.independentPeak)
+    text.write("#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=\(rate),CODECS=\"\(info.codec)\"")
+    text.write(",RESOLUTION=\(info.width)x\(info.height)")
+    if let range = info.videoRange { text.write(",VIDEO-RANGE=\(range)") }
+    text.write(",URI=\"\(MediaPath.encoded(info.name))/iframes.m3u8\"\n")
+  }
+
+  /// Steps of a decade, some 10 % apart.
+  private static let steps = [
+    10, 11, 12, 13, 15, 16, 18, 20, 22, 24, 27, 30, 33, 36, 39, 43, 47, 51, 56, 62, 68, 75, 82, 91,
+    100,
+  ]
+
+  /// Bits per second: what is declared, unless more was measured; that goes up to the next step, so
+  /// that playlists seldom change.
   static func rate(declared: Int?, measured: Int) -> Int {
-    let value = max(declared ?? 0, measured)
-    var step = 1
-    while value / step >= 100 { step *= 10 }
-    return (value + step - 1) / step * step
+    if let declared, declared >= measured { return declared }
+    guard measured > 100 else { return max(measured, 0) }
+    var unit = 1
+    while measured / unit > 100 || measured / unit == 100 && measured % unit > 0 { unit *= 10 }
+    let step = steps.first { $0 * unit >= measured } ?? 100
+    return step * unit
   }
 
   /// A quoted-string may hold neither quotes nor line breaks.

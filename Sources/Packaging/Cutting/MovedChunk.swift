@@ -25,6 +25,7 @@ extension MediaChunk {
     var chunk = self
     chunk.start = time
     chunk.bytes = numbered.bytes.suffix(from: numbered.movieFragmentOffset)
+    chunk.firstSampleEnd = numbered.firstSampleEnd - numbered.movieFragmentOffset
     chunk.producerTime = nil
     chunk.isStandIn = true
     return chunk

@@ -278,6 +278,8 @@ struct RenditionWriter {
       // It was parsed on arrival: what can fail here is only a time past 2^62.
       served.bytes =
         chunk.bytes(movedByTicks: ticks, under: open.builder.segment.initSegment) ?? chunk.bytes
+      // A time of more bits makes the head longer.
+      served.firstSampleEnd += served.bytes.count - chunk.bytes.count
     }
     let parts = open.builder.append(served, tolerance: queued.tolerance)
     self.open = open

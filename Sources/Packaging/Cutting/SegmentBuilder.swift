@@ -20,7 +20,7 @@ struct SegmentBuilder {
   private var pieces: [Bytes] = []
   private var partStart: Int64
   private var firstDuration: Int64 = 0
-  private var isIndependent = false
+  private var independentByteCount: Int?
   private var isConcealed = false
 
   /// Starts a segment; its `parts` stay empty, parts are handed out as they close.
@@ -48,7 +48,7 @@ struct SegmentBuilder {
     if !hasOpenPart {
       partStart = end
       firstDuration = chunk.duration
-      isIndependent = chunk.isIndependent
+      independentByteCount = chunk.isIndependent ? chunk.firstSampleEnd : nil
     }
     pieces.append(chunk.bytes)
     if chunk.isStandIn { isConcealed = true }
@@ -83,7 +83,7 @@ struct SegmentBuilder {
     return Part(
       start: partStart,
       duration: end - partStart,
-      isIndependent: isIndependent,
+      independentByteCount: independentByteCount,
       isGap: false,
       isConcealed: isConcealed,
       pieces: pieces
@@ -99,7 +99,7 @@ struct SegmentBuilder {
     return Part(
       start: end,
       duration: boundary - end,
-      isIndependent: false,
+      independentByteCount: nil,
       isGap: true,
       pieces: []
     )

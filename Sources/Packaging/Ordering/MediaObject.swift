@@ -23,6 +23,8 @@ package struct MediaChunk: Sendable, Equatable {
   package var duration: Int64
   /// Whether the first sample is a sync sample.
   package var isIndependent: Bool
+  /// How many bytes there are up to the end of the first sample: what shows it alone.
+  package var firstSampleEnd: Int
   package var bytes: Bytes
   /// The producer's clock for this chunk, when it carries one.
   package var producerTime: UTCTime?
@@ -33,12 +35,14 @@ package struct MediaChunk: Sendable, Equatable {
     start: Int64,
     duration: Int64,
     isIndependent: Bool,
+    firstSampleEnd: Int? = nil,
     bytes: Bytes,
     producerTime: UTCTime? = nil
   ) {
     self.start = start
     self.duration = duration
     self.isIndependent = isIndependent
+    self.firstSampleEnd = firstSampleEnd ?? bytes.count
     self.bytes = bytes
     self.producerTime = producerTime
   }

@@ -5,16 +5,15 @@ internal import Wire
 /// slow clients may still fetch.
 struct RenditionWindow {
   private(set) var segments: [Segment] = []
-  private(set) var peakBitrate = 0
-  private var totalBits: Int128 = 0
-  private var totalMicroseconds: Int128 = 0
+  /// Of the segments that playlists list.
+  private(set) var rates = SegmentRates.none
   private var bytes = 0
   /// What is held goes with the next media, so that playlists are never empty.
   private var isOutdated = false
+  private let window: Interval
 
-  var averageBitrate: Int {
-    totalMicroseconds > 0 ? Int(clamping: totalBits * 1_000_000 / totalMicroseconds) : 0
-  }
+  /// - Parameter window: what playlists list.
+  init(window: Interval) { self.window = window }
 
   var heldBytes: Int { bytes }
 
@@ -38,7 +37,7 @@ struct RenditionWindow {
       guard let last = segments.last, last.number == head.number else { return }
       segments[segments.count - 1].duration = duration
       segments[segments.count - 1].isGap = isGap
-      if !isGap { measure(segments[segments.count - 1]) }
+      measure()
     case .gap(let segment):
       segments.append(segment)
     case .clear:
@@ -66,14 +65,9 @@ struct RenditionWindow {
     bytes -= freed
   }
 
-  private mutating func measure(_ segment: Segment) {
-    guard let duration = segment.duration, duration > 0 else { return }
-    let bits = Int128(segment.byteCount) * 8
-    let rate = bits * Int128(segment.timescale) / Int128(duration)
-    peakBitrate = max(peakBitrate, Int(clamping: rate))
-    totalBits += bits
-    // Rounded up, so that the mean never passes the peak.
-    let scale = Int128(max(segment.timescale, 1))
-    totalMicroseconds += (Int128(duration) * 1_000_000 + scale - 1) / scale
+  private mutating func measure() {
+    guard let edge = segments.last?.endTime.microseconds else { return }
+    let horizon = edge - window.nanoseconds / 1000
+    rates = SegmentRates(of: segments.drop { $0.endTime.microseconds <= horizon })
   }
 }

@@ -32,8 +32,8 @@ package struct InitSegment: Hashable, Sendable {
 package struct Part: Equatable, Sendable {
   package let start: Int64
   package let duration: Int64
-  /// Whether it begins with a sync sample.
-  package let isIndependent: Bool
+  /// How many of its bytes show its first sample, where that is a sync sample; else nil.
+  package let independentByteCount: Int?
   /// Whether its media is lost; then it has no bytes.
   package let isGap: Bool
   /// Whether some of its media stands in for what is lost: another bridge may have that.
@@ -44,14 +44,14 @@ package struct Part: Equatable, Sendable {
   package init(
     start: Int64,
     duration: Int64,
-    isIndependent: Bool,
+    independentByteCount: Int?,
     isGap: Bool,
     isConcealed: Bool = false,
     pieces: [Bytes]
   ) {
     self.start = start
     self.duration = duration
-    self.isIndependent = isIndependent
+    self.independentByteCount = independentByteCount
     self.isGap = isGap
     self.isConcealed = isConcealed
     self.pieces = pieces
@@ -59,6 +59,8 @@ package struct Part: Equatable, Sendable {
   }
 
   package var end: Int64 { start + duration }
+  /// Whether it begins with a sync sample.
+  package var isIndependent: Bool { independentByteCount != nil }
 }
 
 /// A segment, complete or growing; immutable, so that loops share it.
@@ -107,6 +109,8 @@ package struct Segment: Equatable, Sendable {
     self.isGap = isGap
   }
 
+  /// How many of its first bytes show its first picture; nil where that is lost or not independent.
+  package var independentByteCount: Int? { parts.first?.independentByteCount }
   /// Whether some of its media stands in for what is lost.
   package var isConcealed: Bool { parts.contains(where: \.isConcealed) }
   package var isComplete: Bool { duration != nil }

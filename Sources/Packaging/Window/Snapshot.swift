@@ -9,23 +9,19 @@ package struct RenditionSnapshot: Sendable {
   ///
   /// Starts with segments that have left the playlist but stay downloadable.
   package let segments: [Segment]
-  /// The highest bit rate of a complete segment so far and the mean over all, bits per second.
-  package let peakBitrate: Int
-  package let averageBitrate: Int
+  package let rates: SegmentRates
   /// The duration of the newest chunk, in ticks; 0 while there is none.
   package let chunkDuration: Int64
 
   package init(
     info: RenditionInfo,
     segments: [Segment],
-    peakBitrate: Int = 0,
-    averageBitrate: Int = 0,
+    rates: SegmentRates = .none,
     chunkDuration: Int64 = 0
   ) {
     self.info = info
     self.segments = segments
-    self.peakBitrate = peakBitrate
-    self.averageBitrate = averageBitrate
+    self.rates = rates
     self.chunkDuration = chunkDuration
   }
 
