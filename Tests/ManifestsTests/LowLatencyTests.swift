@@ -82,7 +82,7 @@ import Wire
   }
 
   @Test(arguments: Scenario.all)
-  func `HLS-048 INDEPENDENT is on exactly the parts that begin with a sync sample`(
+  func `HLS-048 CMAF-007 INDEPENDENT is on exactly the parts that begin with a sync sample`(
     _ scenario: Scenario
   ) throws {
     for rendition in scenario.last.renditions {
@@ -93,7 +93,9 @@ import Wire
           let source = held?.parts.first { $0.start == MediaName(part.uri)?.ticks }
           #expect(source?.isIndependent == part.isIndependent)
         }
-        if let first = segment.parts.first, !first.isGap { #expect(first.isIndependent) }
+        if let first = segment.parts.first, !first.isGap {
+          #expect(first.isIndependent, "CMAF-007")
+        }
       }
     }
   }

@@ -1,4 +1,8 @@
-"""ffmpeg as a player that counts frames."""
+"""ffmpeg as a player that counts frames.
+
+It opens the multivariant playlist (HLS-082) and the MPD (DASH-030), and decodes every segment of theirs
+without a warning (CMAF-015).
+"""
 import os
 import signal
 import subprocess

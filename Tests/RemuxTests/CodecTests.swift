@@ -30,7 +30,7 @@ import Wire
   }
 
   @Test(arguments: names)
-  func `LOC objects become the encoder's samples, to the bit and to the tick`(
+  func `CMAF-006 CMAF-009 CMAF-010 LOC becomes the encoder's samples, to the bit and to the tick`(
     _ name: String
   ) throws {
     let (header, samples) = try sources(name)
@@ -56,6 +56,15 @@ import Wire
     #expect(chunks.map(\.chunk.decodeTime) == samples.map(\.decode))
     let numbers = chunks.map(\.chunk.sequenceNumber)
     #expect(zip(numbers, numbers.dropFirst()).allSatisfy { $0 < $1 }, "CMAF-006")
+    for chunk in chunks {
+      #expect(chunk.chunk.samples.allSatisfy { $0.duration > 0 }, "CMAF-009")
+      let time = try #require(chunk.chunk.bytes.slice.firstRange(of: Array("tfdt".utf8)))
+      #expect(chunk.chunk.bytes.slice[time.upperBound] == 1, "CMAF-009: 64 bits of time")
+    }
+    for group in Set(samples.map(\.group)) {
+      let members = samples.filter { $0.group == group }
+      #expect(members.map(\.presentation).min() == members.first?.decode, "CMAF-010")
+    }
     // What FFmpeg cuts off the last frame of a file is not in the frame.
     #expect(shown.dropLast().map(\.duration) == samples.dropLast().map(\.duration))
     #expect(chunks.map(\.group) == samples.map(\.group))

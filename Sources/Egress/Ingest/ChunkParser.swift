@@ -40,7 +40,8 @@ struct ChunkParser {
         isIndependent: isIndependent(chunk),
         firstSampleEnd: chunk.firstSampleEnd,
         bytes: chunk.bytes,
-        producerTime: producerTime(chunk) ?? catalogTime(chunk)
+        producerTime: producerTime(chunk) ?? catalogTime(chunk),
+        eventStreams: eventStreams(chunk)
       )
     }
     guard !chunks.isEmpty else { throw Refusal(reason: "it has no samples with a duration") }
@@ -52,6 +53,15 @@ struct ChunkParser {
     }
     return chunks
   }
+
+  /// Kinds of the chunk's event messages; what can't be read is passed on, and not named.
+  private func eventStreams(_ chunk: CMAFChunk) -> Set<EventStream> {
+    guard chunk.movieFragmentOffset > 0, let events = try? chunk.events() else { return [] }
+    return Set(events.compactMap(EventStream.init).prefix(Self.eventStreamLimit))
+  }
+
+  /// How many kinds one chunk can add.
+  private static let eventStreamLimit = 8
 
   /// Sync flags are believed only where the bitstream agrees: some muxers flag every sample.
   private func isIndependent(_ chunk: CMAFChunk) -> Bool {

@@ -74,6 +74,7 @@ private struct ManifestState: Equatable {
     let isLastComplete: Bool
     let hasParts: Bool
     let rates: SegmentRates
+    let eventStreams: Set<EventStream>
   }
 
   private let renditions: [Rendition]
@@ -88,7 +89,8 @@ private struct ManifestState: Equatable {
         last: rendition.segments.last?.number,
         isLastComplete: rendition.segments.last?.isComplete ?? false,
         hasParts: rendition.segments.last?.parts.isEmpty == false,
-        rates: rendition.rates
+        rates: rendition.rates,
+        eventStreams: rendition.segments.reduce(into: []) { $0.formUnion($1.eventStreams) }
       )
     }
     periods = snapshot.periods

@@ -72,6 +72,12 @@ extension MediaPresentation {
       xml.element("EssentialProperty", [("schemeIdUri", "urn:mpeg:dash:ssr:2023")])
     }
     writeContinuity(members, period, &xml)
+    for stream in eventStreams(members, period) {
+      xml.start("InbandEventStream")
+      xml.attribute("schemeIdUri", stream.schemeURI)
+      if !stream.value.isEmpty { xml.attribute("value", stream.value) }
+      xml.end()
+    }
     if !snapshot.isEnded {
       xml.start("ProducerReferenceTime")
       xml.attribute("id", String(setNumber))
@@ -98,6 +104,16 @@ extension MediaPresentation {
     )
     for index in members { writeRepresentation(index, period, &xml) }
     xml.end()
+  }
+
+  /// How many kinds of events a set names at most.
+  private static let eventStreamLimit = 16
+
+  /// The kinds of event messages in a set's segments, in order of their names.
+  private func eventStreams(_ members: [Int], _ period: Period) -> some Sequence<EventStream> {
+    members.reduce(into: Set<EventStream>()) { streams, index in
+      streams.formUnion(period.segments[index].flatMap(\.eventStreams))
+    }.sorted().prefix(Self.eventStreamLimit)
   }
 
   /// Where in a growing segment a player can begin to read.

@@ -27,6 +27,7 @@ extension MediaChunk {
     chunk.bytes = numbered.bytes.suffix(from: numbered.movieFragmentOffset)
     chunk.firstSampleEnd = numbered.firstSampleEnd - numbered.movieFragmentOffset
     chunk.producerTime = nil
+    chunk.eventStreams = []
     chunk.isStandIn = true
     return chunk
   }

@@ -22,6 +22,7 @@ struct SegmentBuilder {
   private var firstDuration: Int64 = 0
   private var independentByteCount: Int?
   private var isConcealed = false
+  private var eventStreams: Set<EventStream> = []
 
   /// Starts a segment; its `parts` stay empty, parts are handed out as they close.
   init(_ segment: Segment, partTarget: MediaTime) {
@@ -52,6 +53,7 @@ struct SegmentBuilder {
     }
     pieces.append(chunk.bytes)
     if chunk.isStandIn { isConcealed = true }
+    eventStreams.formUnion(chunk.eventStreams)
     // A chunk that overlaps the last one never moves the end back.
     end = max(end, chunk.end)
     step = chunk.duration
@@ -78,6 +80,7 @@ struct SegmentBuilder {
     defer {
       pieces = []
       isConcealed = false
+      eventStreams = []
       partCount += 1
     }
     return Part(
@@ -86,6 +89,7 @@ struct SegmentBuilder {
       independentByteCount: independentByteCount,
       isGap: false,
       isConcealed: isConcealed,
+      eventStreams: eventStreams,
       pieces: pieces
     )
   }

@@ -28,6 +28,8 @@ package struct MediaChunk: Sendable, Equatable {
   package var bytes: Bytes
   /// The producer's clock for this chunk, when it carries one.
   package var producerTime: UTCTime?
+  /// Of the event messages in front of it.
+  package var eventStreams: Set<EventStream>
   /// Whether it stands in for media that is lost.
   package var isStandIn = false
 
@@ -37,7 +39,8 @@ package struct MediaChunk: Sendable, Equatable {
     isIndependent: Bool,
     firstSampleEnd: Int? = nil,
     bytes: Bytes,
-    producerTime: UTCTime? = nil
+    producerTime: UTCTime? = nil,
+    eventStreams: Set<EventStream> = []
   ) {
     self.start = start
     self.duration = duration
@@ -45,6 +48,7 @@ package struct MediaChunk: Sendable, Equatable {
     self.firstSampleEnd = firstSampleEnd ?? bytes.count
     self.bytes = bytes
     self.producerTime = producerTime
+    self.eventStreams = eventStreams
   }
 
   package var end: Int64 { start + duration }

@@ -38,6 +38,8 @@ package struct Part: Equatable, Sendable {
   package let isGap: Bool
   /// Whether some of its media stands in for what is lost: another bridge may have that.
   package let isConcealed: Bool
+  /// Of the event messages in it.
+  package let eventStreams: Set<EventStream>
   package let pieces: [Bytes]
   package let byteCount: Int
 
@@ -47,6 +49,7 @@ package struct Part: Equatable, Sendable {
     independentByteCount: Int?,
     isGap: Bool,
     isConcealed: Bool = false,
+    eventStreams: Set<EventStream> = [],
     pieces: [Bytes]
   ) {
     self.start = start
@@ -54,6 +57,7 @@ package struct Part: Equatable, Sendable {
     self.independentByteCount = independentByteCount
     self.isGap = isGap
     self.isConcealed = isConcealed
+    self.eventStreams = eventStreams
     self.pieces = pieces
     byteCount = pieces.reduce(0) { $0 + $1.count }
   }
@@ -111,6 +115,10 @@ package struct Segment: Equatable, Sendable {
 
   /// How many of its first bytes show its first picture; nil where that is lost or not independent.
   package var independentByteCount: Int? { parts.first?.independentByteCount }
+  /// Of the event messages in it.
+  package var eventStreams: Set<EventStream> {
+    parts.reduce(into: []) { $0.formUnion($1.eventStreams) }
+  }
   /// Whether some of its media stands in for what is lost.
   package var isConcealed: Bool { parts.contains(where: \.isConcealed) }
   package var isComplete: Bool { duration != nil }
