@@ -99,7 +99,7 @@ let package = Package(
       "Egress",
       [
         "Wire", "CMAF", "MoQ", "HTTP", "QUIC", "WebTransport", "LinuxIO", "Remux", "Packaging",
-        "Manifests", "Preview", "Digest", "Compression",
+        "Manifests", "Preview", "Digest", "Compression", "TLS",
         .product(name: "Logging", package: "swift-log"),
         .product(name: "Yams", package: "Yams"),
       ]
@@ -148,7 +148,8 @@ let package = Package(
     tests("ManifestsTests", ["Manifests", "XML", "TestSupport"]),
     tests("FuzzReplayTests", ["FuzzTargets", "TestSupport", "Wire"]),
     tests("EgressTests", ["Egress", "Preview", "Compression", "TestSupport"]),
-    tests("IntegrationTests", ["Egress", "Preview", "TestSupport"]),
+    tests("IntegrationTests", ["Egress", "Preview", "TLS", "TestSupport"]),
+    tests("TLSTests", ["TLS", "TestSupport", "Wire"]),
     tests("ConformanceTests", ["Conformance", "TLS", "TestSupport", "Wire", "XML"]),
   ] + fuzzers
 )

@@ -2,17 +2,34 @@ internal import HTTP
 internal import LinuxIO
 package import Logging
 internal import Synchronization
-package import Wire
+internal import TLS
+internal import Wire
 
-/// The address that listeners share.
-private final class BoundAddress: Sendable {
-  private let address: Mutex<SocketAddress>
+/// The addresses that the loops share, in the order of the configuration.
+private final class BoundAddresses: Sendable {
+  private let endpoints: [(address: SocketAddress, isSecure: Bool)]
+  private let addresses: Mutex<[SocketAddress]>
 
-  init(_ address: SocketAddress) { self.address = Mutex(address) }
+  init(_ server: Configuration.Server) {
+    endpoints = server.endpoints
+    addresses = Mutex(server.endpoints.map(\.address))
+  }
 
-  var value: SocketAddress {
-    get { address.withLock { $0 } }
-    set { address.withLock { $0 = newValue } }
+  /// Listens on all of them; the first loop picks the ports that the others share.
+  func listen(isShared: Bool) throws(SystemError) -> [ServeListener] {
+    var listeners: [ServeListener] = []
+    for (index, address) in addresses.withLock({ $0 }).enumerated() {
+      let socket = try TCPListener(address, isShared: isShared)
+      addresses.withLock { $0[index] = socket.address }
+      listeners.append(ServeListener(socket: socket, isSecure: endpoints[index].isSecure))
+    }
+    return listeners
+  }
+
+  var urls: [String] {
+    zip(endpoints, addresses.withLock { $0 }).map { endpoint, address in
+      "\(endpoint.isSecure ? "https" : "http")://\(address)"
+    }
   }
 }
 
@@ -27,8 +44,9 @@ package final class Service {
   private let metrics = Metrics()
   private var threads: [LoopThread] = []
   private let logger: Logger
-  /// Where HTTP is served, with the port that the kernel picked.
-  package let address: SocketAddress
+  private let server: Configuration.Server
+  /// Where players are served, in the order of the configuration, with the ports that the kernel picked.
+  package let urls: [String]
 
   /// Binds and starts; connections are accepted when this returns.
   ///
@@ -48,6 +66,11 @@ package final class Service {
         """
       )
     }
+    guard !configuration.server.endpoints.isEmpty else {
+      throw ConfigurationError("neither server.listen nor server.listen-tls has an address")
+    }
+    server = configuration.server
+    let credentials = try ServerCredentials(configuration.server)
     let metrics = metrics
     let observer = try Mailbox<IngestReport>()
     self.observer = observer
@@ -57,19 +80,18 @@ package final class Service {
     let serving = mailboxes
     let ingestMailbox = try Mailbox<IngestMessage>()
     self.ingestMailbox = ingestMailbox
-    // Each loop listens on its own socket; the first picks the port that the others share.
-    let bound = BoundAddress(configuration.server.listen)
+    // Each loop listens on its own sockets.
+    let bound = BoundAddresses(configuration.server)
     do {
       for (index, mailbox) in mailboxes.enumerated() {
         threads.append(
           try LoopThread(
             name: "serve-\(index)",
             making: {
-              let listener = try TCPListener(bound.value, isShared: threadCount > 1)
-              bound.value = listener.address
               let loop = try ServeLoop(
                 configuration: configuration,
-                listener: listener,
+                listeners: try bound.listen(isShared: threadCount > 1),
+                tls: try credentials.map { try ServerContext($0, protocol: ServeLoop.httpName) },
                 mailbox: mailbox,
                 ingest: ingestMailbox,
                 metrics: metrics,
@@ -100,7 +122,20 @@ package final class Service {
       for thread in threads { thread.join() }
       throw error
     }
-    address = bound.value
+    urls = bound.urls
+  }
+
+  /// Reads certificates again, for new connections; those that can't be used change nothing.
+  package func reload() {
+    do throws(ConfigurationError) {
+      guard let credentials = try ServerCredentials(server) else {
+        return logger.info("there are no certificates to read again")
+      }
+      for mailbox in mailboxes { mailbox.post(.credentials(credentials)) }
+      logger.info("certificates are read again")
+    } catch {
+      logger.error("certificates stay as they are: \(error)")
+    }
   }
 
   private var lastReport: IngestReport?

@@ -48,7 +48,7 @@ struct Demo: ParsableCommand {
         publication.stop()
         throw error
       }
-      explain(service.address, upstream: address)
+      explain(service.urls[0], upstream: address)
       watch(service, signals)
       service.stop()
       publication.stop()
@@ -80,11 +80,11 @@ struct Demo: ParsableCommand {
     }
   }
 
-  private func explain(_ address: SocketAddress, upstream: SocketAddress) {
-    let base = "http://\(address)/demo"
+  private func explain(_ url: String, upstream: SocketAddress) {
+    let base = "\(url)/demo"
     StandardOutput().write(
       """
-      listening on http://\(address)
+      listening on \(url)
 
       A MoQ broadcast runs at moqt://\(upstream)/ (QUIC on loopback; https:// for WebTransport)
       and is served here.
@@ -95,7 +95,7 @@ struct Demo: ParsableCommand {
         DASH  \(base)/manifest.mpd
       Look inside:
         curl -s \(base)/index.m3u8
-        curl -s http://\(address)/status.json
+        curl -s \(url)/status.json
         ffprobe -hide_banner \(base)/index.m3u8
         ffplay \(base)/index.m3u8
       Ctrl-C ends it.

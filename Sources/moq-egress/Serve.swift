@@ -25,8 +25,8 @@ struct Serve: ParsableCommand {
       }
       let signals = try Signals()
       let service = try startService(configuration)
-      StandardOutput().write("listening on http://\(service.address)\n")
-      waitForStop(signals)
+      for url in service.urls { StandardOutput().write("listening on \(url)\n") }
+      waitForStop(signals, reload: service.reload)
       service.stop()
     }
   }
@@ -45,12 +45,13 @@ func startService(_ configuration: Configuration) throws -> Service {
   }
 }
 
-/// Blocks until a signal asks to stop.
-func waitForStop(_ signals: Signals) {
+/// Blocks until a signal asks to stop; SIGHUP reloads.
+func waitForStop(_ signals: Signals, reload: () -> Void) {
   while true {
     switch signals.wait() {
     case .terminate, .interrupt: return
-    case .hangUp, nil: continue
+    case .hangUp: reload()
+    case nil: continue
     }
   }
 }

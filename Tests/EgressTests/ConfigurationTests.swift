@@ -50,7 +50,8 @@ import Wire
     for key in ConfigurationKey.all {
       let value =
         switch key.path {
-        case "server.listen": "[::1]:9999"
+        case "server.listen", "server.listen-tls": "[::1]:9999 127.0.0.1:80"
+        case "server.certificates": "chain.pem:key.pem b.pem:b.key"
         case "upstream.draft": "16"
         case "upstream.transport": "quic"
         case "upstream.fingerprint": String(repeating: "0", count: 64)

@@ -1,4 +1,7 @@
+import LinuxIO
 import Logging
+import TLS
+import TestSupport
 import Testing
 import Wire
 
@@ -8,7 +11,7 @@ import Wire
 @Suite struct ServiceTests {
   private func configuration(threads: Int) -> Configuration {
     var configuration = Configuration()
-    configuration.server.listen = .loopback(port: 0)
+    configuration.server.listen = [.loopback(port: 0)]
     configuration.server.threads = threads
     // Nobody listens on the discard port.
     configuration.upstream.url = "moqt://127.0.0.1:9/"
@@ -17,14 +20,48 @@ import Wire
     return configuration
   }
 
+  private func address(_ service: Service, _ index: Int = 0) throws -> SocketAddress {
+    let url = service.urls[index]
+    let text = url.split(separator: "/", omittingEmptySubsequences: true)[1]
+    return try #require(SocketAddress(String(text)))
+  }
+
+  @Test func `it listens on several addresses, encrypted and not`() throws {
+    var configuration = configuration(threads: 2)
+    configuration.server.listen.append(try #require(SocketAddress("[::1]:0")))
+    configuration.server.secureListen = [.loopback(port: 0)]
+    func pair(_ name: String) -> String {
+      MediaFixture.path("TLS/\(name).pem") + ":" + MediaFixture.path("TLS/\(name).key")
+    }
+    #expect(throws: ConfigurationError.self) { _ = try Service(configuration, logger: logger) }
+    configuration.server.certificates = [pair("first") + "x"]
+    #expect(throws: ConfigurationError.self) { _ = try Service(configuration, logger: logger) }
+    configuration.server.certificates = [pair("first"), pair("second")]
+    let service = try Service(configuration, logger: logger)
+    defer { service.stop() }
+    #expect(service.urls.count == 3)
+    #expect(service.urls[1].hasPrefix("http://[::1]:"))
+    #expect(service.urls[2].hasPrefix("https://127.0.0.1:"))
+    for _ in 0..<4 {
+      #expect(try TestClient(address(service)).get("/healthz").status == 200)
+      #expect(try TestClient(address(service, 1)).get("/healthz").status == 200)
+      let trust = ServerTrust.authorities(file: MediaFixture.path("TLS/first.pem"))
+      let secure = try TestClient(address(service, 2), trust: trust)
+      #expect(try secure.get("/healthz").status == 200)
+    }
+    configuration.server.listen = []
+    configuration.server.secureListen = []
+    #expect(throws: ConfigurationError.self) { _ = try Service(configuration, logger: logger) }
+  }
+
   private let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
   @Test(arguments: [1, 3])
   func `it serves as soon as it is made, without a relay, and stops`(_ threads: Int) throws {
     let service = try Service(configuration(threads: threads), logger: logger)
-    #expect(service.address.port != 0)
+    let address = try address(service)
     for _ in 0..<6 {
-      let client = try TestClient(service.address)
+      let client = try TestClient(address)
       #expect(try client.get("/healthz").status == 200)
       #expect(try client.get("/readyz").status == 503)
       let missing = try client.get("/live/index.m3u8")
@@ -34,14 +71,14 @@ import Wire
       #expect(try client.get("/status.json").fields["content-type"] == "application/json")
     }
     service.stop()
-    #expect(throws: (any Error).self) { _ = try TestClient(service.address).get("/healthz") }
+    #expect(throws: (any Error).self) { _ = try TestClient(address).get("/healthz") }
   }
 
   @Test func `a port in use is an error and not a hang`() throws {
     let service = try Service(configuration(threads: 1), logger: logger)
     defer { service.stop() }
     var second = configuration(threads: 1)
-    second.server.listen = service.address
+    second.server.listen = [try address(service)]
     #expect(throws: (any Error).self) { _ = try Service(second, logger: logger) }
   }
 }

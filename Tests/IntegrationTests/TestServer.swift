@@ -3,6 +3,7 @@ import LinuxIO
 import Logging
 import Packaging
 import Synchronization
+import TLS
 import TestSupport
 import Wire
 
@@ -20,9 +21,12 @@ final class TestServer {
   private let thread: LoopThread
   private var isStopped = false
 
-  init(_ change: (inout Configuration) -> Void = { _ in }) throws {
+  init(
+    credentials: ServerCredentials? = nil,
+    _ change: (inout Configuration) -> Void = { _ in }
+  ) throws {
     var configuration = Configuration()
-    configuration.server.listen = .loopback(port: 0)
+    configuration.server.listen = [.loopback(port: 0)]
     change(&configuration)
     let mailbox = try Mailbox<ServeMessage>()
     self.mailbox = mailbox
@@ -31,11 +35,12 @@ final class TestServer {
     let bound = Bound()
     let (settings, metrics) = (configuration, metrics)
     thread = try LoopThread(name: "test-serve") {
-      let listener = try TCPListener(settings.server.listen, isShared: false)
+      let listener = try TCPListener(settings.server.listen[0], isShared: false)
       bound.address.withLock { $0 = listener.address }
       let loop = try ServeLoop(
         configuration: settings,
-        listener: listener,
+        listeners: [ServeListener(socket: listener, isSecure: credentials != nil)],
+        tls: try credentials.map { try ServerContext($0, protocol: ServeLoop.httpName) },
         mailbox: mailbox,
         ingest: ingest,
         metrics: metrics,
@@ -115,18 +120,35 @@ final class TestClient {
   private(set) var buffer: [UInt8] = []
   private(set) var isClosed = false
 
-  init(_ address: SocketAddress) throws {
+  private let tls: ClientSession?
+
+  /// Connects, and with `trust` shakes hands.
+  init(_ address: SocketAddress, trust: ServerTrust? = nil) throws {
     let socket = try TCPSocket(connectingTo: address)
     self.socket = socket
+    tls = try trust.map {
+      try ClientSession(serverName: "first.example", protocols: ["http/1.1"], trust: $0)
+    }
     loop = try EventLoop()
     token = try loop.add(socket.descriptor, writable: true)
     try wait { $0.canWrite }
     if let failure = socket.connectionFailure() { throw failure }
     loop.modify(socket.descriptor, token, readable: true, writable: false)
+    guard let tls else { return }
+    write(tls.takeOutput())
+    while !tls.isEstablished {
+      guard try fill() else { throw TestFault("the connection ended in the handshake") }
+    }
   }
 
   func send(_ text: String) {
-    var rest = Bytes(utf8: text)
+    guard let tls else { return write(Bytes(utf8: text)) }
+    guard (try? tls.send(Bytes(utf8: text))) != nil else { return }
+    write(tls.takeOutput())
+  }
+
+  private func write(_ bytes: Bytes) {
+    var rest = bytes
     while !rest.isEmpty, let socket {
       switch socket.write([rest]) {
       case .bytes(let count): rest = rest.suffix(from: count)
@@ -164,8 +186,13 @@ final class TestClient {
     while true {
       switch socket.read(into: &bytes) {
       case .bytes(let count):
-        buffer += bytes.prefix(count)
-        return true
+        guard let tls else {
+          buffer += bytes.prefix(count)
+          return true
+        }
+        buffer += try tls.receive(Bytes(Array(bytes.prefix(count)))).array
+        write(tls.takeOutput())
+        return !tls.isClosedByPeer
       case .closed:
         isClosed = true
         return false

@@ -21,6 +21,9 @@ package enum MediaFixture {
     return components.joined(separator: "/") + "/Fixtures/" + path
   }
 
+  /// The path of `Fixtures/<path>`.
+  package static func path(_ path: String) -> String { location(path) }
+
   /// A fragmented MP4 file of `Fixtures/CMAF`, by its name without `.mp4`.
   package static func cmaf(_ name: String) throws -> FragmentedMP4File {
     try FragmentedMP4File(bytes("CMAF/\(name).mp4"))

@@ -12,8 +12,13 @@ package struct Configuration: Equatable, Sendable {
   }
 
   package struct Server: Equatable, Sendable {
-    package var listen = SocketAddress.loopback(port: 8080)
-    /// Empty: `http://` and the request's Host.
+    package var listen = [SocketAddress.loopback(port: 8080)]
+    package var secureListen: [SocketAddress] = []
+    /// `CHAIN:KEY`, paths of PEM files.
+    package var certificates: [String] = []
+    /// A PEM file; empty: clients need no certificate.
+    package var clientAuthorities = ""
+    /// Empty: the request's Host, by the scheme that it came by.
     package var publicURL = ""
     package var threads = 0
     package var connections = 10_000

@@ -72,6 +72,31 @@ extension ConfigurationKey {
     integer(path, "MiB", explanation, field, range, scale: 1 << 20)
   }
 
+  static func addresses(
+    _ path: String,
+    _ explanation: String,
+    _ field: Path<[SocketAddress]>
+  ) -> ConfigurationKey {
+    ConfigurationKey(
+      path: path,
+      unit: "ADDRESS:PORT …",
+      explanation: explanation,
+      get: { $0[keyPath: field].map(\.description).joined(separator: " ") },
+      set: { configuration, text throws(ConfigurationError) in
+        var addresses: [SocketAddress] = []
+        for word in text.split(separator: " ") {
+          guard let address = SocketAddress(String(word)) else {
+            throw ConfigurationError(
+              "'\(word)' is not ADDRESS:PORT, such as 127.0.0.1:8080 or [::1]:8080"
+            )
+          }
+          addresses.append(address)
+        }
+        configuration[keyPath: field] = addresses
+      }
+    )
+  }
+
   static func seconds(
     _ path: String,
     _ explanation: String,

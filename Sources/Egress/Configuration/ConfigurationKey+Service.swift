@@ -68,19 +68,35 @@ extension ConfigurationKey {
   ]
 
   static let serverKeys = [
+    addresses(
+      "server.listen",
+      "Where HTTP is served, none or several; port 0 lets the kernel pick.",
+      \.server.listen
+    ),
+    addresses(
+      "server.listen-tls",
+      "Where HTTPS is served, none or several.",
+      \.server.secureListen
+    ),
     ConfigurationKey(
-      path: "server.listen",
-      unit: "ADDRESS:PORT",
-      explanation: "Where HTTP is served; port 0 lets the kernel pick.",
-      get: { $0.server.listen.description },
+      path: "server.certificates",
+      unit: "CHAIN:KEY …",
+      explanation:
+        "PEM files for HTTPS, chosen by the name asked for, else the first; read again on SIGHUP.",
+      get: { $0.server.certificates.joined(separator: " ") },
       set: { configuration, text throws(ConfigurationError) in
-        guard let address = SocketAddress(text) else {
-          throw ConfigurationError(
-            "'\(text)' is not ADDRESS:PORT, such as 127.0.0.1:8080 or [::1]:8080"
-          )
+        let pairs = text.split(separator: " ").map(String.init)
+        for pair in pairs where pair.split(separator: ":").count != 2 {
+          throw ConfigurationError("'\(pair)' is not CHAIN:KEY, two paths of PEM files")
         }
-        configuration.server.listen = address
+        configuration.server.certificates = pairs
       }
+    ),
+    text(
+      "server.client-authorities",
+      "PATH",
+      "PEM file of who vouches for clients of HTTPS, who then must show a certificate; empty asks for none.",
+      \.server.clientAuthorities
     ),
     text(
       "server.public-url",

@@ -55,6 +55,24 @@ struct StatusReport {
       "Connections closed because answers were not taken.",
       one(metrics.clientsTooSlow.value)
     )
+    family(
+      "tls_handshakes_total",
+      "counter",
+      "Encrypted sessions that came about.",
+      one(metrics.tlsHandshakes.value)
+    )
+    family(
+      "tls_resumptions_total",
+      "counter",
+      "Those among them that went on from an earlier one.",
+      one(metrics.tlsResumptions.value)
+    )
+    family(
+      "tls_failures_total",
+      "counter",
+      "Encrypted sessions that failed or broke.",
+      one(metrics.tlsFailures.value)
+    )
     family("parked", "gauge", "Requests that wait for media.", one(metrics.parked.value))
     family(
       "parked_total",

@@ -1,5 +1,6 @@
 internal import HTTP
 internal import LinuxIO
+internal import TLS
 internal import Wire
 
 /// One client connection of a serve loop.
@@ -7,6 +8,7 @@ internal import Wire
 /// Not Sendable: it belongs to that loop.
 final class Client {
   let socket: TCPSocket
+  let listener: ServeListener
   let token: EventToken
   var connection: ServerConnection
   var watchesRead = true
@@ -20,14 +22,25 @@ final class Client {
   /// Since when the client has taken less than it must; nil while nothing is pending.
   var drainStart: Instant?
   private var drained = 0
+  /// Of encrypted connections.
+  private let tls: ServerSession?
+  /// What is encrypted and waits for the socket.
+  private var sealed = Bytes()
+  private var hasEndedSession = false
+  /// The handshake ended with the bytes that were just opened.
+  private(set) var hasJustShakenHands = false
 
   init(
     socket: TCPSocket,
+    listener: ServeListener,
+    tls: ServerSession?,
     token: EventToken,
     connection: consuming ServerConnection,
     now: Instant
   ) {
     self.socket = socket
+    self.listener = listener
+    self.tls = tls
     self.token = token
     self.connection = connection
     lingerDeadline = now
@@ -40,5 +53,74 @@ final class Client {
       drainStart = now
       drained = 0
     }
+  }
+}
+
+// MARK: Encryption
+
+extension Client {
+  /// How much is encrypted ahead of the socket.
+  private static let sealedLimit = 65_536
+
+  /// What the bytes that came from the socket say; nil when they end the session.
+  func opened(_ bytes: Bytes) -> Bytes? {
+    guard let tls else { return bytes }
+    let wasEstablished = tls.isEstablished
+    defer {
+      seal(tls.takeOutput())
+      hasJustShakenHands = !wasEstablished && tls.isEstablished
+    }
+    return try? tls.receive(bytes)
+  }
+
+  /// Whether the client said that it sends nothing more, inside the session.
+  var isClosedByPeer: Bool { tls?.isClosedByPeer ?? false }
+  var isResumed: Bool { tls?.isResumed ?? false }
+
+  /// Whether answers can be given: at once, or when the handshake is over.
+  var isReady: Bool { tls?.isEstablished ?? true }
+
+  var hasOutput: Bool { connection.pendingBytes > 0 || !sealed.isEmpty }
+
+  /// What to give the socket next.
+  func nextOutput() -> [Bytes] {
+    if tls == nil { return connection.pollOutput(maxPieces: TCPSocket.piecesPerWrite) }
+    return sealed.isEmpty ? [] : [sealed]
+  }
+
+  /// Encrypts what the connection has to say; false when the session has broken.
+  func sealOutput(now: Instant) -> Bool {
+    guard let tls, tls.isEstablished, sealed.isEmpty else { return true }
+    var rest = Self.sealedLimit
+    while rest > 0, let piece = connection.pollOutput(maxPieces: 1).first {
+      let part = piece.prefix(rest)
+      guard (try? tls.send(part)) != nil else { return false }
+      connection.wrote(part.count, now: now)
+      rest -= part.count
+    }
+    seal(tls.takeOutput())
+    return true
+  }
+
+  /// Notes what the socket took of `nextOutput`.
+  func wrote(_ count: Int, now: Instant) {
+    if tls == nil {
+      connection.wrote(count, now: now)
+    } else {
+      sealed = sealed.suffix(from: count)
+    }
+  }
+
+  /// Says inside the session that nothing more comes.
+  func endSession() {
+    guard let tls, !hasEndedSession else { return }
+    hasEndedSession = true
+    tls.close()
+    seal(tls.takeOutput())
+  }
+
+  private func seal(_ bytes: Bytes) {
+    guard !bytes.isEmpty else { return }
+    sealed = sealed.isEmpty ? bytes : Bytes(sealed.array + bytes.array)
   }
 }

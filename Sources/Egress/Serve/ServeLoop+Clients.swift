@@ -1,6 +1,7 @@
 internal import HTTP
 internal import LinuxIO
 internal import Logging
+internal import TLS
 internal import Wire
 
 /// Connections: accepting, reading, writing, closing.
@@ -8,12 +9,13 @@ extension ServeLoop {
   /// Accepted in one turn, so that a flood of connections does not starve those that exist.
   static let acceptsPerTurn = 64
 
-  func accept() {
+  func accept(_ listener: ServeListener) {
     for _ in 0..<Self.acceptsPerTurn {
-      switch listener.accept() {
+      switch listener.socket.accept() {
       case .connection(let socket):
+        let session = listener.isSecure ? tls.flatMap { try? ServerSession($0) } : nil
         guard clients.count < configuration.server.connections, !isStopping,
-          let token = try? loop.add(socket.descriptor)
+          session != nil || !listener.isSecure, let token = try? loop.add(socket.descriptor)
         else {
           // Closed at once; accepting no more would leave it in the queue, unanswered.
           metrics.connectionsRefused.increment()
@@ -21,6 +23,8 @@ extension ServeLoop {
         }
         clients[token] = Client(
           socket: socket,
+          listener: listener,
+          tls: session,
           token: token,
           connection: ServerConnection(http, now: now),
           now: now
@@ -31,12 +35,16 @@ extension ServeLoop {
         return
       case .exhausted:
         // Until the next sweep, or the loop would spin on a listener that stays readable.
-        loop.remove(listener.descriptor, listenerToken)
-        isListening = false
+        pauseListening()
         logger.error("out of descriptors or memory: accepting pauses")
         return
       }
     }
+  }
+
+  func pauseListening() {
+    for (token, listener) in listening { loop.remove(listener.socket.descriptor, token) }
+    listening = [:]
   }
 
   func serve(_ client: Client, _ readiness: Readiness) {
@@ -44,7 +52,7 @@ extension ServeLoop {
       switch client.socket.read(into: &buffer) {
       case .bytes(let count):
         if client.isLingering { return }
-        client.connection.receive(Bytes(Array(buffer[..<count])), now: now)
+        receive(Bytes(Array(buffer[..<count])), from: client)
       case .closed:
         // A client that has closed its side may still read; one with nothing to come is gone.
         guard client.connection.openRequests > 0, !readiness.isHungUp, !client.isLingering,
@@ -58,6 +66,24 @@ extension ServeLoop {
     flush(client)
   }
 
+  private func receive(_ bytes: Bytes, from client: Client) {
+    guard let plain = client.opened(bytes) else {
+      // The alert that says why may still go out.
+      metrics.tlsFailures.increment()
+      _ = write(client)
+      return close(client)
+    }
+    if client.hasJustShakenHands {
+      metrics.tlsHandshakes.increment()
+      if client.isResumed { metrics.tlsResumptions.increment() }
+    }
+    client.connection.receive(plain, now: now)
+    if client.isClosedByPeer, !client.hasEnded {
+      client.connection.receiveEnd()
+      client.hasEnded = true
+    }
+  }
+
   /// Takes requests, answers them, writes what can be written, and settles what to wait for.
   func flush(_ client: Client) {
     guard !client.isClosed, !client.isLingering else { return }
@@ -65,7 +91,7 @@ extension ServeLoop {
     while isBusy {
       isBusy = false
       while let (id, head) = client.connection.poll(now: now, date: date) {
-        let (answer, path) = answer(head)
+        let (answer, path) = answer(head, from: client)
         give(answer, to: id, head, client, path)
         isBusy = true
       }
@@ -76,6 +102,8 @@ extension ServeLoop {
     if let closing = client.connection.closing {
       switch closing {
       case .orderly:
+        client.endSession()
+        guard write(client) else { return watch(client) }
         guard !client.hasEnded else { return close(client) }
         client.socket.shutdownWriting()
         client.isLingering = true
@@ -86,7 +114,13 @@ extension ServeLoop {
       }
       return
     }
-    let wantsWrite = client.connection.pendingBytes > 0
+    watch(client)
+  }
+
+  /// Waits for what the client is to do next.
+  private func watch(_ client: Client) {
+    guard !client.isClosed else { return }
+    let wantsWrite = client.hasOutput
     let wantsRead = client.connection.wantsRead && !client.hasEnded
     if wantsWrite != client.watchesWrite || wantsRead != client.watchesRead {
       client.watchesWrite = wantsWrite
@@ -97,13 +131,19 @@ extension ServeLoop {
 
   /// Writes until the socket is full or nothing is left; true when everything went out.
   func write(_ client: Client) -> Bool {
-    while client.connection.pendingBytes > 0 {
-      let pieces = client.connection.pollOutput(maxPieces: TCPSocket.piecesPerWrite)
+    while client.hasOutput {
+      guard client.sealOutput(now: now) else {
+        close(client)
+        return false
+      }
+      let pieces = client.nextOutput()
+      // An answer to a request can't be there before the handshake is over; an alert may be.
+      guard !pieces.isEmpty else { break }
       switch client.socket.write(pieces) {
       case .bytes(let count):
         metrics.bytesSent.increment(by: count)
         client.noteProgress(count, now: now, enough: configuration.server.drainBytes)
-        client.connection.wrote(count, now: now)
+        client.wrote(count, now: now)
       case .wouldBlock:
         client.drainStart = client.drainStart ?? now
         return false
@@ -136,6 +176,8 @@ extension ServeLoop {
       return
     }
     guard let deadline = client.connection.deadline, deadline <= now else { return }
+    // Nothing can be said to who has not shaken hands.
+    guard client.isReady else { return close(client) }
     client.connection.handleTimeout(now: now, date: date)
     flush(client)
   }

@@ -5,7 +5,7 @@ internal import Wire
 
 /// Requests: what each is answered with.
 extension ServeLoop {
-  func answer(_ head: RequestHead) -> (Answer, BroadcastPath?) {
+  func answer(_ head: RequestHead, from client: Client) -> (Answer, BroadcastPath?) {
     switch head.method {
     case .get, .head: break
     case .options: return (.now(.preflight(head)), nil)
@@ -50,7 +50,7 @@ extension ServeLoop {
         return (onDemand.covers(path) ? .park(rendition: nil, .broadcast) : Self.noBroadcast, path)
       }
       if case .preview = route { return (.now(preview.page(head)), path) }
-      return (responder(view, route, head).answer(route, head), path)
+      return (responder(view, route, head, client).answer(route, head), path)
     }
   }
 
@@ -59,12 +59,17 @@ extension ServeLoop {
   )
 
   /// Host may be absent in HTTP/1.0 and empty in any version; the clock's URL is absolute even then.
-  func responder(_ view: BroadcastView, _ route: Route, _ head: RequestHead) -> Responder {
+  private func responder(
+    _ view: BroadcastView,
+    _ route: Route,
+    _ head: RequestHead,
+    _ client: Client
+  ) -> Responder {
     guard case .manifest = route else { return Responder(view: view, timeURL: "") }
     let host = head.value("host")?.text ?? ""
     let base =
       configuration.server.publicURL.isEmpty
-      ? "http://" + (host.isEmpty ? listener.address.description : host)
+      ? host.isEmpty ? client.listener.url : "\(client.listener.scheme)://\(host)"
       : configuration.server.publicURL
     return Responder(view: view, timeURL: base + (base.hasSuffix("/") ? "time" : "/time"))
   }

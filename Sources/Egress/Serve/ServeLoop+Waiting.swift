@@ -11,7 +11,7 @@ extension ServeLoop {
     for parked in entry.parked {
       unpark()
       guard let client = clients[parked.client] else { continue }
-      let answer = broadcasts[path] == nil ? Self.noBroadcast : answer(parked.head).0
+      let answer = broadcasts[path] == nil ? Self.noBroadcast : answer(parked.head, from: client).0
       give(answer, to: parked.request, parked.head, client, path)
       flush(client)
     }

@@ -2,9 +2,10 @@ internal import HTTP
 internal import LinuxIO
 internal import Logging
 internal import Packaging
+internal import TLS
 internal import Wire
 
-/// One share-nothing loop: a listener, its connections, and the requests that wait on them.
+/// One share-nothing loop: listeners, their connections, and the requests that wait on them.
 ///
 /// Media arrives by mailbox. Between two turns of the loop nothing changes, so a request that finds
 /// its media missing can be parked without a race: what satisfies it comes by the same mailbox.
@@ -15,9 +16,11 @@ final class ServeLoop {
   let metrics: Metrics
   let logger: Logger
   let loop: EventLoop
-  let listener: TCPListener
-  var listenerToken: EventToken
-  var isListening = true
+  let listeners: [ServeListener]
+  /// Those that connections are taken from: none while there is no room, and after the end.
+  var listening: [EventToken: ServeListener] = [:]
+  /// What encrypted sessions begin with; replaced when certificates are.
+  var tls: ServerContext?
   let mailboxToken: EventToken
   let http: ServerConfiguration
   let preview = PreviewFiles()
@@ -35,24 +38,28 @@ final class ServeLoop {
   var nextSweep: Instant
   var buffer = [UInt8](repeating: 0, count: 16_384)
 
-  /// Takes over a listener that is bound already; the loop belongs to the thread that calls `run`.
+  /// What HTTP/1.1 is called by ALPN, RFC 7301 §6.
+  static let httpName = "http/1.1"
+
+  /// Takes over listeners that are bound already; the loop belongs to the thread that calls `run`.
   init(
     configuration: Configuration,
-    listener: TCPListener,
+    listeners: [ServeListener],
+    tls: ServerContext?,
     mailbox: Mailbox<ServeMessage>,
     ingest: Mailbox<IngestMessage>,
     metrics: Metrics,
     logger: Logger
   ) throws(SystemError) {
     self.configuration = configuration
-    self.listener = listener
+    self.listeners = listeners
+    self.tls = tls
     self.mailbox = mailbox
     self.ingest = ingest
     onDemand = OnDemand(configuration)
     self.metrics = metrics
     self.logger = logger
     loop = try EventLoop()
-    listenerToken = try loop.add(listener.descriptor)
     mailboxToken = try loop.add(mailbox.descriptor)
     var limits = HTTPLimits()
     limits.headBytes = configuration.server.headBytes
@@ -67,6 +74,7 @@ final class ServeLoop {
     dateSecond = utc.microseconds / 1_000_000
     date = HTTPDate(utc)
     nextSweep = now + Self.sweepInterval
+    for listener in listeners { listening[try loop.add(listener.socket.descriptor)] = listener }
   }
 
   /// Deadlines are looked at this often: all are seconds long.
@@ -98,8 +106,8 @@ final class ServeLoop {
   }
 
   func handle(_ token: EventToken, _ readiness: Readiness) {
-    if token == listenerToken {
-      accept()
+    if let listener = listening[token] {
+      accept(listener)
     } else if token == mailboxToken {
       for message in mailbox.drain() { take(message) }
     } else if let client = clients[token] {
@@ -119,6 +127,13 @@ final class ServeLoop {
       }
     case .status(let report):
       ingestReport = report
+    case .credentials(let credentials):
+      // Tried by who sent them; sessions that there are keep what they began with.
+      do throws(TLSError) {
+        tls = try ServerContext(credentials, protocol: Self.httpName)
+      } catch {
+        logger.error("certificates are not replaced: \(error)")
+      }
     case .absent(let path):
       settleArrivals(path)
     case .retired(let path):
@@ -141,9 +156,10 @@ final class ServeLoop {
 
   func sweep() {
     nextSweep = now + Self.sweepInterval
-    if !isListening, !isStopping, let token = try? loop.add(listener.descriptor) {
-      listenerToken = token
-      isListening = true
+    if listening.isEmpty, !isStopping {
+      for listener in listeners {
+        if let token = try? loop.add(listener.socket.descriptor) { listening[token] = listener }
+      }
     }
     onDemand.sweep(now: now)
     for (key, entry) in waiting { expire(entry, key) }
@@ -154,8 +170,7 @@ final class ServeLoop {
   func stop() {
     guard !isStopping else { return }
     isStopping = true
-    if isListening { loop.remove(listener.descriptor, listenerToken) }
-    isListening = false
+    pauseListening()
     for entry in waiting.values {
       for parked in entry.parked {
         unpark()
@@ -174,7 +189,7 @@ final class ServeLoop {
       }
     }
     waiting = [:]
-    for client in clients.values where client.connection.pendingBytes == 0 { close(client) }
+    for client in clients.values where !client.hasOutput { close(client) }
     // What is still being written has the drain timeout; idle connections were closed above.
     for client in clients.values { client.drainStart = client.drainStart ?? now }
   }

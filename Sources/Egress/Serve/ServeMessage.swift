@@ -1,11 +1,14 @@
 internal import LinuxIO
 internal import Packaging
+internal import TLS
 internal import Wire
 
 /// What other threads tell a serve loop.
 enum ServeMessage: Sendable {
   case snapshot(BroadcastPath, PresentationSnapshot, UTCTime)
   case status(IngestReport)
+  /// What new encrypted sessions show.
+  case credentials(ServerCredentials)
   /// Nobody has a broadcast that was asked for.
   case absent(BroadcastPath)
   /// A broadcast is no longer served.

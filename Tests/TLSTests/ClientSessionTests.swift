@@ -3,7 +3,7 @@ import Testing
 import Wire
 
 /// The client's side of TLS as far as it shows without a server.
-@Suite struct TLSClientTests {
+@Suite struct ClientSessionTests {
   @Test func `the first flight is a client hello with the server's name and the offer`() throws {
     let session = try ClientSession(
       serverName: "origin.example",

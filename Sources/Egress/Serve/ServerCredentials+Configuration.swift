@@ -1,0 +1,48 @@
+internal import LinuxIO
+internal import TLS
+internal import Wire
+
+extension ServerCredentials {
+  /// Reads the files that a configuration names, and tries whether they can be used; nil when it
+  /// names none.
+  init?(_ server: Configuration.Server) throws(ConfigurationError) {
+    guard !server.certificates.isEmpty else {
+      guard server.secureListen.isEmpty else {
+        throw ConfigurationError("server.listen-tls needs server.certificates")
+      }
+      return nil
+    }
+    var certificates: [Certificate] = []
+    for pair in server.certificates {
+      let paths = pair.split(separator: ":").map(String.init)
+      certificates.append(
+        Certificate(
+          origin: pair,
+          chain: try Self.read(paths[0], "server.certificates"),
+          key: try Self.read(paths[1], "server.certificates")
+        )
+      )
+    }
+    var authorities: Bytes?
+    if !server.clientAuthorities.isEmpty {
+      authorities = try Self.read(server.clientAuthorities, "server.client-authorities")
+    }
+    self.init(certificates: certificates, clientAuthorities: authorities)
+    do throws(TLSError) {
+      _ = try ServerContext(self, protocol: ServeLoop.httpName)
+    } catch {
+      throw ConfigurationError("server.certificates: \(error)")
+    }
+  }
+
+  private static func read(_ path: String, _ key: String) throws(ConfigurationError) -> Bytes {
+    do throws(SystemError) {
+      return try FileContent.read(path, limit: fileLimit)
+    } catch {
+      throw ConfigurationError("\(key): \(error)")
+    }
+  }
+
+  /// The largest file of certificates or keys, in bytes.
+  private static let fileLimit = 1 << 20
+}
