@@ -12,6 +12,8 @@ package struct PackagingPolicy: Equatable, Sendable {
   package var segmentTarget: Interval = .seconds(2)
   /// Media that playlists and manifests list.
   package var window: Interval = .seconds(60)
+  /// How long after its time on the publisher's clock media is promised; zero: as measured.
+  package var publishDelay: Interval = .seconds(0)
   /// Media bytes held for one rendition, listed or still downloadable.
   package var windowBytes = 64 << 20
   /// How long an object that arrived waits for one missing before it.

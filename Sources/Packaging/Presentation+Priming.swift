@@ -89,7 +89,9 @@ extension Presentation {
       partTargetMilliseconds: partMilliseconds,
       segmentLength: slot,
       window: policy.window,
-      publishDelayMilliseconds: WallClock.delayMilliseconds(of: clocked, zero: zero),
+      publishDelayMilliseconds: policy.publishDelay > .seconds(0)
+        ? Int(policy.publishDelay.nanoseconds / 1_000_000)
+        : WallClock.delayMilliseconds(of: clocked, zero: zero),
       zero: zero
     )
     for index in tracks.indices { tracks[index].startWriting(partTarget: partTarget) }

@@ -136,6 +136,26 @@ func media(_ snapshots: [PresentationSnapshot]) -> [String: Bytes] {
     #expect(dense ?? 0 > 4 * left.renditions[0].rates.peak, "the dense beginning was seen")
   }
 
+  @Test func `a publish delay that is set is that of every bridge, however far it is`() throws {
+    let broadcast = RecordedBroadcast.ladder(groups: 6, zero: Self.zero)
+    func manifest(_ policy: PackagingPolicy, latency: Int64) throws -> Bytes {
+      var bridge = Bridge(broadcast, policy: policy)
+      bridge.run(broadcast, broadcast.entries, latency: latency)
+      return MediaPresentation(
+        try #require(bridge.last),
+        timeURL: "http://origin.example/time",
+        publishTime: Self.zero
+      ).render()
+    }
+    var policy = PackagingPolicy()
+    #expect(try manifest(policy, latency: 20_000) != manifest(policy, latency: 700_000))
+    policy.publishDelay = .milliseconds(900)
+    let near = try manifest(policy, latency: 20_000)
+    #expect(try near == manifest(policy, latency: 700_000))
+    let start = UTCTime(microseconds: Self.zero.microseconds + 900_000)
+    #expect(near.text.contains("availabilityStartTime=\"\(start.iso8601)\""))
+  }
+
   @Test func `a blocking reload gets the same lines from both bridges for the common window`()
     throws
   {

@@ -22,6 +22,12 @@ extension ConfigurationKey {
       \.packaging.window,
       6...14_400
     ),
+    seconds(
+      "packaging.publish-delay",
+      "Time from capture to here that MPDs promise; 0 measures it. Origins of one CDN need the same.",
+      \.packaging.publishDelay,
+      0...30
+    ),
     megabytes(
       "packaging.window-megabytes",
       "Media held for one rendition, at most.",
