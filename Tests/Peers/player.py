@@ -21,17 +21,19 @@ HARMLESS = ("Found duplicated MOOV Atom",)
 class Player:
     """An ffmpeg that decodes every stream of a presentation and reads the frames' numbers."""
 
-    def __init__(self, space, bridge, name, seconds):
+    def __init__(self, space, bridge, name, seconds, lowest=None, outputs=()):
+        """`lowest` is the place of the lowest rendition; `outputs` are more arguments for ffmpeg."""
         self.seconds = seconds
         self.url = f"{bridge.base}/{name}"
-        # The ladder ends with its lowest rendition.
-        lowest = sum(rendition.is_video for rendition in bridge.renditions()) - 1
+        if lowest is None:
+            # The ladder ends with its lowest rendition.
+            lowest = sum(rendition.is_video for rendition in bridge.renditions()) - 1
         self.stderr = space.folder / f"ffmpeg-{bridge.draft}-{bridge.transport}-{name}.log"
         self.process = subprocess.Popen(
             ["ffmpeg", "-nostdin", "-hide_banner", "-nostats", "-v", "repeat+warning", "-i", self.url,
              "-map", "0", "-t", str(seconds), "-f", "null", "-",
              "-map", f"0:v:{lowest}", "-t", str(seconds), "-fps_mode", "passthrough",
-             "-f", "rawvideo", "-pix_fmt", "gray", "pipe:1"],
+             "-f", "rawvideo", "-pix_fmt", "gray", "pipe:1", *outputs],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=open(self.stderr, "wb"),
             start_new_session=True)
         space.callback(self.kill)
