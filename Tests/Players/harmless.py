@@ -21,6 +21,16 @@ VLC = (
     r"faad decoder warning: decoded zero sample",
     # Decoder threads whose pictures are taken away, when a rendition is left or the player ends.
     r"\[h264 @ \w+\] (get_buffer\(\) failed|thread_get_buffer\(\) failed|decode_slice_header error|no frame!)$",
+    # It tries the formats of graphics hardware, which is not there, before that of memory. That
+    # it did come to show something is seen by the pictures.
+    r"chain filter error: Too high level of recursion",
+    r"main (filter|vout display) error: Failed to create video converter$",
+    r"main vout display error: Failed to adapt decoder format to display$",
+    r"main video output error: video output creation failed$",
+    r"main decoder error: failed to create video output$",
+    # A rendition of another size was begun.
+    r"\[h264 @ \w+\] Reinit context to \d+x\d+, pix_fmt: yuv420p$",
+    r"main playlist warning: cannot reuse provided vout$",
     # Its own safeguard while video waits for audio at the start; see src/input/decoder.c.
     r"main decoder error: buffer deadlock prevented",
 )
@@ -28,4 +38,6 @@ VLC = (
 GSTREAMER = (
     # The tool prints the messages of the session that its sources share, and can't print objects.
     r"No value transform to serialize field",
+    # The resampler that playbin3 always has in its chain, where there is nothing to resample.
+    r"audio-resampler\.c:\d+:\w+: can't find exact taps$",
 )

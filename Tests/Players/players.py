@@ -41,8 +41,12 @@ class Player:
     def version(cls):
         """The line that it says of itself."""
         result = subprocess.run(
-            [cls.program, "--version"], capture_output=True, text=True, errors="replace")
-        return (result.stdout.splitlines() or [""])[0]
+            cls.as_user([cls.program, "--version"]), capture_output=True, text=True, errors="replace")
+        return (result.stdout.splitlines() or [cls.program])[0]
+
+    @classmethod
+    def as_user(cls, command):
+        return command
 
     def open(self):
         """Where its frames come out."""
@@ -85,7 +89,7 @@ class Player:
         heard = self.finish()
         shown = self.shown
         if self.said:
-            raise Failed(f"{len(self.said)} complaints: {' | '.join(self.said[:3])}")
+            raise Failed(f"{len(self.said)} complaints: {' | '.join(self.said[:5])}")
         if faults := shown.faults():
             raise Failed(f"{len(faults)} faults: {'; '.join(faults[:3])}")
         if shown.longest_wait() > STALL:
@@ -96,10 +100,10 @@ class Player:
                 f"{shown.waits()} waits of 0.5 s (longest {shown.longest_wait():.2f} s), "
                 f"{heard:.0f} s of sound, latency {shown.latency():.1f} s")
 
-    def lines(self, pattern, known):
-        """Lines of the log of a pattern that are not known to be harmless."""
+    def lines(self, pattern, known, text=None):
+        """Lines of its output, or of a text, of a pattern that are not known to be harmless."""
         return [
-            line[:300] for line in re.split(r"[\r\n]+", self.process.text())
+            line[:300] for line in (text or self.process.text()).splitlines()
             if re.search(pattern, line) and not any(re.search(entry, line) for entry in known)]
 
 
@@ -109,15 +113,17 @@ class MPV(Player):
     program, package = "mpv", "mpv"
 
     def open(self):
-        return Folder(self.folder)
+        self.log = self.folder.with_suffix(".lines.log")
+        (self.folder / "pictures").mkdir()
+        return Folder(self.folder / "pictures")
 
     def command(self):
         return [
             "mpv", "--no-config", "--vo=image", "--vo-image-format=png",
-            f"--vo-image-outdir={self.folder}",
+            f"--vo-image-outdir={self.shown.path}",
             f"--vf=lavfi=[scale={Folder.WIDTH}:{Folder.HEIGHT}:flags=area,format=gray]",
-            "--ao=null", "--af=lavfi=[ashowinfo]",
-            "--msg-level=all=warn,cplayer=info,ffmpeg=info", self.url]
+            "--ao=null", "--af=lavfi=[ashowinfo]", "--msg-level=all=v",
+            "--term-status-msg=", f"--log-file={self.log}", self.url]
 
     def count(self):
         return self.shown.count()
@@ -128,11 +134,11 @@ class MPV(Player):
         return heard
 
     def complaints(self):
-        # All that is said above the level of information, by whatever module, but for the counting.
-        return self.lines(r"^\[\w+(/\w+)?\] (?!\w*ashowinfo)", harmless.MPV)
+        # Its log file tells the level of every line: fatal, error, warning.
+        return self.lines(r"^\[ *[\d.]+\]\[[few]\]", harmless.MPV, self.log.read_text(errors="replace"))
 
     def sound(self):
-        counts = re.findall(r"ashowinfo: .* rate:(\d+) nb_samples:(\d+)", self.process.text())
+        counts = re.findall(r"ashowinfo\S* .* rate:(\d+) nb_samples:(\d+)", self.log.read_text())
         return sum(int(samples) / int(rate) for rate, samples in counts)
 
 
@@ -146,13 +152,16 @@ class VLC(Player):
         return Pipe(self.folder / "pictures")
 
     def command(self):
-        command = [
+        return self.as_user([
             "env", f"HOME={self.folder}", f"XDG_RUNTIME_DIR={self.folder}", "vlc", "-I", "dummy",
             "--no-color", "-vv", "--no-drop-late-frames", "--no-skip-frames", "--vout=yuv",
             f"--yuv-file={self.folder}/pictures", "--yuv-yuv4mpeg2", "--aout=afile",
-            f"--audiofile-file={self.folder}/sound.wav", self.url]
+            f"--audiofile-file={self.folder}/sound.wav", self.url])
+
+    @classmethod
+    def as_user(cls, command):
+        """A command as the user nobody, as it refuses to be run by root."""
         if os.getuid() == 0:
-            # It refuses to be run by root.
             return ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *command]
         return command
 
@@ -187,7 +196,7 @@ class GStreamer(Player):
             f"video/x-raw,format=GRAY8,width={self.WIDTH},height={self.HEIGHT} ! "
             f"filesink buffer-mode=unbuffered sync=true location={self.folder}/pictures")
         sound = (
-            "audioconvert ! audioresample ! audio/x-raw,format=S16LE,rate=48000,channels=2 ! "
+            "audioconvert ! audio/x-raw,format=S16LE,rate=48000,channels=2 ! "
             f"filesink buffer-mode=unbuffered sync=true location={self.folder}/sound")
         return [
             "env", "GST_PLUGIN_FEATURE_RANK=hlsdemux2:1024,dashdemux2:1024", "GST_DEBUG=2",
