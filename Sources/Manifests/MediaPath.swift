@@ -34,6 +34,11 @@ package enum MediaPath {
     "\(epoch.name)/segment/\(start).m4s"
   }
 
+  /// The segments of an epoch by number, relative to their rendition; with DASH's word for the number.
+  package static func numberedSegments(_ epoch: Epoch) -> String {
+    "\(epoch.name)/number/$Number$.m4s"
+  }
+
   /// A part, relative to its rendition.
   package static func part(_ epoch: Epoch, start: Int64) -> String {
     "\(epoch.name)/part/\(start).m4s"

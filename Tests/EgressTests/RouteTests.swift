@@ -24,6 +24,11 @@ import Wire
     #expect(route("/time") == .time)
     #expect(route("/a/b/index.m3u8") == .multivariant(broadcast: live))
     #expect(route("/a/b/manifest.mpd") == .manifest(broadcast: live, of: .segment))
+    #expect(route("/a/b/number.mpd") == .manifest(broadcast: live, of: .number))
+    #expect(
+      route("/a/b/v/17/number/90.m4s")
+        == .numberedSegment(broadcast: live, rendition: "v", epoch: "17", number: 90)
+    )
     #expect(route("/a/b/sequences.mpd") == .manifest(broadcast: live, of: .part))
     #expect(route("/a/b/v/media.m3u8") == .mediaPlaylist(broadcast: live, rendition: "v", .media))
     #expect(

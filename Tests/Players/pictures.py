@@ -20,13 +20,20 @@ class Shown:
     def __init__(self):
         # By frame: the time it was shown, and its number or None.
         self.times, self.numbers = [], []
+        # The frames with which pictures of another size began.
+        self.changes = []
 
     def add(self, moment, number):
         self.times.append(moment)
         self.numbers.append(number)
 
-    def faults(self):
-        return read_counter.faults(self.numbers, LOOP)
+    def faults(self, around_changes=0):
+        """Where numbers do not count up, but for so many frames on both sides of a change of size."""
+        starts = [0, *(index + around_changes for index in self.changes)]
+        ends = [*(index - around_changes for index in self.changes), len(self.numbers)]
+        return [
+            fault for start, end in zip(starts, ends)
+            for fault in read_counter.faults(self.numbers[max(start, 0):max(end, start)], LOOP)]
 
     def longest_wait(self):
         """Seconds from one frame to the next at most."""
@@ -70,7 +77,10 @@ class Pipe(Shown):
                 line = self.stream.readline()
                 if line.startswith(b"YUV4MPEG2 "):
                     fields = line.split()
-                    width, height = (int(field[1:]) for field in fields[1:3])
+                    size = tuple(int(field[1:]) for field in fields[1:3])
+                    if self.times and size != (width, height):
+                        self.changes.append(len(self.times))
+                    width, height = size
                     continue
                 # The colours at half the size in both directions follow the brightness.
                 length += 2 * ((width + 1) // 2) * ((height + 1) // 2)

@@ -23,6 +23,8 @@ class Player:
 
     # What must be there to run it, and the package that has it.
     program, package = "", ""
+    # Frames that may be lost or shown twice when a rendition of another size begins.
+    around_changes = 0
 
     def __init__(self, space, name, url, seconds):
         self.url, self.seconds = url, seconds
@@ -90,13 +92,14 @@ class Player:
         shown = self.shown
         if self.said:
             raise Failed(f"{len(self.said)} complaints: {' | '.join(self.said[:5])}")
-        if faults := shown.faults():
+        if faults := shown.faults(self.around_changes):
             raise Failed(f"{len(faults)} faults: {'; '.join(faults[:3])}")
         if shown.longest_wait() > STALL:
             raise Failed(f"nothing new was shown for {shown.longest_wait():.1f} s")
         if heard < SOUND_SHARE * self.seconds:
             raise Failed(f"only {heard:.1f} s of sound in {self.seconds} s")
-        return (f"{len(shown.times)} frames in order in {shown.times[-1] - shown.times[0]:.1f} s, "
+        sizes = f" of {len(shown.changes) + 1} sizes" if shown.changes else ""
+        return (f"{len(shown.times)} frames{sizes} in order in {shown.times[-1] - shown.times[0]:.1f} s, "
                 f"{shown.waits()} waits of 0.5 s (longest {shown.longest_wait():.2f} s), "
                 f"{heard:.0f} s of sound, latency {shown.latency():.1f} s")
 
@@ -146,6 +149,8 @@ class VLC(Player):
     """VLC; its pictures go to a pipe, its sound to a file, both when they are due."""
 
     program, package = "vlc", "vlc-bin and vlc-plugin-base"
+    # It makes its display anew, and what waits to be shown in the old one is gone.
+    around_changes = 50
     HEADER = 44
 
     def open(self):

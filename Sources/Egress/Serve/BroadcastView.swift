@@ -55,12 +55,17 @@ struct BroadcastView {
     }
   }
 
-  func manifest(of unit: MediaPresentation.Unit, timeURL: String) -> Rendered {
-    playlists.rendered(.manifest(unit, timeURL)) {
-      Rendered(
-        MediaPresentation(snapshot, of: unit, timeURL: timeURL, publishTime: publishTime).render(),
-        contentType: "application/dash+xml"
-      )
+  /// Nil when segments can't be named in that way.
+  func manifest(of unit: MediaPresentation.Unit, timeURL: String) -> Rendered? {
+    let presentation = MediaPresentation(
+      snapshot,
+      of: unit,
+      timeURL: timeURL,
+      publishTime: publishTime
+    )
+    guard unit != .number || presentation.isNumbered else { return nil }
+    return playlists.rendered(.manifest(unit, timeURL)) {
+      Rendered(presentation.render(), contentType: "application/dash+xml")
     }
   }
 }

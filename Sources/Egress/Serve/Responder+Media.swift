@@ -51,6 +51,29 @@ extension Responder {
     return .park(rendition: rendition.info.name, .segment(epoch: epoch, start: start))
   }
 
+  /// A segment by its number, the same as by its start; the next one is waited for.
+  func segment(
+    _ rendition: RenditionSnapshot,
+    _ epoch: String,
+    number: Int64,
+    _ request: RequestHead
+  ) -> Answer {
+    let named = rendition.segments.last { $0.number == number && $0.epoch.name == epoch }
+    if let named { return segment(rendition, epoch, named.start, request) }
+    guard !view.snapshot.isEnded, let last = rendition.segments.last, last.epoch.name == epoch,
+      last.number < .max, number == last.number + 1
+    else {
+      let isPast = rendition.segments.first.map { number < $0.number } ?? false
+      return .now(
+        .notFound(
+          "no segment has the number \(number)",
+          cacheControl: isPast ? view.cache.gone : CachePolicy.soon
+        )
+      )
+    }
+    return .park(rendition: rendition.info.name, .numberedSegment(epoch: epoch, number: number))
+  }
+
   func part(
     _ rendition: RenditionSnapshot,
     _ epoch: String,

@@ -35,7 +35,11 @@ struct Responder {
         view.multivariant().response(to: request, cacheControl: view.cache.multivariant)
       )
     case .manifest(_, let unit):
-      let manifest = view.manifest(of: unit, timeURL: timeURL)
+      guard let manifest = view.manifest(of: unit, timeURL: timeURL) else {
+        return .now(
+          .notFound("segments differ in length: a number does not tell the time of one")
+        )
+      }
       return .now(manifest.response(to: request, cacheControl: view.cache.manifest))
     case .mediaPlaylist(_, let name, let content):
       guard let rendition = view.rendition(name) else { return unknownRendition(name) }
@@ -57,6 +61,9 @@ struct Responder {
     case .partOfSegment(_, let name, let epoch, let start, let index):
       guard let rendition = view.rendition(name) else { return unknownRendition(name) }
       return part(at: index, ofSegment: start, epoch, rendition, request)
+    case .numberedSegment(_, let name, let epoch, let number):
+      guard let rendition = view.rendition(name) else { return unknownRendition(name) }
+      return segment(rendition, epoch, number: number, request)
     case .health, .readiness, .metrics, .status, .time, .preview, .previewWithoutSlash,
       .previewAsset:
       return .now(.notFound("not part of a broadcast"))
@@ -77,6 +84,8 @@ struct Responder {
       return unlessParked(part(rendition, epoch, start, request))
     case .partOfSegment(let epoch, let start, let index):
       return unlessParked(part(at: index, ofSegment: start, epoch, rendition, request))
+    case .numberedSegment(let epoch, let number):
+      return unlessParked(segment(rendition, epoch, number: number, request))
     case .segment(let epoch, let start):
       return unlessParked(segment(rendition, epoch, start, request))
     }

@@ -15,6 +15,8 @@ package enum Route: Equatable, Sendable {
   case initSegment(broadcast: BroadcastPath, rendition: String, name: String)
   case segment(broadcast: BroadcastPath, rendition: String, epoch: String, start: Int64)
   case part(broadcast: BroadcastPath, rendition: String, epoch: String, start: Int64)
+  /// A segment by its number, as DASH players name it who read no timeline.
+  case numberedSegment(broadcast: BroadcastPath, rendition: String, epoch: String, number: Int64)
   /// A part by its place in a segment, as DASH names those of a sequence.
   case partOfSegment(
     broadcast: BroadcastPath,
@@ -58,6 +60,9 @@ package enum Route: Equatable, Sendable {
     case "sequences.mpd":
       guard let path = broadcast(1) else { return nil }
       self = .manifest(broadcast: path, of: .part)
+    case "number.mpd":
+      guard let path = broadcast(1) else { return nil }
+      self = .manifest(broadcast: path, of: .number)
     case "media.m3u8":
       guard let path = broadcast(2) else { return nil }
       self = .mediaPlaylist(broadcast: path, rendition: text(1), .media)
@@ -78,6 +83,13 @@ package enum Route: Equatable, Sendable {
         self = .segment(broadcast: path, rendition: text(3), epoch: text(2), start: number)
       case "part":
         self = .part(broadcast: path, rendition: text(3), epoch: text(2), start: number)
+      case "number":
+        self = .numberedSegment(
+          broadcast: path,
+          rendition: text(3),
+          epoch: text(2),
+          number: number
+        )
       case let startText where text(2) == "segment":
         guard let path = broadcast(5), let start = Self.number(startText[...]), number >= 0 else {
           return nil
@@ -98,6 +110,14 @@ package enum Route: Equatable, Sendable {
       self = .previewAsset(version: text(1), name: last)
     default:
       self = .previewWithoutSlash(broadcast: BroadcastPath(fields: segments))
+    }
+  }
+
+  /// The rendition of a segment, which may be growing.
+  var growingRendition: String? {
+    switch self {
+    case .segment(_, let rendition, _, _), .numberedSegment(_, let rendition, _, _): rendition
+    default: nil
     }
   }
 

@@ -44,7 +44,8 @@ extension ServeLoop {
       return (mayExist ? .now(.redirect(toFolder: path)) : Self.noBroadcast, nil)
     case .preview(let path), .multivariant(let path), .manifest(let path, _),
       .mediaPlaylist(let path, _, _), .initSegment(let path, _, _), .segment(let path, _, _, _),
-      .part(let path, _, _, _), .partOfSegment(let path, _, _, _, _):
+      .part(let path, _, _, _), .partOfSegment(let path, _, _, _, _),
+      .numberedSegment(let path, _, _, _):
       if onDemand.use(path, now: now) { ingest.post(.wanted(path)) }
       guard let view = broadcasts[path] else {
         return (onDemand.covers(path) ? .park(rendition: nil, .broadcast) : Self.noBroadcast, path)
@@ -87,7 +88,7 @@ extension ServeLoop {
     case .growing(let response, let pieces, let growth):
       respond(response, to: id, client)
       guard head.method == .get, let path,
-        case .segment(_, let rendition, _, _)? = Route(head.target.segments)
+        let rendition = Route(head.target.segments)?.growingRendition
       else { return }
       client.connection.append(id, pieces)
       waiting[Waiting.Key(broadcast: path, rendition: rendition), default: Waiting()].growing

@@ -11,6 +11,8 @@ enum Want: Equatable {
   case part(epoch: String, start: Int64)
   /// A part by its place in the segment of an epoch and start.
   case partOfSegment(epoch: String, start: Int64, index: Int)
+  /// A segment that has not begun, by its epoch and number.
+  case numberedSegment(epoch: String, number: Int64)
   /// A segment that has not begun, by the epoch and start in its name.
   case segment(epoch: String, start: Int64)
 }
@@ -21,6 +23,7 @@ extension Want {
     switch self {
     case .broadcast: unavailable("the broadcast has not begun")
     case .reload: unavailable("no new media for three target durations")
+    case .numberedSegment(_, let number): .notFound("segment \(number) did not come")
     case .part(_, let start), .segment(_, let start), .partOfSegment(_, let start, _):
       .notFound("media at \(start) did not come")
     }

@@ -10,7 +10,7 @@ extension MediaPresentation {
     xml.attribute("id", id(of: period.start))
     xml.attribute(
       "start",
-      xsDuration(microseconds: period.start.time.microseconds - origin)
+      xsDuration(microseconds: period.anchor.time.microseconds - origin)
     )
     var setNumber = 0
     for kind in [MediaKind.video, .audio] {
@@ -63,7 +63,7 @@ extension MediaPresentation {
     if let language = info.language { xml.attribute("lang", language) }
     xml.attribute("segmentAlignment", "true")
     // Of a picture's parts only the first begins with an independent frame.
-    if unit == .segment || info.kind == .audio { xml.attribute("startWithSAP", "1") }
+    if unit != .part || info.kind == .audio { xml.attribute("startWithSAP", "1") }
     if info.kind == .video {
       xml.attribute("maxWidth", String(infos.map(\.width).max() ?? 0))
       xml.attribute("maxHeight", String(infos.map(\.height).max() ?? 0))
@@ -82,8 +82,10 @@ extension MediaPresentation {
       xml.start("ProducerReferenceTime")
       xml.attribute("id", String(setNumber))
       xml.attribute("type", "encoder")
-      xml.attribute("wallClockTime", period.start.time.iso8601)
-      xml.attribute("presentationTime", String(offset(of: period, timescale: info.timescale)))
+      xml.attribute("wallClockTime", period.anchor.time.iso8601)
+      let timescale =
+        unit == .number ? snapshot.constants.segmentLength.timescale : info.timescale
+      xml.attribute("presentationTime", String(offset(of: period, timescale: timescale)))
       xml.element("UTCTiming", [("schemeIdUri", clockScheme), ("value", timeURL)])
       xml.end()
     }
@@ -91,6 +93,7 @@ extension MediaPresentation {
     case .segment:
       if !snapshot.isEnded { writeResync(info, &xml) }
     case .part: writeSequenceProperties(members, period, &xml)
+    case .number: break
     }
     xml.element(
       "Role",
@@ -183,7 +186,7 @@ extension MediaPresentation {
 
   /// The decode time that stands at the Period's start.
   func offset(of period: Period, timescale: UInt32) -> Int64 {
-    period.start.start.rounded(toScale: timescale)
+    period.anchor.start.rounded(toScale: timescale)
   }
 
   private func writeRepresentation(_ index: Int, _ period: Period, _ xml: inout XMLWriter) {

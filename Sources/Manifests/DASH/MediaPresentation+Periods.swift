@@ -7,6 +7,10 @@ extension MediaPresentation {
   /// One run of segments: a Period.
   struct Period {
     let start: PresentationSnapshot.PeriodStart
+    /// Where its times and numbers count from: its start, unless segments are numbered.
+    let anchor: PresentationSnapshot.PeriodStart
+    /// Whether segments may be added to it.
+    let isCurrent: Bool
     /// Segments by rendition, in the snapshot's order; gaps left out.
     ///
     /// Empty for a rendition that has nothing here, which is then left out.
@@ -43,9 +47,12 @@ extension MediaPresentation {
       guard isListable(start, end: end, segments, gaps) else { continue }
       // A static presentation is played from its beginning, which must be media.
       let isTrimmed = snapshot.isEnded && periods.isEmpty
+      let shown = isTrimmed ? trimmed(start, to: segments) : start
       periods.append(
         Period(
-          start: isTrimmed ? trimmed(start, to: segments) : start,
+          start: shown,
+          anchor: unit == .number ? numbered(shown, segments) : shown,
+          isCurrent: end == .max && !snapshot.isEnded,
           segments: segments,
           predecessor: predecessor(ofPeriodAt: index, gaps)
         )

@@ -13,6 +13,7 @@ extension MediaPresentation {
   ) {
     let info = rendition.info
     let base = MediaPath.encoded(info.name) + "/"
+    guard unit != .number else { return writeNumbers(segments, period, base: base, &xml) }
     xml.start("SegmentTemplate")
     xml.attribute("timescale", String(info.timescale))
     xml.attribute(
@@ -102,7 +103,7 @@ extension MediaPresentation {
         ?? max(segment.end - segment.start, plannedDuration(segment, rendition))
       guard duration > 0 else { continue }
       let partCount =
-        unit == .segment
+        unit != .part
         ? 0
         : segment.isComplete
           ? segment.parts.count

@@ -19,6 +19,11 @@ package struct MediaPresentation {
     ///
     /// ISO/IEC 23009-1, 6th edition, §5.3.9.7; its own MPD, as players without it go astray.
     case part
+    /// Segments by number, and whole when they are due, so that nothing of them need be listed.
+    ///
+    /// Its own MPD: for players that lose their way in a live SegmentTimeline, as GStreamer's does, or
+    /// in media that grows. It needs segments that ``isNumbered``.
+    case number
   }
 
   let snapshot: PresentationSnapshot
@@ -82,10 +87,10 @@ package struct MediaPresentation {
       "maxSegmentDuration",
       xsDuration(microseconds: max(longest, segmentMicroseconds) + 999)
     )
-    if !snapshot.isEnded { writeServiceDescription(&xml) }
+    if !snapshot.isEnded, unit != .number { writeServiceDescription(&xml) }
     let origin =
       snapshot.isEnded
-      ? periods.first?.start.time.microseconds ?? 0 : constants.zero.microseconds
+      ? periods.first?.anchor.time.microseconds ?? 0 : constants.zero.microseconds
     for period in periods { write(period, origin: origin, to: &xml) }
     if !snapshot.isEnded {
       xml.element("UTCTiming", [("schemeIdUri", clockScheme), ("value", timeURL)])
@@ -117,7 +122,7 @@ package struct MediaPresentation {
   private func totalDuration(_ periods: [Period]) -> Int64 {
     guard let first = periods.first else { return 0 }
     let ends = periods.flatMap { $0.segments.joined() }.map(\.endTime.microseconds)
-    return (ends.max() ?? 0) - first.start.time.microseconds
+    return (ends.max() ?? 0) - first.anchor.time.microseconds
   }
 
   private func writeServiceDescription(_ xml: inout XMLWriter) {
