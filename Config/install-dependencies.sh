@@ -26,9 +26,12 @@ case ${1:-} in
       gstreamer1.0-plugins-good
       gstreamer1.0-tools
       libxml2-utils
+      mpv
       openssl
       python3
       python3-venv
+      vlc-bin
+      vlc-plugin-base
     )
     ;;
   *)

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Everything that must hold before a change lands: format, style, build, tests, real peers, codecs, the
-# checker, the preview page, fuzzing, sanitizers. --quick leaves out the last six. All steps run even when
-# one fails; the last line counts the tests of every step, a step without tests as one.
+# checker, players, the preview page, fuzzing, sanitizers. --quick leaves out the last seven. All steps
+# run even when one fails; the last line counts the tests of every step, a step without tests as one.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
@@ -111,6 +111,7 @@ else
     script "real peers" Tests/Peers/run.sh --seconds 10 --keep
     script "codecs" Tests/Codecs/run.sh
     script "check" Tests/Check/run.sh
+    script "players" Tests/Players/run.sh
     script "preview" Tests/Preview/run.sh
     step "fuzzing" fuzz
     # XCTest leaks what it runs, and a connection whose assertion failed is left alone, not freed.

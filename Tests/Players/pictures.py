@@ -35,6 +35,12 @@ class Shown:
             fault for start, end in zip(starts, ends)
             for fault in read_counter.faults(self.numbers[max(start, 0):max(end, start)], LOOP)]
 
+    def goes_back(self):
+        """Whether a frame was followed by one from before it, as far as half a loop tells."""
+        return any(
+            (right - left) % LOOP > LOOP // 2 for left, right in zip(self.numbers, self.numbers[1:])
+            if None not in (left, right))
+
     def longest_wait(self):
         """Seconds from one frame to the next at most."""
         return max((right - left for left, right in zip(self.times, self.times[1:])), default=0)
@@ -59,7 +65,8 @@ class Pipe(Shown):
     """Raw pictures that a player writes to a named pipe at the time they are due."""
 
     def __init__(self, path, size=None):
-        """A size is of gray pictures; without one they are those of a YUV4MPEG2 stream."""
+        """A size is of gray pictures; without one they are those of a YUV4MPEG2 stream, in which VLC
+        repeats the last picture while it waits for another: that one is not shown anew."""
         super().__init__()
         self.size = size
         os.mkfifo(path)
@@ -85,7 +92,9 @@ class Pipe(Shown):
                 # The colours at half the size in both directions follow the brightness.
                 length += 2 * ((width + 1) // 2) * ((height + 1) // 2)
             picture = self.stream.read(length)
-            self.add(time.time(), read_counter.number(picture, width))
+            number = read_counter.number(picture, width)
+            if self.size or not self.numbers or number != self.numbers[-1]:
+                self.add(time.time(), number)
 
 
 class Folder(Shown):

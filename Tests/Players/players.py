@@ -23,8 +23,6 @@ class Player:
 
     # What must be there to run it, and the package that has it.
     program, package = "", ""
-    # Frames that may be lost or shown twice when a rendition of another size begins.
-    around_changes = 0
 
     def __init__(self, space, name, url, seconds):
         self.url, self.seconds = url, seconds
@@ -92,7 +90,7 @@ class Player:
         shown = self.shown
         if self.said:
             raise Failed(f"{len(self.said)} complaints: {' | '.join(self.said[:5])}")
-        if faults := shown.faults(self.around_changes):
+        if faults := self.faults():
             raise Failed(f"{len(faults)} faults: {'; '.join(faults[:3])}")
         if shown.longest_wait() > STALL:
             raise Failed(f"nothing new was shown for {shown.longest_wait():.1f} s")
@@ -102,6 +100,10 @@ class Player:
         return (f"{len(shown.times)} frames{sizes} in order in {shown.times[-1] - shown.times[0]:.1f} s, "
                 f"{shown.waits()} waits of 0.5 s (longest {shown.longest_wait():.2f} s), "
                 f"{heard:.0f} s of sound, latency {shown.latency():.1f} s")
+
+    def faults(self):
+        """Where frames are not the one after the last."""
+        return self.shown.faults()
 
     def lines(self, pattern, known, text=None):
         """Lines of its output, or of a text, of a pattern that are not known to be harmless."""
@@ -149,8 +151,9 @@ class VLC(Player):
     """VLC; its pictures go to a pipe, its sound to a file, both when they are due."""
 
     program, package = "vlc", "vlc-bin and vlc-plugin-base"
-    # It makes its display anew, and what waits to be shown in the old one is gone.
-    around_changes = 50
+    # When a rendition of another size begins it makes its display anew, and what waits to be shown in the
+    # old one is gone: frames on both sides of that.
+    AROUND_CHANGES = 50
     HEADER = 44
 
     def open(self):
@@ -169,6 +172,12 @@ class VLC(Player):
         if os.getuid() == 0:
             return ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *command]
         return command
+
+    def faults(self):
+        found = self.shown.faults(self.AROUND_CHANGES)
+        # When it begins its clock anew, see harmless.py, it loses the frames that it has decoded already.
+        resets = self.process.text().count("ES_OUT_RESET_PCR called")
+        return found if self.shown.goes_back() or len(found) > 2 * resets else []
 
     def complaints(self):
         return self.lines(r"^\[\w+\] .* (error|warning): |^\[\w+ @ \w+\] ", harmless.VLC)

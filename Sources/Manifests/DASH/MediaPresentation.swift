@@ -8,8 +8,7 @@ internal import XML
 /// ISO/IEC 23009-1 §5.
 ///
 /// Availability counts from media time 0 of the first epoch, so that the first Period starts at 0 with no
-/// offset: GStreamer adds a Period's start once too often to what it seeks in a timeline. Times name
-/// segments (`$Time$`), so no number is needed.
+/// offset. Times name segments (`$Time$`), but for players that need numbers.
 package struct MediaPresentation {
   /// What a player asks for.
   package enum Unit: Hashable, Sendable {
