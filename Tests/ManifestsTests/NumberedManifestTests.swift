@@ -81,37 +81,59 @@ import XML
     #expect(told.values.allSatisfy { $0.count == 1 }, "\(told)")
   }
 
-  @Test func `a bridge that joined later says the same`() throws {
+  @Test func `a bridge that joined later gives a time the same number`() throws {
     let broadcast = RecordedBroadcast.scripted(Scenario.ladderTracks, seconds: 24)
     var late = SimulatedBridge(broadcast, policy: Scenario.policy)
     late.run(broadcast, broadcast.entries.filter { $0.sentAt > 9_000_000 })
     let one = try Manifest(Scenario.ladder.last, of: .number)
     let other = try Manifest(try #require(late.last), of: .number)
-    let path = "//m:SegmentTemplate/@"
-    for name in ["startNumber", "presentationTimeOffset", "duration", "timescale", "media"] {
-      #expect(one.strings(path + name) == other.strings(path + name))
+    for rendition in Scenario.ladder.last.renditions {
+      let name = rendition.info.name
+      let (early, later) = (
+        try Template(one, period: 1, id: name), try Template(other, period: 1, id: name)
+      )
+      #expect(early.first < later.first)
+      for segment in rendition.segments.suffix(4) {
+        let middle = segment.start + (segment.end - segment.start) / 2
+        let number = early.number(at: middle, of: segment.timescale)
+        #expect(number == later.number(at: middle, of: segment.timescale))
+        #expect(number == segment.number)
+      }
     }
-    #expect(one.string("//m:Period/@start") == other.string("//m:Period/@start"))
   }
 
-  @Test func `a template says all, in the time scale of the picture`() throws {
-    let manifest = try Manifest(Scenario.ntsc.last, of: .number)
-    let text = manifest.bytes.text
-    let names = Scenario.ntsc.last.renditions.map { $0.segments[0].initSegment.name }
-    let epoch = Scenario.ntsc.last.periods[0].epoch.name
-    let template = try Template(manifest, period: 1, id: "video")
-    for (rendition, name) in zip(["video", "audio"], names) {
-      #expect(
-        text.contains(
-          """
-          <SegmentTemplate timescale="30000" duration="60060" startNumber="\(template.first)" \
-          presentationTimeOffset="\(template.offset)" initialization="\(rendition)/\(name).mp4" \
-          media="\(rendition)/\(epoch)/number/$Number$.m4s"/>
-          """
-        ),
-        "\(text)"
-      )
-    }
+  @Test func `a template says all, from the first segment on`() throws {
+    let snapshot = Scenario.ntsc.last
+    let text = try Manifest(snapshot, of: .number).bytes.text
+    let names = snapshot.renditions.map { $0.segments[0].initSegment.name }
+    let first = snapshot.periods[0]
+    // Segments of 60 frames; the first one listed by the first snapshot is number `first`.
+    let start = try #require(
+      Scenario.ntsc.snapshots.lazy.compactMap { state in
+        state.renditions[0].segments.first { $0.number == first.number }
+      }.first
+    ).start
+    #expect(
+      text.contains(
+        """
+        <SegmentTemplate timescale="30000" duration="60060" startNumber="\(first.number)" \
+        presentationTimeOffset="\(start)" initialization="video/\(names[0]).mp4" \
+        media="video/\(first.epoch.name)/number/$Number$.m4s"/>
+        """
+      ),
+      "\(text)"
+    )
+    // 2.002 s are a whole number of samples too.
+    #expect(
+      text.contains(
+        """
+        <SegmentTemplate timescale="48000" duration="96096" startNumber="\(first.number)" \
+        presentationTimeOffset="\(start * 8 / 5)" initialization="audio/\(names[1]).mp4" \
+        media="audio/\(first.epoch.name)/number/$Number$.m4s"/>
+        """
+      ),
+      "\(text)"
+    )
     // What is whole when it is due is not low latency.
     for element in ["SegmentTimeline", "ServiceDescription", "Resync"] {
       #expect(!text.contains(element))

@@ -50,7 +50,7 @@ class Shown:
         return sum(right - left >= least for left, right in zip(self.times, self.times[1:]))
 
     def latency(self):
-        """Seconds from capture to show, the median, less than a loop.
+        """Seconds from capture to show, the median, but for whole loops of 16 s.
 
         The demo's loop begins at whole multiples of its length since 1970.
         """

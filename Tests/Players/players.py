@@ -99,7 +99,7 @@ class Player:
         sizes = f" of {len(shown.changes) + 1} sizes" if shown.changes else ""
         return (f"{len(shown.times)} frames{sizes} in order in {shown.times[-1] - shown.times[0]:.1f} s, "
                 f"{shown.waits()} waits of 0.5 s (longest {shown.longest_wait():.2f} s), "
-                f"{heard:.0f} s of sound, latency {shown.latency():.1f} s")
+                f"{heard:.0f} s of sound, latency {shown.latency():.1f} s modulo 16")
 
     def faults(self):
         """Where frames are not the one after the last."""
@@ -198,7 +198,7 @@ class GStreamer(Player):
     @classmethod
     def is_there(cls):
         names = ("hlsdemux2", "dashdemux2", "avdec_h264", "avdec_aac", "souphttpsrc", "playbin3")
-        return super().is_there() and all(
+        return super().is_there() and shutil.which("gst-inspect-1.0") is not None and all(
             subprocess.run(["gst-inspect-1.0", "--exists", name]).returncode == 0 for name in names)
 
     def open(self):

@@ -83,8 +83,7 @@ extension MediaPresentation {
       xml.attribute("id", String(setNumber))
       xml.attribute("type", "encoder")
       xml.attribute("wallClockTime", period.anchor.time.iso8601)
-      let timescale =
-        unit == .number ? snapshot.constants.segmentLength.timescale : info.timescale
+      let timescale = unit == .number ? numberTimescale(of: info) : info.timescale
       xml.attribute("presentationTime", String(offset(of: period, timescale: timescale)))
       xml.element("UTCTiming", [("schemeIdUri", clockScheme), ("value", timeURL)])
       xml.end()

@@ -24,33 +24,24 @@ extension MediaPresentation {
     }
   }
 
-  /// The first number of a Period, and its time, in the timescale that all renditions are counted in.
-  ///
-  /// The first Period of a bridge begins with media time 0, or with number 0 where that is later:
-  /// neither depends on what is listed.
+  /// The first number of a Period, and its time, whatever of it is still listed.
   func numbered(
     _ start: PresentationSnapshot.PeriodStart,
     _ segments: [[Segment]]
   ) -> PresentationSnapshot.PeriodStart {
     let length = snapshot.constants.segmentLength
     let index = segments.firstIndex { $0.first?.timescale == length.timescale }
-    guard let index, length.ticks > 0, let lead = segments[index].first, lead.start >= 0 else {
-      return start
-    }
-    let isFirst = start.start.ticks == 0
-    // Of what is over the numbers need not be the same tomorrow.
-    let number =
-      snapshot.isEnded
-      ? lead.number
-      : isFirst ? max(0, lead.number - lead.start / length.ticks) : start.number
-    let ticks = lead.start - (lead.number - number) * length.ticks
+    guard let index, length.ticks > 0, let lead = segments[index].first else { return start }
+    // What is over begins with what is listed.
+    let number = snapshot.isEnded ? lead.number : start.number
+    let ticks = grid(
+      of: snapshot.renditions[index],
+      near: lead.start - (lead.number - number) * length.ticks
+    )
     return PresentationSnapshot.PeriodStart(
       number: number,
       epoch: start.epoch,
-      start: MediaTime(
-        ticks: isFirst ? grid(of: snapshot.renditions[index], near: ticks) : ticks,
-        timescale: length.timescale
-      )
+      start: MediaTime(ticks: max(0, ticks), timescale: length.timescale)
     )
   }
 
@@ -63,20 +54,35 @@ extension MediaPresentation {
     return abs(ticks - whole) <= 2 * lead.chunkDuration ? whole : ticks
   }
 
-  /// All renditions count in the timescale in which a segment's length is a whole number: it is
-  /// multiplied by numbers that are large.
-  func writeNumbers(_ segments: [Segment], _ period: Period, base: String, _ xml: inout XMLWriter) {
+  /// What a rendition's numbers are counted in: its own timescale where the length of a segment is a whole
+  /// number in that, else the lead's, as the length is multiplied by numbers that grow.
+  func numberTimescale(of info: RenditionInfo) -> UInt32 {
     let length = snapshot.constants.segmentLength
+    let (product, isTooLarge) = length.ticks.multipliedReportingOverflow(by: Int64(info.timescale))
+    return isTooLarge || product % Int64(length.timescale) != 0 ? length.timescale : info.timescale
+  }
+
+  func writeNumbers(
+    _ info: RenditionInfo,
+    _ segments: [Segment],
+    _ period: Period,
+    base: String,
+    _ xml: inout XMLWriter
+  ) {
+    let timescale = numberTimescale(of: info)
     xml.start("SegmentTemplate")
-    xml.attribute("timescale", String(length.timescale))
-    xml.attribute("duration", String(length.ticks))
+    xml.attribute("timescale", String(timescale))
+    xml.attribute(
+      "duration",
+      String(snapshot.constants.segmentLength.rounded(toScale: timescale))
+    )
     xml.attribute("startNumber", String(period.anchor.number))
     if !period.isCurrent, let last = segments.last {
       xml.attribute("endNumber", String(last.number))
     }
     xml.attribute(
       "presentationTimeOffset",
-      String(offset(of: period, timescale: length.timescale))
+      String(offset(of: period, timescale: timescale))
     )
     if let initSegment = segments.first?.initSegment {
       xml.attribute("initialization", base + MediaPath.initSegment(initSegment))

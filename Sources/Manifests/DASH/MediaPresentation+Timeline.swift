@@ -13,7 +13,7 @@ extension MediaPresentation {
   ) {
     let info = rendition.info
     let base = MediaPath.encoded(info.name) + "/"
-    guard unit != .number else { return writeNumbers(segments, period, base: base, &xml) }
+    guard unit != .number else { return writeNumbers(info, segments, period, base: base, &xml) }
     xml.start("SegmentTemplate")
     xml.attribute("timescale", String(info.timescale))
     xml.attribute(
