@@ -36,6 +36,7 @@ extension DASHSession {
       )
       return
     }
+    if answer.errand.moment != .past { noteActivity(of: answer.exchange) }
     tracks[answer.errand.track]?.answers[order] = answer
     settle(&ledger)
   }
@@ -99,16 +100,15 @@ extension DASHSession {
       case .past:
         DASHRules.judge(listed: answer.exchange, subject: subject, &ledger)
       case .available:
-        DASHRules.judge(
+        let finding = DASHRules.judge(
           available: answer.exchange,
           since: whole,
-          duration: length,
-          subject: subject,
-          &ledger
+          duration: length
         )
+        judge(finding, of: answer.exchange, subject: subject, &ledger)
       case .early:
         let early = Interval(nanoseconds: -template.availabilityTimeOffset.nanoseconds)
-        DASHRules.judge(
+        let finding = DASHRules.judge(
           early: answer.exchange,
           since: whole.moved(by: early),
           until: whole,
@@ -116,6 +116,7 @@ extension DASHSession {
           subject: subject,
           &ledger
         )
+        judge(finding, of: answer.exchange, subject: subject, &ledger)
       }
     }
     guard answer.exchange.isAnswered, let response = answer.exchange.response,
@@ -247,9 +248,14 @@ extension DASHSession {
     tracks[errand.track] = track
   }
 
-  /// Judges what has come in, and what shows only over the whole time: DASH-029, CMAF-011, CMAF-012.
-  package mutating func finish(_ ledger: inout Ledger) {
-    settle(&ledger, isLast: true)
+  /// Judges what has come in and waits for an MPD that is newer.
+  mutating func settleAll(_ ledger: inout Ledger) { settle(&ledger, isLast: true) }
+
+  /// Judges what shows only over the whole time: DASH-029, CMAF-011, CMAF-012, and what was late.
+  ///
+  /// Comes after ``settleAll(_:)``.
+  mutating func finish(outages: Outages, _ ledger: inout Ledger) {
+    for failure in deferred { failure.judge(without: outages, &ledger) }
     let window = latest?.manifest.minBufferTime ?? .seconds(1)
     for id in tracks.keys.sorted() {
       guard let track = tracks[id], let bandwidth = track.bandwidth else { continue }

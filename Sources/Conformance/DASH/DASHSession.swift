@@ -5,7 +5,8 @@ internal import XML
 ///
 /// It does no IO. Its driver asks for ``orders(now:)``, begins each request at once and side by side
 /// (segments that grow take as long as they last), hands every exchange back to ``take(_:for:_:)``,
-/// waits no longer than ``deadline``, and ends with ``finish(_:)``:
+/// waits no longer than ``deadline``, and ends with ``settleAll(_:)`` and
+/// ``finish(outages:_:)``:
 ///
 ///     while clock.now < end, !session.isOver {
 ///       for order in session.orders(now: clock.now) { numbers[client.begin(order.request)] = order.identifier }
@@ -13,7 +14,8 @@ internal import XML
 ///         session.take(exchange, for: numbers[number], &ledger)
 ///       }
 ///     }
-///     session.finish(&ledger)
+///     session.settleAll(&ledger)
+///     session.finish(outages: outages, &ledger)
 package struct DASHSession: Sendable {
   /// What bounds a session.
   package struct Settings: Sendable {
@@ -61,6 +63,8 @@ package struct DASHSession: Sendable {
     case segment(SegmentErrand)
     case subsegments(SegmentErrand, count: Int, index: Int)
     case missing
+    /// Media that should be listed and isn't.
+    case unlisted
   }
 
   /// A request that is due at a time.
@@ -89,6 +93,11 @@ package struct DASHSession: Sendable {
   var subsegments: [WebURL: [Int: Exchange]] = [:]
   var hasAskedClock = false
   var nextProbe: Instant?
+  var isLookingForUnlisted = false
+  /// When something new was seen, for finding outages.
+  var activities: [Activity] = []
+  /// What was late, until it is known whether the source was silent.
+  var deferred: [DeferredFailure] = []
   private var failuresInARow = 0
   private var redirects = 0
   private var hasFailed = false
@@ -162,7 +171,7 @@ package struct DASHSession: Sendable {
     case .patch: .patch
     case .clock: .clock
     case .header: .initSegment
-    case .segment, .subsegments: .media
+    case .segment, .subsegments, .unlisted: .media
     case .missing: .missing
     }
   }
@@ -199,6 +208,9 @@ package struct DASHSession: Sendable {
       subsegments[errand.url, default: [:]][index] = exchange
       if subsegments[errand.url]?.count == count { settle(&ledger) }
     case .missing: DASHRules.judge(tooEarly: exchange, subject: subject, &ledger)
+    case .unlisted:
+      isLookingForUnlisted = false
+      noteActivity(of: exchange)
     }
   }
 
@@ -230,8 +242,11 @@ package struct DASHSession: Sendable {
     }
     failuresInARow = 0
     DASHRules.judge(observation, schemaFaults: schema(observation.bytes), &ledger)
-    DASHRules.judgeFreshness(observation, &ledger)
+    let stale = DASHRules.judgeFreshness(observation, &ledger)
+    postpone(stale, &ledger)
+    if !stale.isEmpty { planUnlisted(observation, now: now) }
     let previous = latest
+    noteActivity(in: observation, after: previous)
     if let previous { DASHRules.judge(update: observation, after: previous, &ledger) }
     latest = observation
     plan(after: observation, previous, now: now, &ledger)

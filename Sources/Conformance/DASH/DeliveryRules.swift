@@ -79,23 +79,21 @@ extension DASHRules {
   static func judge(
     available exchange: Exchange,
     since availability: UTCTime,
-    duration: Interval,
-    subject: String,
-    _ ledger: inout Ledger
-  ) {
+    duration: Interval
+  ) -> DeliveryFinding {
     guard exchange.isAnswered, let response = exchange.response else {
-      ledger.record("DASH-014", .fail, subject, exchange.summary)
-      return
+      return DeliveryFinding(requirement: "DASH-014", faults: [exchange.summary], seen: "")
     }
     let due = max(availability, exchange.begunUTC)
     let first = exchange.utc(at: response.firstByteTime).since(due)
     let last = exchange.utc(at: response.endTime).since(due)
     let allowed = max(.seconds(1), Interval(nanoseconds: duration.nanoseconds / 2))
-    ledger.expect(
-      "DASH-014",
-      first <= lateness && last <= allowed,
-      subject,
+    let seen =
       "first byte \(first.milliseconds) ms, last byte \(last.milliseconds) ms after the request"
+    return DeliveryFinding(
+      requirement: "DASH-014",
+      faults: first <= lateness && last <= allowed ? [] : [seen],
+      seen: seen
     )
   }
 
@@ -110,10 +108,9 @@ extension DASHRules {
     piece: Interval,
     subject: String,
     _ ledger: inout Ledger
-  ) {
+  ) -> DeliveryFinding {
     guard exchange.isAnswered, let response = exchange.response else {
-      ledger.record("DASH-015", .fail, subject, exchange.summary)
-      return
+      return DeliveryFinding(requirement: "DASH-015", faults: [exchange.summary], seen: "")
     }
     var faults: [String] = []
     let begun = max(earliest, exchange.begunUTC)
@@ -131,20 +128,17 @@ extension DASHRules {
       for (arrival, next) in zip(response.arrivals, response.arrivals.dropFirst()) {
         silence = max(silence, next.time - arrival.time)
       }
-      let usual = Interval(nanoseconds: span.nanoseconds / Int64(max(1, chunkEnds.count)))
       let promised = Interval(nanoseconds: piece.nanoseconds / 2 * 3)
-      if max(lateness, usual * 3, promised) < silence {
+      if max(lateness, promised) < silence {
         faults.append("nothing came for \(silence.milliseconds) ms")
       }
       judgeBursts(response, chunkEnds, subject, &ledger)
     }
-    ledger.expect(
-      "DASH-015",
-      faults.isEmpty,
-      subject,
-      faults.isEmpty
-        ? "first byte after \(first.milliseconds) ms, \(chunkEnds.count) chunks over "
-          + "\(span.milliseconds) ms" : faults.joined(separator: "; ")
+    return DeliveryFinding(
+      requirement: "DASH-015",
+      faults: faults,
+      seen: "first byte after \(first.milliseconds) ms, \(chunkEnds.count) chunks over "
+        + "\(span.milliseconds) ms"
     )
   }
 

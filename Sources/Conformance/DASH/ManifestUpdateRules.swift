@@ -238,24 +238,33 @@ extension DASHRules {
   }
 
   /// DASH-020: an MPD lists what is available when it is fetched.
-  static func judgeFreshness(_ observation: ManifestObservation, _ ledger: inout Ledger) {
+  ///
+  /// What is late is given back, since the source may have been silent.
+  static func judgeFreshness(
+    _ observation: ManifestObservation,
+    _ ledger: inout Ledger
+  ) -> [StaleListing] {
     let manifest = observation.manifest
     guard manifest.isDynamic, let period = manifest.periods.last, period.explicitDuration == nil
     else {
       ledger.record("DASH-020", .notApplicable, observation.subject, "no Period that grows")
-      return
+      return []
     }
     let slack = (manifest.minimumUpdatePeriod ?? .zero) + clockTolerance
+    var stale: [StaleListing] = []
     for member in period.sets.flatMap(\.representations) {
       guard let due = nextDue(member, in: period, observation) else { continue }
       let age = observation.requested.since(due)
-      ledger.expect(
-        "DASH-020",
-        age <= slack,
-        "\(observation.subject) \(member.id ?? "-")",
-        "the segment after the last listed was due \(age.milliseconds) ms ago"
-      )
+      let subject = "\(observation.subject) \(member.id ?? "-")"
+      if age <= slack {
+        ledger.record("DASH-020", .pass, subject, StaleListing.text(age))
+      } else {
+        stale.append(
+          StaleListing(subject: subject, due: due, requested: observation.requested, slack: slack)
+        )
+      }
     }
+    return stale
   }
 
   /// When the first segment that is not listed may be asked for; nil without a timeline.

@@ -7,6 +7,8 @@ struct Tally: Equatable, Sendable {
   private(set) var count = 0
   private(set) var wrong = 0
   private(set) var worst = Interval(nanoseconds: .min)
+  /// Waits that no busy machine explains.
+  private(set) var gross = 0
 
   /// Counts one observation; `amount` is what to tell of the worst.
   mutating func add(isWrong: Bool, _ amount: Interval) {
@@ -18,12 +20,18 @@ struct Tally: Equatable, Sendable {
   /// Counts a delay that is wrong above a limit.
   mutating func add(_ delay: Interval, limit: Interval) { add(isWrong: delay > limit, delay) }
 
+  /// Counts a wait for media, of which one alone may be too long to be let pass.
+  mutating func add(wait: Interval, limit: Interval) {
+    add(wait, limit: limit)
+    if wait > max(limit * 3, Tolerance.grossWait) { gross += 1 }
+  }
+
   /// Judges the whole: wrong when more than a twentieth was, and not just once.
   func judge(_ requirement: String, _ subject: String, _ what: String, into ledger: inout Ledger) {
     guard count > 0 else { return }
     ledger.expect(
       requirement,
-      wrong < 2 || wrong * 20 <= count,
+      gross == 0 && (wrong < 2 || wrong * 20 <= count),
       subject,
       "\(wrong) of \(count) \(what), worst \(worst.milliseconds) ms"
     )
@@ -66,6 +74,9 @@ struct TimingTallies: Equatable, Sendable {
 enum Tolerance {
   /// Between two answers that are released together, HLS-058 and HLS-062.
   static let release = Interval.milliseconds(150)
+
+  /// What a single wait may not exceed, whatever it is for.
+  static let grossWait = Interval.seconds(5)
 
   /// The longest pause between parts: a part target, half of one for the publisher's and the
   /// machine's scheduling, and a quarter of a second for the network.

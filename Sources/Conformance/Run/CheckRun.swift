@@ -78,12 +78,20 @@ package struct CheckRun {
     if let silent = sessions.first(where: { !$0.hasManifest }) {
       throw Impossible(description: "\(silent.entry): nothing to check came in time")
     }
-    for index in sessions.indices {
-      sessions[index].finish(now: Clock.now, into: &report.ledger)
-    }
-    compare()
-    report.length = Clock.now - begin
+    finish(begin: begin, end: Clock.now)
     return report
+  }
+
+  /// Judges what takes the whole check to see, in the light of outages.
+  private mutating func finish(begin: Instant, end: Instant) {
+    for index in sessions.indices { sessions[index].settle(into: &report.ledger) }
+    let outages = Session.outages(sessions, until: end)
+    for index in sessions.indices {
+      sessions[index].finish(now: end, outages: outages, into: &report.ledger)
+    }
+    report.notes += outages.notes(since: begin)
+    compare()
+    report.length = end - begin
   }
 
   /// Compares HLS with DASH where both are played.

@@ -80,9 +80,40 @@ struct Session: Sendable {
     dash?.take(exchange, for: identifier, &ledger)
   }
 
-  mutating func finish(now: Instant, into ledger: inout Ledger) {
-    hls?.finish(now: now, into: &ledger)
-    dash?.finish(&ledger)
+  /// What media came when.
+  var activities: [Activity] { dash?.activities ?? hls?.activities ?? [] }
+
+  /// How long a silence has to last to be an outage; nil while nothing is known.
+  var outageLimits: OutageLimits? { dash?.outageLimits ?? hls?.outageLimits }
+
+  /// Whether the presentation is over, so that nothing more is to come.
+  var isEnded: Bool {
+    dash?.latest.map { !$0.manifest.isDynamic } ?? hls?.isEnded ?? false
+  }
+
+  /// Judges what waited for something newer that will not come.
+  mutating func settle(into ledger: inout Ledger) { dash?.settleAll(&ledger) }
+
+  /// Judges what takes the whole check to see; comes after `settle`.
+  mutating func finish(now: Instant, outages: Outages, into ledger: inout Ledger) {
+    hls?.finish(now: now, outages: outages, into: &ledger)
+    dash?.finish(outages: outages, &ledger)
+  }
+}
+
+extension Session {
+  /// The times in which nothing new came in any session, which are of one presentation.
+  ///
+  /// Playlists tell soonest what is new, so that their measure of silence counts where there are some.
+  static func outages(_ sessions: [Session], until end: Instant) -> Outages {
+    let finest = sessions.first { !$0.isDASH && $0.outageLimits != nil }
+    guard let limits = (finest ?? sessions.first { $0.outageLimits != nil })?.outageLimits else {
+      return Outages()
+    }
+    let activities = sessions.flatMap(\.activities)
+    let last = activities.map(\.time).max()
+    let isOver = sessions.contains(where: \.isEnded)
+    return Outages(activities, limits: limits, until: isOver ? last ?? end : end)
   }
 }
 
