@@ -52,11 +52,11 @@ LADDER = ("720p", "480p", "240p", "audio")
 
 
 class Service:
-    """A bridge that serves what is published at a port."""
+    """A bridge that serves what is published at a port; `variables` are of its configuration."""
 
-    def __init__(self, space, program, port, namespace=NAMESPACE):
+    def __init__(self, space, program, port, namespace=NAMESPACE, variables=()):
         self.process = space.start("bridge", [
-            program, "serve", "--upstream", f"moqt://127.0.0.1:{port}/", "--namespace", namespace,
+            "env", *variables, program, "serve", "--upstream", f"moqt://127.0.0.1:{port}/", "--namespace", namespace,
             "--insecure", "--listen", "127.0.0.1:0"])
         found = self.process.wait_for(r"^listening on (http://127\.0\.0\.1:\d+)$")
         self.base = f"{found.group(1)}/{namespace}"
@@ -80,8 +80,11 @@ def encode(space, files):
     return paths
 
 
-def check(space, arguments, base, seconds, meanwhile=lambda: None):
-    """Runs the checker; its closing lines. Fails when it finds fault."""
+def check(space, arguments, base, seconds, meanwhile=lambda: None, silences=r"^$"):
+    """Runs the checker; its closing lines. Fails when it finds fault.
+
+    What it says of silences of the source has to match a pattern: none, unless there is one to see.
+    """
     checker = space.start("check", [
         arguments.program, "check", f"{base}/index.m3u8", f"{base}/manifest.mpd", "--seconds", seconds])
     meanwhile()
@@ -93,7 +96,10 @@ def check(space, arguments, base, seconds, meanwhile=lambda: None):
     if checker.process.returncode:
         faults = [line.strip() for line in text.splitlines() if re.search(r"\bfail", line, re.I)]
         raise Failed(f"exit {checker.process.returncode}: {' | '.join(faults[:12])} {checker.tail()}")
-    return " ".join(text.splitlines()[-1:])
+    silent = " | ".join(line for line in text.splitlines() if "silen" in line)
+    if not re.search(silences, silent):
+        raise Failed(f"silences: {silent or 'none'}")
+    return " ".join(filter(None, [text.splitlines()[-1], silent]))
 
 
 def wait_for_media(space, base, seconds=60):
@@ -115,32 +121,37 @@ def published(space, arguments, files, seconds):
     return check(space, arguments, service.base, seconds)
 
 
-def from_peer(space, arguments, seconds, **options):
+def from_peer(space, arguments, variables=(), **options):
     """What aiomoqt publishes."""
     from sources import Running, Source
 
     running = Running(space, Source("aiomoqt", "cmaf"), (18,), ("quic",), **options)
-    service = Service(space, arguments.program, running.port, running.namespace(18))
+    service = Service(space, arguments.program, running.port, running.namespace(18), variables)
     return running, service
 
 
 def one_frame_groups(space, arguments, seconds):
-    _, service = from_peer(space, arguments, seconds, tracks="240p,audio", short=1)
+    _, service = from_peer(space, arguments, tracks="240p,audio", short=1)
     wait_for_media(space, service.base)
     return check(space, arguments, service.base, seconds)
 
 
-def restarted(space, arguments, seconds):
-    running, service = from_peer(space, arguments, seconds, tracks="240p,audio")
+def restarted(space, arguments, away):
+    """A publisher that is killed and comes back after some seconds, with nothing of the past."""
+    # The bridge notices after two seconds, so that the check sees what comes after.
+    variables = ["MOQ_EGRESS_QUIC_IDLE_TIMEOUT=2", "MOQ_EGRESS_PACKAGING_GAP_LIMIT=30"]
+    running, service = from_peer(space, arguments, variables, tracks="240p,audio")
     wait_for_media(space, service.base)
 
     def restart():
-        time.sleep(seconds / 3)
+        time.sleep(12)
         running.publishers[0].kill()
-        time.sleep(3)
+        time.sleep(away)
         running.publish_origin((18,), ("quic",))
 
-    return check(space, arguments, service.base, seconds + 15, restart)
+    return check(
+        space, arguments, service.base, away + 45, restart,
+        r"^source was silent from 1\d\.\d s to \d\d\.\d s, then [^|]*$")
 
 
 def cases(arguments):
@@ -160,7 +171,9 @@ def cases(arguments):
         result.append(("sound in groups of one frame", False, lambda space: one_frame_groups(
             space, arguments, seconds)))
         result.append(("a publisher that restarts", False, lambda space: restarted(
-            space, arguments, max(seconds, 30))))
+            space, arguments, 4)))
+        result.append(("a publisher that restarts late", False, lambda space: restarted(
+            space, arguments, 30)))
     return result
 
 

@@ -77,7 +77,8 @@ extension DASHSession {
     guard latest.manifest.isDynamic, template.timeline != nil,
       let available = latest.availability(of: place.segment, in: place.period, template)
     else { return true }
-    return available <= latest.requested
+    // What a silent source cuts short has its duration only when it is there.
+    return available <= latest.requested && answer.exchange.ended <= instant(of: latest.requested)
   }
 
   private mutating func judge(

@@ -247,7 +247,9 @@ package struct DASHSession: Sendable {
     if !stale.isEmpty { planUnlisted(observation, now: now) }
     let previous = latest
     noteActivity(in: observation, after: previous)
-    if let previous { DASHRules.judge(update: observation, after: previous, &ledger) }
+    if let previous {
+      postpone(DASHRules.judge(update: observation, after: previous, &ledger), &ledger)
+    }
     latest = observation
     plan(after: observation, previous, now: now, &ledger)
     settle(&ledger)

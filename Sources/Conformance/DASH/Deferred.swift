@@ -13,6 +13,15 @@ struct StaleListing: Equatable, Sendable {
   }
 }
 
+/// A listed segment whose end moved after it was due: DASH-021, unless the source was silent.
+struct CutShort: Equatable, Sendable {
+  let subject: String
+  let seen: String
+  /// When it should have been whole, and when the end was known to be another.
+  let due: UTCTime
+  let by: UTCTime
+}
+
 /// How the delivery of a segment looked.
 struct DeliveryFinding: Equatable, Sendable {
   let requirement: String
@@ -29,8 +38,8 @@ struct DeferredFailure: Sendable {
   static let maximumKept = 2048
 
   enum Fault: Sendable {
-    /// Something came late or not at all between two instants.
-    case delivery(String)
+    /// Something came late, otherwise or not at all between two instants.
+    case seen(String)
     /// Something was not listed since one instant, when it was looked for at the other.
     case listing(slack: Interval)
   }
@@ -49,7 +58,7 @@ struct DeferredFailure: Sendable {
     defer { ledger.time = present }
     ledger.time = time
     switch fault {
-    case .delivery(let seen):
+    case .seen(let seen):
       if !outages.touch(begin, end) { ledger.record(requirement, .fail, subject, seen) }
     case .listing(let slack):
       let age = outages.without(begin, end)
@@ -76,6 +85,23 @@ extension DASHSession {
     }
   }
 
+  /// Remembers segments that became shorter than they were listed until it is known why.
+  mutating func postpone(_ cuts: [CutShort], _ ledger: inout Ledger) {
+    for cut in cuts {
+      postpone(
+        DeferredFailure(
+          requirement: "DASH-021",
+          subject: cut.subject,
+          fault: .seen(cut.seen),
+          begin: instant(of: cut.due),
+          end: instant(of: cut.by),
+          time: ledger.time
+        ),
+        &ledger
+      )
+    }
+  }
+
   /// Writes down how a segment came; what a silent source explains is judged at the end.
   mutating func judge(
     _ finding: DeliveryFinding,
@@ -93,7 +119,7 @@ extension DASHSession {
       DeferredFailure(
         requirement: finding.requirement,
         subject: subject,
-        fault: .delivery(finding.text),
+        fault: .seen(finding.text),
         begin: exchange.begun,
         end: exchange.ended,
         time: ledger.time

@@ -81,6 +81,11 @@ extension RenditionTracker {
       media.refused[key] = exchange.summary
       return
     }
+    if response.status == 503, exchange.duration >= holdTime {
+      // Held in vain for as long as a reload may be; the part is asked for again when it is listed.
+      media.asked.remove(key)
+      return
+    }
     guard response.status == wanted || response.status == 200, response.isWhole else {
       media.refused[key] = exchange.summary
       if response.status != 404, response.status != 503 {

@@ -88,6 +88,11 @@ struct RenditionTracker: Sendable {
     wanted.append((purpose, request))
   }
 
+  /// How long a request is held at least before it may be given up, with some tolerance for clocks.
+  var holdTime: Interval {
+    .milliseconds(Int64(min(playlist?.targetDuration ?? 1, 40)) * 3000 - 100)
+  }
+
   /// How long a reload may be held at most, with some time for the refusal to come.
   var patience: Interval {
     .seconds(Int64(min(playlist?.targetDuration ?? 4, 40)) * 3 + 5)
