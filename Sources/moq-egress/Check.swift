@@ -24,6 +24,11 @@ struct Check: ParsableCommand {
   var json = false
   @Flag(help: "Print every requirement with what was seen, before the summary.")
   var all = false
+  @Option(
+    help:
+      "The ffmpeg that plays the stream and decodes its media, a path or a name; none to leave it out."
+  )
+  var decoder = "ffmpeg"
   @Option(help: "PEM file of authorities that vouch for the server; otherwise the system's do.")
   var ca: String?
   @Option(help: "SHA-256 of the server's certificate, in hexadecimal.")
@@ -38,7 +43,12 @@ struct Check: ParsableCommand {
     }
     let report: Report
     do {
-      var run = try CheckRun(urls, for: Interval(seconds: seconds), trust: try trust())
+      var run = try CheckRun(
+        urls,
+        for: Interval(seconds: seconds),
+        trust: try trust(),
+        decoder: decoder == "none" ? .none : .program(decoder)
+      )
       report = try run.run()
     } catch let error as CheckRun.Impossible {
       throw impossible(error.description)

@@ -79,4 +79,27 @@ import Wire
     #expect(bridge.presentation.statistics(of: 1).waitingBytes <= 2000)
     #expect(bridge.presentation.statistics(of: 1).waitingBytes > 1000)
   }
+
+  @Test func `sound that begins a little after a gap is listed where it begins`() throws {
+    let tracks: [ScriptedTrack] = [.video("video"), .audio("audio")]
+    let before = RecordedBroadcast.scripted(tracks, seconds: 12)
+    var after = RecordedBroadcast.scripted(tracks, seconds: 12, startSeconds: 20, firstGroup: 10)
+    for index in after.entries.indices where after.entries[index].track == 1 {
+      after.entries[index].start += 200
+    }
+    var bridge = Bridge(before)
+    bridge.run(before, before.entries, latency: 20_000)
+    bridge.presentation.restart()
+    bridge.run(after, after.entries, latency: 20_000)
+    let snapshot = try #require(bridge.last)
+    var first: [Segment] = []
+    for rendition in snapshot.renditions {
+      let index = rendition.segments.lastIndex { $0.isGap }
+      let gap = try #require(index)
+      #expect(rendition.segments[gap].end == rendition.segments[gap + 1].start)
+      first.append(rendition.segments[gap + 1])
+    }
+    // 200 of 48,000 a second.
+    #expect(first[1].startTime.microseconds - first[0].startTime.microseconds == 4166)
+  }
 }

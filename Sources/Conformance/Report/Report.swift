@@ -46,6 +46,10 @@ package struct Report: Sendable {
       let numbers = Catalog.all.map(\.id).filter { ledger.verdict($0).outcome == outcome }
       lines += Self.wrapped("\(Self.name(outcome)):", numbers)
     }
+    for requirement in Catalog.all where ledger.verdict(requirement.id).outcome == .notSeen {
+      guard let finding = ledger.verdict(requirement.id).findings.first else { continue }
+      lines.append("not seen: \(requirement.id), \(finding.seen)")
+    }
     let hidden = Catalog.all.filter { requirement in
       Catalog.outOfSight[requirement.id] != nil
         && ledger.verdict(requirement.id).outcome == .notSeen

@@ -21,6 +21,8 @@ package struct CheckRun {
   private var owners: [Int: Owner] = [:]
   private var sessions: [Session] = []
   private var probes: HTTPProbes?
+  private let decoder: DecoderChoice
+  private var decoders: Decoders?
   private var report: Report
 
   /// Prepares a check that lasts so long; connects to nothing yet.
@@ -31,7 +33,8 @@ package struct CheckRun {
   package init(
     _ texts: [String],
     for length: Interval,
-    trust: ServerTrust
+    trust: ServerTrust,
+    decoder: DecoderChoice
   ) throws(Impossible) {
     var urls: [WebURL] = []
     for text in texts {
@@ -46,6 +49,7 @@ package struct CheckRun {
       throw Impossible(description: "\(error)")
     }
     self.urls = urls
+    self.decoder = decoder
     self.length = length
     report = Report(url: urls.map(\.description).joined(separator: " "))
   }
@@ -65,7 +69,7 @@ package struct CheckRun {
         throw Impossible(description: failure)
       }
       guard now < end else { break }
-      let deadline = sessions.compactMap(\.deadline).min() ?? end
+      let deadline = turnDecoders(now: now, began: begin) ?? end
       for (identifier, exchange) in try wait(until: min(end, deadline)) {
         report.ledger.time = Clock.now - begin
         receive(exchange, of: identifier)
@@ -79,7 +83,35 @@ package struct CheckRun {
       throw Impossible(description: "\(silent.entry): nothing to check came in time")
     }
     finish(begin: begin, end: Clock.now)
+    try finishDecoders(begin: begin)
     return report
+  }
+
+  /// Looks after decoders, which begin once there is something to decode; when to come back at the
+  /// latest, as far as is known.
+  private mutating func turnDecoders(now: Instant, began begin: Instant) -> Instant? {
+    let media = sessions.flatMap(\.decoderTasks)
+    if decoders == nil, now > begin + Self.decodersBegin, media.count > sessions.count {
+      decoders = Decoders(decoder, media)
+    }
+    decoders?.turn(now: now, into: &report.ledger)
+    let deadlines = sessions.compactMap(\.deadline)
+    guard decoders?.isIdle == false else { return deadlines.min() }
+    return (deadlines + [now + .milliseconds(100)]).min()
+  }
+
+  /// Media is ahead of what a plain player wants by then.
+  private static let decodersBegin = Interval.seconds(4)
+
+  /// Waits for the decoder that still runs.
+  private mutating func finishDecoders(begin: Instant) throws(Impossible) {
+    if decoders == nil { decoders = Decoders(decoder, sessions.flatMap(\.decoderTasks)) }
+    decoders?.drop(into: &report.ledger)
+    while decoders?.isIdle == false {
+      report.ledger.time = Clock.now - begin
+      decoders?.turn(now: Clock.now, into: &report.ledger)
+      _ = try wait(until: Clock.now + .milliseconds(50))
+    }
   }
 
   /// Judges what takes the whole check to see, in the light of outages.

@@ -102,6 +102,20 @@ struct Session: Sendable {
 }
 
 extension Session {
+  /// What a decoder has to show: some media of each rendition, and the whole as a plain player gets it.
+  var decoderTasks: [DecoderTask] {
+    let media = dash?.decodable ?? hls?.decodable ?? []
+    let pieces = media.prefix(Decoders.maximumRenditions).map { rendition in
+      DecoderTask(
+        decoding: rendition.segments,
+        after: rendition.initSegment,
+        of: rendition.name
+      )
+    }
+    // What was led elsewhere is opened where it began.
+    return pieces + [DecoderTask(isDASH ? "DASH-030" : "HLS-082", playing: entry)]
+  }
+
   /// The times in which nothing new came in any session, which are of one presentation.
   ///
   /// Playlists tell soonest what is new, so that their measure of silence counts where there are some.
@@ -128,5 +142,60 @@ extension DASHSession {
   /// How often the MPD says it changes, in whole seconds; nil when it doesn't.
   var updatePeriodSeconds: Int? {
     latest?.manifest.minimumUpdatePeriod.map { Int(max(0, min($0.milliseconds / 1000, 86_400))) }
+  }
+}
+
+/// Media of one rendition that can be decoded.
+struct DecodableMedia: Sendable, Equatable {
+  /// Segments of a rendition that are decoded.
+  static let maximumSegments = 2
+
+  let name: String
+  let initSegment: WebURL
+  let segments: [WebURL]
+}
+
+extension HLSSession {
+  /// The newest segments of each rendition that are whole resources and not encrypted.
+  var decodable: [DecodableMedia] {
+    trackers.compactMap { tracker in
+      guard let playlist = tracker.playlist, let map = playlist.wholeSegments.last?.map,
+        map.byteRange == nil, let initSegment = tracker.url.resolve(map.uri)
+      else { return nil }
+      let whole = playlist.wholeSegments.suffix(DecodableMedia.maximumSegments)
+      let segments = whole.filter {
+        $0.map == map && !$0.isGap && $0.key == nil && $0.byteRange == nil
+      }
+      let urls = segments.compactMap { tracker.url.resolve($0.uri) }
+      guard !urls.isEmpty else { return nil }
+      return DecodableMedia(name: tracker.subject, initSegment: initSegment, segments: urls)
+    }
+  }
+}
+
+extension DASHSession {
+  /// The newest whole segments of each Representation of the last Period.
+  var decodable: [DecodableMedia] {
+    guard let latest, let period = latest.manifest.periods.last else { return [] }
+    return period.sets.flatMap(\.representations).compactMap { member in
+      let template = member.template
+      guard let initSegment = member.url(template.initialization, manifest: latest.url) else {
+        return nil
+      }
+      let whole = latest.listed(member, in: period, until: latest.received).filter { segment in
+        guard latest.manifest.isDynamic else { return true }
+        return latest.availability(of: segment, in: period, template)
+          .map { $0 <= latest.requested } ?? false
+      }
+      let urls = whole.suffix(DecodableMedia.maximumSegments).compactMap {
+        member.url(template.media, manifest: latest.url, segment: $0)
+      }
+      guard !urls.isEmpty else { return nil }
+      return DecodableMedia(
+        name: "\(latest.subject) \(member.id ?? "-")",
+        initSegment: initSegment,
+        segments: urls
+      )
+    }
   }
 }
