@@ -131,7 +131,7 @@ let package = Package(
       name: "FuzzTargets",
       dependencies: [
         "Wire", "CMAF", "HTTP", "MoQ", "WebTransport", "Remux", "Packaging", "Manifests", "Egress",
-        "TestSupport",
+        "Conformance", "TestSupport",
       ],
       path: "Tests/Fuzz/Targets",
       swiftSettings: settings

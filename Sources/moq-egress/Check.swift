@@ -1,5 +1,6 @@
 import ArgumentParser
 import Conformance
+import FoundationEssentials
 import LinuxIO
 import TLS
 import Wire
@@ -29,6 +30,15 @@ struct Check: ParsableCommand {
       "The ffmpeg that plays the stream and decodes its media, a path or a name; none to leave it out."
   )
   var decoder = "ffmpeg"
+  @Option(
+    help:
+      "DASH-MPD.xsd, to validate MPDs with; otherwise the one in the folder DASH_SCHEMA, if that is set."
+  )
+  var schema: String?
+  @Option(
+    help: "Seconds by which answers that belong together may be apart, for the network's sake."
+  )
+  var networkDelay = 0.15
   @Option(help: "PEM file of authorities that vouch for the server; otherwise the system's do.")
   var ca: String?
   @Option(help: "SHA-256 of the server's certificate, in hexadecimal.")
@@ -47,7 +57,7 @@ struct Check: ParsableCommand {
         urls,
         for: Interval(seconds: seconds),
         trust: try trust(),
-        decoder: decoder == "none" ? .none : .program(decoder)
+        options: try options()
       )
       report = try run.run()
     } catch let error as CheckRun.Impossible {
@@ -61,6 +71,18 @@ struct Check: ParsableCommand {
       output.write(report.summary)
     }
     if report.ledger.violatesMust { throw ExitCode(1) }
+  }
+
+  private func options() throws -> CheckRun.Options {
+    guard networkDelay > 0, networkDelay <= 10 else {
+      throw impossible("--network-delay is above 0, and 10 at most")
+    }
+    var options = CheckRun.Options()
+    options.decoder = decoder == "none" ? .none : .program(decoder)
+    options.networkDelay = Interval(seconds: networkDelay)
+    let folder = ProcessInfo.processInfo.environment["DASH_SCHEMA"] ?? ""
+    options.schema = schema ?? (folder.isEmpty ? nil : folder + "/DASH-MPD.xsd")
+    return options
   }
 
   private func trust() throws -> ServerTrust {

@@ -90,9 +90,10 @@ import Wire
       &ledger
     )
     #expect((segment?.chunks.count ?? 0) > 1)
-    for number in ["CMAF-002", "CMAF-003", "CMAF-004", "CMAF-007", "CMAF-008", "CMAF-015"] {
+    for number in ["CMAF-002", "CMAF-003", "CMAF-004", "CMAF-007", "CMAF-008"] {
       #expect(ledger.verdict(number).outcome == .pass, "\(number) \(ledger.verdict(number))")
     }
+    #expect(ledger.verdict("CMAF-015").outcome == .notSeen)
   }
 
   @Test func `codec strings are compared as players do`() {

@@ -104,7 +104,8 @@ extension DASHSession {
         let finding = DASHRules.judge(
           available: answer.exchange,
           since: whole,
-          duration: length
+          duration: length,
+          lateness: settings.lateness
         )
         judge(finding, of: answer.exchange, subject: subject, &ledger)
       case .early:
@@ -114,6 +115,7 @@ extension DASHSession {
           since: whole.moved(by: early),
           until: whole,
           piece: max(.zero, length - template.availabilityTimeOffset),
+          lateness: settings.lateness,
           subject: subject,
           &ledger
         )

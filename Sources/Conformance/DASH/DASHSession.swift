@@ -29,6 +29,8 @@ package struct DASHSession: Sendable {
     package var probeInterval = Interval.seconds(8)
     /// What is added to a time from the MPD before a request, for clocks that differ.
     package var guardInterval = Interval.milliseconds(40)
+    /// How late an answer may begin or end.
+    package var lateness = DASHRules.lateness
 
     package init() {}
   }
@@ -76,7 +78,7 @@ package struct DASHSession: Sendable {
   }
 
   let settings: Settings
-  let schema: @Sendable (Bytes) -> [String]
+  let schema: @Sendable (Bytes) -> [String]?
   /// One instant on both clocks.
   private let origin: (instant: Instant, utc: UTCTime)
   /// How far the server's clock is ahead of the one here, by its UTCTiming.
@@ -107,14 +109,14 @@ package struct DASHSession: Sendable {
 
   /// A session that begins with the MPD at `url` at once.
   ///
-  /// `utc` is the time of day at `now`; `schema` gives what a schema finds wrong with an MPD, and nothing
+  /// `utc` is the time of day at `now`; `schema` gives what a schema finds wrong with an MPD, and nil
   /// when there is none.
   package init(
     _ url: WebURL,
     settings: Settings = Settings(),
     now: Instant,
     utc: UTCTime,
-    schema: @escaping @Sendable (Bytes) -> [String] = { _ in [] }
+    schema: @escaping @Sendable (Bytes) -> [String]? = { _ in nil }
   ) {
     self.url = url
     self.settings = settings

@@ -2,8 +2,9 @@ internal import Wire
 
 /// Rules on answers: what was asked for when, and what came when.
 extension DASHRules {
-  /// How late an answer may begin, and how late its last byte may come.
-  static let lateness = Interval.milliseconds(500)
+  /// How late an answer may begin, and how late its last byte may come, at least: the clocks of
+  /// `UTCTiming` need not agree better.
+  static let lateness = clockTolerance
   /// A segment that doesn't exist is refused within this time.
   static let refusalTime = Interval.seconds(1)
   /// Seconds for which such a refusal may be kept.
@@ -79,7 +80,8 @@ extension DASHRules {
   static func judge(
     available exchange: Exchange,
     since availability: UTCTime,
-    duration: Interval
+    duration: Interval,
+    lateness: Interval = lateness
   ) -> DeliveryFinding {
     guard exchange.isAnswered, let response = exchange.response else {
       return DeliveryFinding(requirement: "DASH-014", faults: [exchange.summary], seen: "")
@@ -106,6 +108,7 @@ extension DASHRules {
     since earliest: UTCTime,
     until availability: UTCTime,
     piece: Interval,
+    lateness: Interval = lateness,
     subject: String,
     _ ledger: inout Ledger
   ) -> DeliveryFinding {

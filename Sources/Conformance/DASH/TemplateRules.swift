@@ -219,11 +219,7 @@ extension DASHRules {
       faults.append("$SubNumber$ hangs ffmpeg")
     }
     // That it plays takes a player.
-    ledger.record(
-      "DASH-030",
-      faults.isEmpty ? .notSeen : .fail,
-      subject,
-      faults.isEmpty ? "nothing that ffmpeg fails on" : faults.joined(separator: "; ")
-    )
+    guard !faults.isEmpty else { return }
+    ledger.record("DASH-030", .fail, subject, faults.joined(separator: "; "))
   }
 }

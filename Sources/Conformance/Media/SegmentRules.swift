@@ -175,9 +175,6 @@ extension CMAFRules {
     if known > 0 {
       ledger.record("CMAF-008", .pass, subject, "\(known) pictures agree with their flags")
     }
-    if index > 0 {
-      ledger.record("CMAF-015", .notSeen, subject, "\(index) samples are well framed")
-    }
   }
 
   /// CMAF-014, as far as one segment shows it.

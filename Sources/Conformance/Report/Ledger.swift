@@ -69,10 +69,7 @@ package struct Ledger: Sendable {
     if isNews
       || outcome == .fail && verdict.findings.count < Self.findingsPerRequirement
       || outcome == verdict.outcome && verdict.findings.isEmpty
-      || outcome == .notSeen && verdict.outcome == .notSeen
     {
-      // Why something was not seen is known better the later it is.
-      if outcome == .notSeen { verdict.findings = [] }
       let finding = Finding(
         subject: Self.shortened(subject),
         seen: Self.shortened(seen()),

@@ -33,7 +33,13 @@ struct DecoderTask: Sendable, Equatable {
     requirement = "CMAF-015"
     subject = name
     let urls = ([initSegment] + segments).map(\.description).joined(separator: "|")
-    arguments = Self.quiet + ["-err_detect", "explode", "-i", "concat:\(urls)", "-f", "null", "-"]
+    // By itself ffmpeg joins files only.
+    let protocols = "concat,http,https,tcp,tls,crypto"
+    arguments =
+      Self.quiet + [
+        "-protocol_whitelist", protocols, "-err_detect", "explode", "-i", "concat:\(urls)", "-f",
+        "null", "-",
+      ]
   }
 }
 

@@ -1,4 +1,5 @@
 internal import Wire
+internal import XML
 
 /// What plays one URL: the core of HLS or that of DASH, which are changed in place.
 struct Session: Sendable {
@@ -8,14 +9,21 @@ struct Session: Sendable {
   /// What the fetches of DASH that run are for.
   private var kinds: [Int: ResourceKind] = [:]
 
-  init(playlist url: WebURL) {
+  init(playlist url: WebURL, delay: Interval) {
     entry = url
-    hls = HLSSession(url)
+    hls = HLSSession(url, delay: delay)
   }
 
-  init(manifest url: WebURL, now: Instant, utc: UTCTime) {
+  /// `schema` is the path of one that MPDs are validated with.
+  init(manifest url: WebURL, delay: Interval, schema: String?, now: Instant, utc: UTCTime) {
     entry = url
-    dash = DASHSession(url, now: now, utc: utc)
+    var settings = DASHSession.Settings()
+    settings.lateness = max(settings.lateness, delay * 2)
+    dash = DASHSession(url, settings: settings, now: now, utc: utc) { bytes in
+      // Loaded anew each time, which takes few milliseconds: it belongs to one thread.
+      guard let schema, let loaded = try? XMLSchema(path: schema) else { return nil }
+      return loaded.validate(bytes).map(\.description)
+    }
   }
 
   var isDASH: Bool { dash != nil }
@@ -43,6 +51,12 @@ struct Session: Sendable {
       )
     }
   }
+
+  /// The last MPD that came.
+  var manifest: ManifestObservation? { dash?.latest }
+
+  /// The presentation times at which video begins anew in the playlists.
+  var discontinuities: [TrackTime] { hls?.discontinuities ?? [] }
 
   /// The whole segments that were fetched, for comparing HLS with DASH.
   var fetched: [FetchedSegment] { dash?.fetched ?? hls?.fetched ?? [] }

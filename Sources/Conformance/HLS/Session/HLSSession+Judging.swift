@@ -61,6 +61,15 @@ extension HLSSession {
     judgeAlignment(into: &ledger)
   }
 
+  /// The presentation times at which the first video rendition begins anew.
+  var discontinuities: [TrackTime] {
+    guard let video = trackers.first(where: { $0.media.track?.kind == .video }) else { return [] }
+    let facts = video.media.facts.values.sorted { $0.number < $1.number }
+    return zip(facts, facts.dropFirst())
+      .filter { $0.discontinuity != $1.discontinuity }
+      .map { TrackTime(ticks: $1.presentation, timescale: $1.timescale) }
+  }
+
   private func tracker(_ uri: String?) -> RenditionTracker? {
     uri.flatMap { entry.resolve($0) }.flatMap { url in trackers.first { $0.url == url } }
   }

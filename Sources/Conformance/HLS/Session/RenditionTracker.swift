@@ -49,10 +49,14 @@ struct RenditionTracker: Sendable {
 
   var media = MediaState()
 
-  init(url: WebURL, name: String, isProbed: Bool) {
+  /// How far answers that belong together may be apart here.
+  let delay: Interval
+
+  init(url: WebURL, name: String, isProbed: Bool, delay: Interval = Tolerance.release) {
     self.url = url
     self.name = name
     self.isProbed = isProbed
+    self.delay = delay
   }
 
   var subject: String { url.description }
@@ -143,7 +147,7 @@ struct RenditionTracker: Sendable {
     let isBlocking = next.serverControl?.canBlockReload == true
     if next.hasParts, isBlocking, let target = next.partTarget {
       if let last = lastPartTime, partWaits.count < Wait.maximumKept {
-        partWaits.append(Wait(begin: last, end: time, limit: Tolerance.partInterval(target)))
+        partWaits.append(Wait(begin: last, end: time, limit: partLimit(target)))
       }
       lastPartTime = time
     }
@@ -156,10 +160,14 @@ struct RenditionTracker: Sendable {
     judgeHint(next, after: previous)
   }
 
+  private func partLimit(_ target: Int64) -> Interval {
+    Tolerance.partInterval(target, delay: delay)
+  }
+
   /// The longest time from one segment to the next, as seen from here.
   private func segmentLimit(_ playlist: MediaPlaylist) -> Interval {
     let target = playlist.targetDuration ?? 1
-    let limit = Tolerance.segmentInterval(target)
+    let limit = Tolerance.segmentInterval(target, delay: delay)
     // Polls see a segment up to half a target duration late.
     return playlist.serverControl?.canBlockReload == true
       ? limit : limit + .milliseconds(Int64(target) * 500)
@@ -202,7 +210,7 @@ struct RenditionTracker: Sendable {
   var outageLimits: OutageLimits? {
     guard let playlist, playlist.targetDuration != nil else { return nil }
     let long = segmentLimit(playlist)
-    let short = playlist.hasParts ? playlist.partTarget.map(Tolerance.partInterval) : nil
+    let short = playlist.hasParts ? playlist.partTarget.map(partLimit) : nil
     return OutageLimits(marked: min(short ?? long, long), unmarked: long)
   }
 
@@ -220,7 +228,7 @@ struct RenditionTracker: Sendable {
         history.judgeSteps(
           of: other,
           partTarget: largestPartTarget,
-          slack: Tolerance.release,
+          slack: delay,
           until: now - .seconds(1),
           into: &tallies.steps
         )
@@ -258,14 +266,14 @@ struct RenditionTracker: Sendable {
       let isBehind = other.isBeyond(
         report.edgeDate,
         by: partTarget,
-        at: report.time - Tolerance.release
+        at: report.time - delay
       )
       if before == nil { first[report.url] = report }
       if let before, !isBehind, before.position == report.position { continue }
       other.judge(
         reported: report.position,
         at: report.time,
-        slack: Tolerance.release,
+        slack: delay,
         into: &tallies.reports
       )
     }
