@@ -150,7 +150,7 @@ let package = Package(
     tests("EgressTests", ["Egress", "Preview", "Compression", "TestSupport"]),
     tests("IntegrationTests", ["Egress", "Preview", "TLS", "TestSupport"]),
     tests("TLSTests", ["TLS", "TestSupport", "Wire"]),
-    tests("ConformanceTests", ["Conformance", "TLS", "TestSupport", "Wire", "XML"]),
+    tests("ConformanceTests", ["Conformance", "LinuxIO", "TLS", "TestSupport", "Wire", "XML"]),
   ] + fuzzers
 )
 
