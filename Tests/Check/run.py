@@ -5,9 +5,11 @@ Each case publishes something, serves it and runs `check` on its HLS and its DAS
 """
 import argparse
 import concurrent.futures
+import json
 import pathlib
 import re
 import shlex
+import signal
 import subprocess
 import sys
 import time
@@ -62,11 +64,11 @@ class Service:
         self.base = f"{found.group(1)}/{namespace}"
 
 
-def publish(space, program, files):
-    """Publishes files in a loop; the port."""
+def published_at(space, program, files):
+    """Publishes files in a loop; the program and its port."""
     publisher = space.start("publisher", [
         program, "publish", *files, "--listen", "127.0.0.1:0", "--namespace", NAMESPACE])
-    return publisher.wait_for(r"^publishing at moqt://127\.0\.0\.1:(\d+)/").group(1)
+    return publisher, publisher.wait_for(r"^publishing at moqt://127\.0\.0\.1:(\d+)/").group(1)
 
 
 def encode(space, files):
@@ -88,7 +90,7 @@ def check(space, arguments, base, seconds, meanwhile=lambda: None, silences=r"^$
     checker = space.start("check", [
         arguments.program, "check", f"{base}/index.m3u8", f"{base}/manifest.mpd", "--seconds", seconds])
     meanwhile()
-    wait_until(lambda: checker.process.poll() is not None, seconds + 30, "the check ends")
+    wait_until(lambda: checker.process.poll() is not None, seconds + 60, "the check ends")
     text = checker.text()
     if arguments.reports:
         name = re.sub(r"\W+", "-", space.case)
@@ -116,7 +118,7 @@ def wait_for_media(space, base, seconds=60):
 
 
 def published(space, arguments, files, seconds):
-    service = Service(space, arguments.program, publish(space, arguments.program, files))
+    service = Service(space, arguments.program, published_at(space, arguments.program, files)[1])
     wait_for_media(space, service.base)
     return check(space, arguments, service.base, seconds)
 
@@ -154,12 +156,37 @@ def restarted(space, arguments, away):
         r"^source was silent from 1\d\.\d s to \d\d\.\d s, then [^|]*$")
 
 
+def ended(space, arguments, seconds):
+    """A broadcast that ends in the middle of a check, whose report is read as machines do."""
+    publisher, port = published_at(space, arguments.program, [
+        FIXTURES / "240p.mp4", FIXTURES / "audio.mp4"])
+    service = Service(space, arguments.program, port)
+    wait_for_media(space, service.base)
+    checker = space.start("check", [
+        arguments.program, "check", f"{service.base}/index.m3u8", f"{service.base}/manifest.mpd",
+        "--seconds", seconds, "--json"])
+    time.sleep(seconds / 2)
+    publisher.kill(signal.SIGTERM)
+    wait_until(lambda: checker.process.poll() is not None, seconds + 60, "the check ends")
+    report = json.loads(checker.text())
+    outcomes = {entry["id"]: entry["outcome"] for entry in report["requirements"]}
+    faults = [
+        f"{entry['id']} {entry['findings']}" for entry in report["requirements"]
+        if entry["level"] == "MUST" and entry["outcome"] == "fail"]
+    if faults or report["violatesMust"] or checker.process.returncode:
+        raise Failed(f"exit {checker.process.returncode}: {' | '.join(faults)}")
+    if report["notes"] or outcomes["HLS-072"] != "pass":
+        raise Failed(f"HLS-072 {outcomes['HLS-072']}, {report['notes']}")
+    return f"No MUST fails, HLS-072 {outcomes['HLS-072']}."
+
+
 def cases(arguments):
     """(name, whether CI runs it, function of the workspace)."""
     seconds = arguments.seconds
     result = [
         ("the ladder with sound", True, lambda space: published(
             space, arguments, [FIXTURES / f"{name}.mp4" for name in LADDER], seconds)),
+        ("a broadcast that ends", True, lambda space: ended(space, arguments, seconds)),
         ("sound alone", False, lambda space: published(
             space, arguments, [FIXTURES / "audio.mp4"], seconds)),
     ]

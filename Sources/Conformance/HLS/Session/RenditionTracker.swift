@@ -29,6 +29,7 @@ struct RenditionTracker: Sendable {
   var hasLatency = false
 
   var probes: [Probe] = []
+  var hasEnded = false
   var compressed: (accepting: Response?, refusing: Response?) = (nil, nil)
   var crowd: [Exchange] = []
   var crowdSize = 0
