@@ -15,7 +15,10 @@ extension DASHSession {
       return
     }
     guard let header = CMAFRules.judge(header: body, subject: subject, &ledger) else { return }
-    tracks[id]?.headers[address] = header.tracks.first
+    let leading = header.leadingTrack
+    tracks[id]?.headers[address] = leading
+    let others = header.tracks.filter { $0.id != leading?.id && $0.timescale > 0 }
+    if !others.isEmpty { tracks[id]?.otherHeaders[address] = others }
     tracks[id]?.chain.take(header, subject: subject, &ledger)
     if let latest {
       for (_, _, representation) in latest.manifest.representations where representation.id == id {
@@ -130,7 +133,19 @@ extension DASHSession {
       return
     }
     let body = joinedBody(errand, response.body, subject, &ledger)
-    judge(media: body, header, errand, place.set, place.representation, place.segment, &ledger)
+    let others = tracks[errand.track]?.otherHeaders[address] ?? []
+    for other in others {
+      var expectation = SegmentExpectation()
+      expectation.isMuxed = true
+      expectation.duration = (
+        TrackTime(ticks: place.segment.duration, timescale: template.timescale),
+        CMAFRules.otherTrackTolerance
+      )
+      let name = "\(subject), track \(other.id)"
+      _ = CMAFRules.judge(segment: body, of: other, expectation, subject: name, &ledger)
+    }
+    let media = (bytes: body, isMuxed: !others.isEmpty)
+    judge(media, header, errand, place.set, place.representation, place.segment, &ledger)
   }
 
   /// The bytes of a whole segment, which may have come in sub-segments.
@@ -148,7 +163,7 @@ extension DASHSession {
   }
 
   private mutating func judge(
-    media body: Bytes,
+    _ media: (bytes: Bytes, isMuxed: Bool),
     _ header: HeaderTrack,
     _ errand: SegmentErrand,
     _ set: Manifest.AdaptationSet,
@@ -159,6 +174,7 @@ extension DASHSession {
     let subject = errand.url.description
     let template = representation.template
     var expectation = SegmentExpectation()
+    expectation.isMuxed = media.isMuxed
     if template.timeline != nil {
       let time = TrackTime(ticks: listed.duration, timescale: template.timescale)
       expectation.duration = (time, .zero)
@@ -171,7 +187,7 @@ extension DASHSession {
     )
     guard
       let segment = CMAFRules.judge(
-        segment: body,
+        segment: media.bytes,
         of: header,
         expectation,
         subject: subject,
@@ -200,7 +216,7 @@ extension DASHSession {
     {
       DASHRules.judge(time, against: expected, subject: subject, &ledger)
     }
-    follow(segment, header, errand, body, &ledger)
+    follow(segment, header, errand, media.bytes, &ledger)
   }
 
   /// Adds a segment to what is known of its track.

@@ -252,9 +252,10 @@ struct RenditionTracker: Sendable {
     )
   }
 
-  /// Counts the reports that are not as fresh as the playlist that they stand in: each is held
-  /// against what was known when that state of the playlist was first seen. A playlist that falls
-  /// behind is no excuse: its reports have to be right when they are read.
+  /// Counts the reports that are not as fresh as the playlist that they stand in.
+  ///
+  /// Each is held against what was known when that state of the playlist was first seen. A playlist that
+  /// falls behind is no excuse: its reports have to be right when they are read.
   private mutating func judgeReports(
     _ others: [WebURL: EdgeHistory],
     _ partTarget: Int64,
