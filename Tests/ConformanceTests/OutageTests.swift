@@ -230,6 +230,22 @@ import Wire
     #expect(ledger.failed.contains("DASH-015"))
   }
 
+  @Test func `one late segment of many is the machine's, more are not`() {
+    func failed(_ numbers: Set<Int>) -> [String] {
+      var origin = FakeOrigin()
+      origin.bendAnswer = { answer, path, _ in
+        let parts = path.split(separator: "/").map { String($0) }
+        guard parts.count == 3, parts[1] == "v1", let value = Int(parts[2].prefix { $0 != "." }),
+          numbers.contains(value / 90_000), let last = answer.arrivals.popLast()
+        else { return }
+        answer.arrivals.append((last.bytes, last.time.moved(by: .milliseconds(700))))
+      }
+      return play(origin).ledger.failed
+    }
+    #expect(failed([25]) == [])
+    #expect(failed([24, 25, 26]).contains("DASH-015"))
+  }
+
   @Test func `an MPD that stays behind after the source is back fails`() {
     let (ledger, _) = play(Self.silent(23.1, 26.5, listedAgain: 31.5), seconds: 14)
     #expect(ledger.failed.contains("DASH-020"))

@@ -274,7 +274,7 @@ extension DASHSession {
   ///
   /// Comes after ``settleAll(_:)``.
   mutating func finish(outages: Outages, _ ledger: inout Ledger) {
-    for failure in deferred { failure.judge(without: outages, &ledger) }
+    judgeDeferred(without: outages, &ledger)
     let window = latest?.manifest.minBufferTime ?? .seconds(1)
     for id in tracks.keys.sorted() {
       guard let track = tracks[id], let bandwidth = track.bandwidth else { continue }

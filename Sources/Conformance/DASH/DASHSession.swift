@@ -100,6 +100,8 @@ package struct DASHSession: Sendable {
   var activities: [Activity] = []
   /// What was late, until it is known whether the source was silent.
   var deferred: [DeferredFailure] = []
+  /// How many segments were judged by how they came, by requirement.
+  var deliveries: [String: Int] = [:]
   private var failuresInARow = 0
   private var redirects = 0
   private var hasFailed = false

@@ -28,6 +28,8 @@ struct DeliveryFinding: Equatable, Sendable {
   let faults: [String]
   /// What was seen where there are no faults.
   let seen: String
+  /// Whether nothing is wrong but times, of which a busy machine may let one in twenty be late.
+  var isTimed = false
 
   var text: String { faults.isEmpty ? seen : faults.joined(separator: "; ") }
 }
@@ -40,6 +42,8 @@ struct DeferredFailure: Sendable {
   enum Fault: Sendable {
     /// Something came late, otherwise or not at all between two instants.
     case seen(String)
+    /// The same, of times alone.
+    case late(String)
     /// Something was not listed since one instant, when it was looked for at the other.
     case listing(slack: Interval)
   }
@@ -58,7 +62,7 @@ struct DeferredFailure: Sendable {
     defer { ledger.time = present }
     ledger.time = time
     switch fault {
-    case .seen(let seen):
+    case .seen(let seen), .late(let seen):
       if !outages.touch(begin, end) { ledger.record(requirement, .fail, subject, seen) }
     case .listing(let slack):
       let age = outages.without(begin, end)
@@ -111,6 +115,7 @@ extension DASHSession {
   ) {
     // Nothing explains a server error, or a request that is never answered.
     let isExplicable = [200, 404, 410, 503].contains(exchange.response?.status)
+    deliveries[finding.requirement, default: 0] += 1
     guard !finding.faults.isEmpty, isExplicable else {
       ledger.expect(finding.requirement, finding.faults.isEmpty, subject, finding.text)
       return
@@ -119,7 +124,7 @@ extension DASHSession {
       DeferredFailure(
         requirement: finding.requirement,
         subject: subject,
-        fault: .seen(finding.text),
+        fault: finding.isTimed ? .late(finding.text) : .seen(finding.text),
         begin: exchange.begun,
         end: exchange.ended,
         time: ledger.time
@@ -133,6 +138,23 @@ extension DASHSession {
       deferred.append(failure)
     } else {
       failure.judge(without: Outages(), &ledger)
+    }
+  }
+
+  /// Judges what was late: by share, like the times of playlists.
+  func judgeDeferred(without outages: Outages, _ ledger: inout Ledger) {
+    var late: [String: [DeferredFailure]] = [:]
+    for failure in deferred {
+      if case .late = failure.fault, !outages.touch(failure.begin, failure.end) {
+        late[failure.requirement, default: []].append(failure)
+      } else {
+        failure.judge(without: outages, &ledger)
+      }
+    }
+    for (requirement, failures) in late {
+      let isRare = failures.count < 2 || failures.count * 20 <= deliveries[requirement] ?? 0
+      guard !isRare else { continue }
+      for failure in failures { failure.judge(without: outages, &ledger) }
     }
   }
 

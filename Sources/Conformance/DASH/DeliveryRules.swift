@@ -95,7 +95,8 @@ extension DASHRules {
     return DeliveryFinding(
       requirement: "DASH-014",
       faults: first <= lateness && last <= allowed ? [] : [seen],
-      seen: seen
+      seen: seen,
+      isTimed: true
     )
   }
 
@@ -141,7 +142,8 @@ extension DASHRules {
       requirement: "DASH-015",
       faults: faults,
       seen: "first byte after \(first.milliseconds) ms, \(chunkEnds.count) chunks over "
-        + "\(span.milliseconds) ms"
+        + "\(span.milliseconds) ms",
+      isTimed: lateness >= span || response.framing == .chunked
     )
   }
 

@@ -85,8 +85,8 @@ enum Tolerance {
   /// machine; for networks `--network-delay` says another.
   static let release = Interval.milliseconds(150)
 
-  /// How far two frames of a publisher may be from their pace; what a part waits for.
-  private static let scheduling = Interval.milliseconds(100)
+  /// How far a publisher may be from its pace: players that block give a part three times its target.
+  private static let scheduling = Interval.milliseconds(250)
 
   /// What a single wait may not exceed, whatever it is for.
   static let grossWait = Interval.seconds(5)
