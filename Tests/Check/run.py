@@ -88,7 +88,8 @@ def check(space, arguments, base, seconds, meanwhile=lambda: None, silences=r"^$
     What it says of silences of the source has to match a pattern: none, unless there is one to see.
     """
     checker = space.start("check", [
-        arguments.program, "check", f"{base}/index.m3u8", f"{base}/manifest.mpd", "--seconds", seconds])
+        arguments.program, "check", f"{base}/index.m3u8", f"{base}/manifest.mpd", "--seconds", seconds,
+        "--network-delay", arguments.network_delay])
     meanwhile()
     wait_until(lambda: checker.process.poll() is not None, seconds + 60, "the check ends")
     text = checker.text()
@@ -226,6 +227,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--program", default=ROOT / ".build/debug/moq-egress")
     parser.add_argument("--seconds", type=int, default=20, help="how long a check lasts")
+    parser.add_argument("--network-delay", default="0.15", help="what check allows, for busy machines")
     parser.add_argument("--all", action="store_true", help="what CI leaves out, too")
     parser.add_argument("--only", default="", metavar="REGEX")
     parser.add_argument("--parallel", type=int, default=2)
