@@ -131,7 +131,7 @@ let package = Package(
       name: "FuzzTargets",
       dependencies: [
         "Wire", "CMAF", "HTTP", "MoQ", "WebTransport", "Remux", "Packaging", "Manifests", "Egress",
-        "TestSupport",
+        "Conformance", "TestSupport",
       ],
       path: "Tests/Fuzz/Targets",
       swiftSettings: settings
@@ -150,7 +150,7 @@ let package = Package(
     tests("EgressTests", ["Egress", "Preview", "Compression", "TestSupport"]),
     tests("IntegrationTests", ["Egress", "Preview", "TLS", "TestSupport"]),
     tests("TLSTests", ["TLS", "TestSupport", "Wire"]),
-    tests("ConformanceTests", ["Conformance", "TLS", "TestSupport", "Wire", "XML"]),
+    tests("ConformanceTests", ["Conformance", "LinuxIO", "TLS", "TestSupport", "Wire", "XML"]),
   ] + fuzzers
 )
 

@@ -2,11 +2,15 @@
 #include "CLinux.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -100,3 +104,59 @@ int64_t clinux_raise_descriptor_limit(void) {
 }
 
 int64_t clinux_cores(void) { return sysconf(_SC_NPROCESSORS_ONLN); }
+
+enum { most_arguments = 64 };
+
+pid_t clinux_spawn(const char *arguments, int count, int *output) {
+  char *list[most_arguments + 1];
+  if (count < 1 || count > most_arguments) {
+    errno = E2BIG;
+    return -1;
+  }
+  for (int index = 0; index < count; index++) {
+    list[index] = (char *)arguments;
+    arguments += strlen(arguments) + 1;
+  }
+  list[count] = NULL;
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0) return -1;
+  fcntl(ends[0], F_SETFL, O_NONBLOCK);
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+  posix_spawn_file_actions_adddup2(&actions, ends[1], 1);
+  posix_spawn_file_actions_adddup2(&actions, ends[1], 2);
+  posix_spawnattr_t attributes;
+  posix_spawnattr_init(&attributes);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK);
+  sigset_t none;
+  sigemptyset(&none);
+  posix_spawnattr_setsigmask(&attributes, &none);
+  pid_t child = -1;
+  int result = posix_spawnp(&child, list[0], &actions, &attributes, list, environ);
+  posix_spawnattr_destroy(&attributes);
+  posix_spawn_file_actions_destroy(&actions);
+  close(ends[1]);
+  if (result != 0) {
+    close(ends[0]);
+    errno = result;
+    return -1;
+  }
+  setpriority(PRIO_PROCESS, (id_t)child, 10);
+  *output = ends[0];
+  return child;
+}
+
+int clinux_reap(pid_t child, int *code) {
+  int status = 0;
+  pid_t ended = waitpid(child, &status, WNOHANG);
+  if (ended == 0 || (ended < 0 && errno == EINTR)) return 0;
+  *code = ended < 0 ? 127 : WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  return 1;
+}
+
+void clinux_kill(pid_t child) {
+  kill(-child, SIGKILL);
+  while (waitpid(child, NULL, 0) < 0 && errno == EINTR) {
+  }
+}

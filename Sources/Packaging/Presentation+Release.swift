@@ -69,7 +69,8 @@ extension Presentation {
           start: MediaTime(
             ticks: isFirst ? 0 : clock.served(boundary.start.ticks, timescale: scale),
             timescale: scale
-          )
+          ),
+          extraDelay: runs[update.run].extraDelay
         )
       )
       periodBreak = nil

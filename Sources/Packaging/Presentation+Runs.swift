@@ -3,7 +3,13 @@ internal import Wire
 
 // How the lead rendition moves the timeline, and when media time begins anew.
 extension Presentation {
-  func beginRun(_ epoch: Epoch, shiftSeconds: Int64, at start: Int64, slot: MediaTime) {
+  func beginRun(
+    _ epoch: Epoch,
+    shiftSeconds: Int64,
+    extraDelay: Int64 = 0,
+    at start: Int64,
+    slot: MediaTime
+  ) {
     let scale = tracks[lead].description.info.timescale
     let group = groupLength ?? slot
     let clock = RunClock(epoch: epoch, shiftSeconds: shiftSeconds)
@@ -20,6 +26,7 @@ extension Presentation {
     runs.append(
       Run(
         clock: clock,
+        extraDelay: extraDelay,
         timeline: Timeline(
           grid: grid,
           groupLength: group,
@@ -129,6 +136,7 @@ extension Presentation {
       beginRun(
         current.clock.epoch,
         shiftSeconds: current.clock.shiftSeconds,
+        extraDelay: current.extraDelay,
         at: start,
         slot: slot
       )
@@ -149,6 +157,15 @@ extension Presentation {
           zero: UTCTime(microseconds: zero.microseconds - shift * 1_000_000)
         ),
         shiftSeconds: shift,
+        // Never less than before: Periods may not overlap.
+        extraDelay: max(
+          current.extraDelay,
+          WallClock.extraDelay(
+            of: (intake, scale),
+            zero: zero,
+            beyond: constants?.publishDelayMilliseconds ?? 0
+          )
+        ),
         at: start,
         slot: slot
       )

@@ -45,6 +45,22 @@ enum WallClock {
     return Int((delay + 99) / 100 * 100 + 200)
   }
 
+  /// How much longer than a delay of so many milliseconds the media of an epoch takes whose zero, a
+  /// whole second, was estimated from an arrival; in microseconds, rounded up to a tenth of a second.
+  ///
+  /// What tells its own time needs none.
+  static func extraDelay(
+    of chunk: (PackagedTrack.Intake, UInt32),
+    zero: UTCTime,
+    beyond milliseconds: Int
+  ) -> Int64 {
+    let (intake, scale) = chunk
+    let end = microseconds(intake.chunk.end, scale)
+    let late = intake.utc.microseconds - zero.microseconds - end
+    guard (0..<1_000_000).contains(late) else { return 0 }
+    return max(0, (late - Int64(milliseconds) * 1000 + 99_999) / 100_000 * 100_000)
+  }
+
   /// The URL component of an epoch: its whole seconds.
   static func name(_ zero: UTCTime) -> String { String(zero.microseconds / 1_000_000) }
 

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Conformance
+import FoundationEssentials
 import LinuxIO
 import TLS
 import Wire
@@ -24,6 +25,20 @@ struct Check: ParsableCommand {
   var json = false
   @Flag(help: "Print every requirement with what was seen, before the summary.")
   var all = false
+  @Option(
+    help:
+      "The ffmpeg that plays the stream and decodes its media, a path or a name; none to leave it out."
+  )
+  var decoder = "ffmpeg"
+  @Option(
+    help:
+      "DASH-MPD.xsd, to validate MPDs with; otherwise the one in the folder DASH_SCHEMA, if that is set."
+  )
+  var schema: String?
+  @Option(
+    help: "Seconds by which answers that belong together may be apart, for the network's sake."
+  )
+  var networkDelay = 0.15
   @Option(help: "PEM file of authorities that vouch for the server; otherwise the system's do.")
   var ca: String?
   @Option(help: "SHA-256 of the server's certificate, in hexadecimal.")
@@ -38,7 +53,12 @@ struct Check: ParsableCommand {
     }
     let report: Report
     do {
-      var run = try CheckRun(urls, for: Interval(seconds: seconds), trust: try trust())
+      var run = try CheckRun(
+        urls,
+        for: Interval(seconds: seconds),
+        trust: try trust(),
+        options: try options()
+      )
       report = try run.run()
     } catch let error as CheckRun.Impossible {
       throw impossible(error.description)
@@ -51,6 +71,18 @@ struct Check: ParsableCommand {
       output.write(report.summary)
     }
     if report.ledger.violatesMust { throw ExitCode(1) }
+  }
+
+  private func options() throws -> CheckRun.Options {
+    guard networkDelay > 0, networkDelay <= 10 else {
+      throw impossible("--network-delay is above 0, and 10 at most")
+    }
+    var options = CheckRun.Options()
+    options.decoder = decoder == "none" ? .none : .program(decoder)
+    options.networkDelay = Interval(seconds: networkDelay)
+    let folder = ProcessInfo.processInfo.environment["DASH_SCHEMA"] ?? ""
+    options.schema = schema ?? (folder.isEmpty ? nil : folder + "/DASH-MPD.xsd")
+    return options
   }
 
   private func trust() throws -> ServerTrust {

@@ -198,7 +198,8 @@ extension MediaScene {
   @Test func `media that is right passes every requirement`() {
     let ledger = MediaScene().judge()
     #expect(ledger.failed == [])
-    for requirement in Catalog.cmaf {
+    // That it decodes takes a decoder.
+    for requirement in Catalog.cmaf where requirement.id != "CMAF-015" {
       #expect(ledger.verdict(requirement.id).outcome == .pass, "\(requirement.id)")
     }
   }

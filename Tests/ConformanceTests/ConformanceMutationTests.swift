@@ -94,7 +94,7 @@ import XML
       else { continue }
       read += 1
       DASHRules.judge(observation, &ledger)
-      DASHRules.judgeFreshness(observation, &ledger)
+      _ = DASHRules.judgeFreshness(observation, &ledger)
       if let before { DASHRules.judge(update: observation, after: before, &ledger) }
       before = observation
     }

@@ -193,9 +193,16 @@ struct ManifestMutation: Sendable, CustomTestStringConvertible {
     var ledger = Ledger()
     if let observation = observe(text, &ledger) {
       DASHRules.judge(observation, &ledger)
-      DASHRules.judgeFreshness(observation, &ledger)
+      judgeFreshness(observation, &ledger)
     }
     return ledger
+  }
+
+  /// As it is judged where no source was silent.
+  static func judgeFreshness(_ observation: ManifestObservation, _ ledger: inout Ledger) {
+    for stale in DASHRules.judgeFreshness(observation, &ledger) {
+      ledger.record("DASH-020", .fail, stale.subject, "late")
+    }
   }
 
   static let right = FakeOrigin().manifest(at: FakeOrigin.zero.moved(by: .milliseconds(20_250)))
@@ -236,7 +243,7 @@ struct ManifestMutation: Sendable, CustomTestStringConvertible {
   @Test func `an MPD that lags behind fails DASH-020`() {
     var ledger = Ledger()
     let observation = Self.observe(Self.right, at: 23, &ledger)
-    if let observation { DASHRules.judgeFreshness(observation, &ledger) }
+    if let observation { Self.judgeFreshness(observation, &ledger) }
     #expect(ledger.failed == ["DASH-020"])
   }
 }

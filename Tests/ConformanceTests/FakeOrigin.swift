@@ -331,6 +331,11 @@ func play(
     }
     open.removeAll { $0.exchange.ended <= now }
   }
-  session.finish(&ledger)
+  session.settleAll(&ledger)
+  var outages = Outages()
+  if let limits = session.outageLimits, session.latest?.manifest.isDynamic == true {
+    outages = Outages(session.activities, limits: limits, until: now)
+  }
+  session.finish(outages: outages, &ledger)
   return (ledger, session)
 }

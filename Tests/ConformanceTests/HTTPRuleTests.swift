@@ -35,6 +35,10 @@ import Wire
     ([], .blockingPlaylist, Samples.exchange(200, headers(playlistType, "max-age=24"))),
     ([], .segment, Samples.exchange(200, headers("video/mp4", "max-age=60, immutable"))),
     ([], .refused, Samples.exchange(404, headers("text/plain", "max-age=1"))),
+    (
+      [], .blockingPlaylist,
+      Samples.exchange(200, headers(playlistType, "max-age=600"), body: "#EXT-X-ENDLIST\n")
+    ),
     (["HLS-002"], .playlist, Samples.exchange(200, headers("text/plain", "max-age=2"))),
     (
       ["HTTP-006"], .segment,

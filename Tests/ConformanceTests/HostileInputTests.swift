@@ -76,6 +76,7 @@ import Wire
       tracker.finish(
         others: [Samples.otherURL: tracker.history],
         largestPartTarget: 500_000,
+        outages: Outages(),
         now: Instant(nanoseconds: 9_000_000_000),
         into: &ledger
       )

@@ -127,7 +127,9 @@ import Wire
       var tallies = TimingTallies()
       for _ in 0..<18 { tallies[keyPath: path].add(.milliseconds(10), limit: .milliseconds(150)) }
       tallies[keyPath: path].add(.milliseconds(200), limit: .milliseconds(150))
-      #expect(failures { tallies.judge(subject: "s", into: &$0) } == [])
+      // What is no matter of time may not be wrong even once in so few.
+      let once = path == \.hints ? [number] : []
+      #expect(failures { tallies.judge(subject: "s", into: &$0) } == once)
       tallies[keyPath: path].add(.milliseconds(200), limit: .milliseconds(150))
       #expect(failures { tallies.judge(subject: "s", into: &$0) } == [number])
     }

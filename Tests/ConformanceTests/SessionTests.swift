@@ -82,32 +82,35 @@ import Wire
   }
 
   /// The answer to the hint, then a playlist that lists the hinted part.
-  private static func hinted(_ answer: Exchange) -> [String] {
-    failures { ledger in
-      var tracker = tracker(&ledger)
-      for (purpose, _) in tracker.wanted {
-        if case .hint = purpose { tracker.receiveMedia(purpose, answer, into: &ledger) }
-      }
-      let known = tracker.playlist ?? MediaPlaylist()
-      let text = PlaylistRuleTests.replace(
-        PlaylistRuleTests.replace(Samples.text, "560.2.m4s", "560.3.m4s"),
-        "#EXT-X-PRELOAD",
-        "#EXT-X-PART:DURATION=0.50000,URI=\"560.2.m4s\"\n#EXT-X-PRELOAD"
-      )
-      tracker.receive(
-        .blocking(Position(number: 560, part: 2)),
-        known: known,
-        isChain: true,
-        Samples.exchange(body: text, after: 500),
-        into: &ledger
-      )
+  static func hint(_ answer: Exchange, _ ledger: inout Ledger) {
+    var tracker = tracker(&ledger)
+    for (purpose, _) in tracker.wanted {
+      if case .hint = purpose { tracker.receiveMedia(purpose, answer, into: &ledger) }
     }
+    let known = tracker.playlist ?? MediaPlaylist()
+    let text = PlaylistRuleTests.replace(
+      PlaylistRuleTests.replace(Samples.text, "560.2.m4s", "560.3.m4s"),
+      "#EXT-X-PRELOAD",
+      "#EXT-X-PART:DURATION=0.50000,URI=\"560.2.m4s\"\n#EXT-X-PRELOAD"
+    )
+    tracker.receive(
+      .blocking(Position(number: 560, part: 2)),
+      known: known,
+      isChain: true,
+      Samples.exchange(body: text, after: 500),
+      into: &ledger
+    )
   }
+
+  private static func hinted(_ answer: Exchange) -> [String] { failures { hint(answer, &$0) } }
 
   @Test func `a hinted part is held and comes whole`() {
     #expect(Self.hinted(Samples.exchange(body: "x", after: 500)) == [])
     #expect(Self.hinted(Samples.exchange(404)) == ["HLS-056"])
     #expect(Self.hinted(Samples.exchange(500)) == ["HLS-056"])
+    // Refused like a reload, once it was held as long.
+    #expect(Self.hinted(Samples.exchange(503)) == ["HLS-056"])
+    #expect(Self.hinted(Samples.exchange(503, after: 6000)) == [])
     #expect(Self.hinted(Samples.exchange(200)) == ["HLS-056"])
   }
 

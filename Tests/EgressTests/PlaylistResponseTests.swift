@@ -162,6 +162,18 @@ import Wire
     #expect(LowLatency(origin.snapshot.constants).holdMilliseconds == 6000)
   }
 
+  @Test func `HLS-056 media held too long is 503 like a reload, never 404`() {
+    let wants: [Want] = [
+      .part(epoch: "1", start: 2), .segment(epoch: "1", start: 2),
+      .partOfSegment(epoch: "1", start: 2, index: 3),
+    ]
+    for want in wants {
+      #expect(want.refusal.status == .unavailable)
+      let text = want.refusal.head.blocks.map(\.text).joined()
+      #expect(text.contains("Cache-Control: no-store\r\n"))
+    }
+  }
+
   @Test func `HLS-072 after the end directives mean nothing`() throws {
     let ended = Origin(Origin.ended)
     let whole = ended.request("v/media.m3u8").body

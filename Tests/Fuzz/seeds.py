@@ -106,6 +106,63 @@ def add_remux(add):
         add("Remux", script("locmaf", 0, base64.b64decode(case["header"]), objects))
 
 
+PLAYLIST = """#EXTM3U
+#EXT-X-VERSION:9
+#EXT-X-TARGETDURATION:2
+#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,PART-HOLD-BACK=1.5,CAN-SKIP-UNTIL=12.0
+#EXT-X-PART-INF:PART-TARGET=0.5
+#EXT-X-MEDIA-SEQUENCE:{first}
+#EXT-X-DISCONTINUITY-SEQUENCE:0
+#EXT-X-MAP:URI="init.mp4"
+#EXT-X-PROGRAM-DATE-TIME:2026-11-18T12:00:00.000Z
+{segments}#EXT-X-DISCONTINUITY
+#EXT-X-GAP
+#EXTINF:2.00000,
+gap.m4s
+#EXT-X-PART:DURATION=0.5,URI="p.m4s",INDEPENDENT=YES,BYTERANGE="9@0"
+#EXT-X-PRELOAD-HINT:TYPE=PART,URI="q.m4s",BYTERANGE-START=9
+#EXT-X-RENDITION-REPORT:URI="media.m3u8",LAST-MSN=9,LAST-PART=0
+"""
+MANIFEST = """<MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="dynamic" minBufferTime="PT1S"
+ profiles="urn:mpeg:dash:profile:isoff-live:2011" availabilityStartTime="2026-11-18T12:00:00Z"
+ publishTime="2026-11-18T12:00:{second}Z" minimumUpdatePeriod="PT2S" timeShiftBufferDepth="PT60S">
+<Period id="1" start="PT0S"><AdaptationSet id="0" mimeType="video/mp4" segmentAlignment="true">
+<Representation id="v" bandwidth="9" codecs="avc1.64001f"><SegmentTemplate timescale="1000"
+ initialization="i.mp4" media="$Time$.m4s" availabilityTimeOffset="1.5"
+ availabilityTimeComplete="false"><SegmentTimeline><S t="0" d="2000" r="{second}"/></SegmentTimeline>
+</SegmentTemplate></Representation></AdaptationSet></Period>
+<UTCTiming schemeIdUri="urn:mpeg:dash:utc:http-iso:2014" value="http://a/time"/></MPD>"""
+RESPONSES = [
+    "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nETag: \"a\"\r\n\r\nhello"
+    "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n",
+    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3;x=1\r\nabc\r\n0\r\nX: y\r\n\r\n",
+    "HTTP/1.0 206 Partial\r\nContent-Range: bytes 0-4/9\r\n\r\nhello",
+]
+
+
+def add_checker(add):
+    """What servers send to the checker."""
+    copies = [
+        PLAYLIST.format(first=first, segments="".join(
+            f"#EXTINF:2.00000,\n{number}.m4s\n" for number in range(first, 8))).encode()
+        for first in (0, 1)]
+    add("CheckedPlaylist", copies[0])
+    add("CheckedPlaylist", b"\0".join(copies))
+    add("CheckedPlaylist", b'#EXTM3U\n#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="a",NAME="n",URI="a.m3u8"\n'
+        b'#EXT-X-STREAM-INF:BANDWIDTH=9,CODECS="avc1.64001f",RESOLUTION=16x9,AUDIO="a"\nv.m3u8\n')
+    updates = [MANIFEST.format(second=second).encode() for second in (10, 12)]
+    add("CheckedManifest", updates[0])
+    add("CheckedManifest", b"\0".join(updates))
+    for path in (ROOT / "Fixtures/CMAF").glob("*.mp4"):
+        data = path.read_bytes()
+        # The box before its type.
+        length = data.find(b"moof") - 4
+        if 0 < length < 1 << 16:
+            add("CheckedMedia", length.to_bytes(2, "big") + data[:length + (1 << 16)])
+    for text in RESPONSES:
+        add("Response", text.encode())
+
+
 def main():
     out = pathlib.Path(sys.argv[1])
 
@@ -146,6 +203,7 @@ def main():
             add("WebTransport", script)
             add("WebTransport", script + bytes([7, 0, 0, 0x84, 0, 2, 0, 1, 7, 0, 5]) + b"hello")
     add_remux(add)
+    add_checker(add)
     # Scripts: regular passages, so that what follows them starts from a working state.
     generator = random.Random(1)
     for index in range(64):

@@ -1,4 +1,5 @@
 import CMAF
+import Manifests
 import Packaging
 import TestSupport
 import Testing
@@ -78,5 +79,56 @@ import Wire
     bridge.run(broadcast, broadcast.entries.filter { $0.track == 1 })
     #expect(bridge.presentation.statistics(of: 1).waitingBytes <= 2000)
     #expect(bridge.presentation.statistics(of: 1).waitingBytes > 1000)
+  }
+
+  @Test func `sound that begins a little after a gap is listed where it begins`() throws {
+    let tracks: [ScriptedTrack] = [.video("video"), .audio("audio")]
+    let before = RecordedBroadcast.scripted(tracks, seconds: 12)
+    var after = RecordedBroadcast.scripted(tracks, seconds: 12, startSeconds: 20, firstGroup: 10)
+    for index in after.entries.indices where after.entries[index].track == 1 {
+      after.entries[index].start += 200
+    }
+    var bridge = Bridge(before)
+    bridge.run(before, before.entries, latency: 20_000)
+    bridge.presentation.restart()
+    bridge.run(after, after.entries, latency: 20_000)
+    let snapshot = try #require(bridge.last)
+    var first: [Segment] = []
+    for rendition in snapshot.renditions {
+      let index = rendition.segments.lastIndex { $0.isGap }
+      let gap = try #require(index)
+      #expect(rendition.segments[gap].end == rendition.segments[gap + 1].start)
+      first.append(rendition.segments[gap + 1])
+    }
+    // 200 of 48,000 a second.
+    #expect(first[1].startTime.microseconds - first[0].startTime.microseconds == 4167)
+  }
+
+  @Test func `a publisher with a new clock that is slower by less than a second delays its Period`()
+    throws
+  {
+    let tracks: [ScriptedTrack] = [.video("video"), .audio("audio")]
+    let before = RecordedBroadcast.scripted(tracks, seconds: 12)
+    var after = RecordedBroadcast.scripted(tracks, seconds: 12, firstGroup: 100)
+    for index in after.entries.indices { after.entries[index].sentAt += 20_900_000 }
+    var bridge = Bridge(before)
+    bridge.run(before, before.entries, latency: 20_000)
+    bridge.presentation.restart()
+    bridge.run(after, after.entries, latency: 20_000)
+    let snapshot = try #require(bridge.last)
+    let first = try #require(snapshot.periods.first)
+    let last = try #require(snapshot.periods.last)
+    // 0.92 s after its time, of which the constants allow 0.3 s.
+    #expect(snapshot.constants.publishDelayMilliseconds == 300)
+    #expect(first.extraDelay == 0)
+    #expect(last.extraDelay == 700_000)
+    let time = last.time.microseconds - snapshot.constants.zero.microseconds + 700_000
+    let manifest = MediaPresentation(
+      snapshot,
+      timeURL: "",
+      publishTime: snapshot.constants.zero
+    ).render().text
+    let start = "start=\"PT\(time / 1_000_000).\(time / 100_000 % 10)"
+    #expect(manifest.contains(start), "\(start) in \(manifest)")
   }
 }

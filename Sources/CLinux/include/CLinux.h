@@ -36,3 +36,11 @@ int64_t clinux_cpu_microseconds(void);
 int64_t clinux_raise_descriptor_limit(void);
 /* Processors that are online. */
 int64_t clinux_cores(void);
+/* Starts a program that is looked for in PATH, with low priority, nothing to read, and its outputs in a
+ * pipe whose end `output` doesn't block. `arguments` are `count` strings, each ended by NUL, the
+ * program's name first. Returns its process number, or -1 with errno. */
+pid_t clinux_spawn(const char *arguments, int count, int *output);
+/* Whether a child has ended: 1 with its exit code, or 128 + the signal that ended it; 0 while it runs. */
+int clinux_reap(pid_t child, int *code);
+/* Ends a child and everything it started, for good. */
+void clinux_kill(pid_t child);

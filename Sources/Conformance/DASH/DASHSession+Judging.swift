@@ -15,7 +15,10 @@ extension DASHSession {
       return
     }
     guard let header = CMAFRules.judge(header: body, subject: subject, &ledger) else { return }
-    tracks[id]?.headers[address] = header.tracks.first
+    let leading = header.leadingTrack
+    tracks[id]?.headers[address] = leading
+    let others = header.tracks.filter { $0.id != leading?.id && $0.timescale > 0 }
+    if !others.isEmpty { tracks[id]?.otherHeaders[address] = others }
     tracks[id]?.chain.take(header, subject: subject, &ledger)
     if let latest {
       for (_, _, representation) in latest.manifest.representations where representation.id == id {
@@ -36,6 +39,7 @@ extension DASHSession {
       )
       return
     }
+    if answer.errand.moment != .past { noteActivity(of: answer.exchange) }
     tracks[answer.errand.track]?.answers[order] = answer
     settle(&ledger)
   }
@@ -76,7 +80,8 @@ extension DASHSession {
     guard latest.manifest.isDynamic, template.timeline != nil,
       let available = latest.availability(of: place.segment, in: place.period, template)
     else { return true }
-    return available <= latest.requested
+    // What a silent source cuts short has its duration only when it is there.
+    return available <= latest.requested && answer.exchange.ended <= instant(of: latest.requested)
   }
 
   private mutating func judge(
@@ -99,23 +104,25 @@ extension DASHSession {
       case .past:
         DASHRules.judge(listed: answer.exchange, subject: subject, &ledger)
       case .available:
-        DASHRules.judge(
+        let finding = DASHRules.judge(
           available: answer.exchange,
           since: whole,
           duration: length,
-          subject: subject,
-          &ledger
+          lateness: settings.lateness
         )
+        judge(finding, of: answer.exchange, subject: subject, &ledger)
       case .early:
         let early = Interval(nanoseconds: -template.availabilityTimeOffset.nanoseconds)
-        DASHRules.judge(
+        let finding = DASHRules.judge(
           early: answer.exchange,
           since: whole.moved(by: early),
           until: whole,
           piece: max(.zero, length - template.availabilityTimeOffset),
+          lateness: settings.lateness,
           subject: subject,
           &ledger
         )
+        judge(finding, of: answer.exchange, subject: subject, &ledger)
       }
     }
     guard answer.exchange.isAnswered, let response = answer.exchange.response,
@@ -126,7 +133,19 @@ extension DASHSession {
       return
     }
     let body = joinedBody(errand, response.body, subject, &ledger)
-    judge(media: body, header, errand, place.set, place.representation, place.segment, &ledger)
+    let others = tracks[errand.track]?.otherHeaders[address] ?? []
+    for other in others {
+      var expectation = SegmentExpectation()
+      expectation.isMuxed = true
+      expectation.duration = (
+        TrackTime(ticks: place.segment.duration, timescale: template.timescale),
+        CMAFRules.otherTrackTolerance
+      )
+      let name = "\(subject), track \(other.id)"
+      _ = CMAFRules.judge(segment: body, of: other, expectation, subject: name, &ledger)
+    }
+    let media = (bytes: body, isMuxed: !others.isEmpty)
+    judge(media, header, errand, place.set, place.representation, place.segment, &ledger)
   }
 
   /// The bytes of a whole segment, which may have come in sub-segments.
@@ -144,7 +163,7 @@ extension DASHSession {
   }
 
   private mutating func judge(
-    media body: Bytes,
+    _ media: (bytes: Bytes, isMuxed: Bool),
     _ header: HeaderTrack,
     _ errand: SegmentErrand,
     _ set: Manifest.AdaptationSet,
@@ -155,6 +174,7 @@ extension DASHSession {
     let subject = errand.url.description
     let template = representation.template
     var expectation = SegmentExpectation()
+    expectation.isMuxed = media.isMuxed
     if template.timeline != nil {
       let time = TrackTime(ticks: listed.duration, timescale: template.timescale)
       expectation.duration = (time, .zero)
@@ -167,7 +187,7 @@ extension DASHSession {
     )
     guard
       let segment = CMAFRules.judge(
-        segment: body,
+        segment: media.bytes,
         of: header,
         expectation,
         subject: subject,
@@ -196,7 +216,7 @@ extension DASHSession {
     {
       DASHRules.judge(time, against: expected, subject: subject, &ledger)
     }
-    follow(segment, header, errand, body, &ledger)
+    follow(segment, header, errand, media.bytes, &ledger)
   }
 
   /// Adds a segment to what is known of its track.
@@ -247,9 +267,14 @@ extension DASHSession {
     tracks[errand.track] = track
   }
 
-  /// Judges what has come in, and what shows only over the whole time: DASH-029, CMAF-011, CMAF-012.
-  package mutating func finish(_ ledger: inout Ledger) {
-    settle(&ledger, isLast: true)
+  /// Judges what has come in and waits for an MPD that is newer.
+  mutating func settleAll(_ ledger: inout Ledger) { settle(&ledger, isLast: true) }
+
+  /// Judges what shows only over the whole time: DASH-029, CMAF-011, CMAF-012, and what was late.
+  ///
+  /// Comes after ``settleAll(_:)``.
+  mutating func finish(outages: Outages, _ ledger: inout Ledger) {
+    judgeDeferred(without: outages, &ledger)
     let window = latest?.manifest.minBufferTime ?? .seconds(1)
     for id in tracks.keys.sorted() {
       guard let track = tracks[id], let bandwidth = track.bandwidth else { continue }

@@ -87,4 +87,30 @@ extension DASHSession {
     else { return }
     plans.append(Plan(due: now, url: address, purpose: .missing))
   }
+
+  /// Asks for the segments that should be listed and aren't: what answers shows that the source lives.
+  mutating func planUnlisted(_ observation: ManifestObservation, now: Instant) {
+    guard !isLookingForUnlisted, let period = observation.manifest.periods.last else { return }
+    for set in period.sets {
+      guard let member = set.representations.first,
+        let last = member.template.listed(until: nil).last
+      else { continue }
+      let next = SegmentTemplate.Listed(
+        number: last.number &+ 1,
+        start: last.end,
+        duration: last.duration,
+        subsegments: nil
+      )
+      guard
+        let address = member.url(
+          member.template.media,
+          manifest: observation.url,
+          segment: next,
+          subnumber: 0
+        )
+      else { continue }
+      isLookingForUnlisted = true
+      plans.append(Plan(due: now, url: address, purpose: .unlisted))
+    }
+  }
 }

@@ -5,7 +5,8 @@ internal import XML
 ///
 /// It does no IO. Its driver asks for ``orders(now:)``, begins each request at once and side by side
 /// (segments that grow take as long as they last), hands every exchange back to ``take(_:for:_:)``,
-/// waits no longer than ``deadline``, and ends with ``finish(_:)``:
+/// waits no longer than ``deadline``, and ends with ``settleAll(_:)`` and
+/// ``finish(outages:_:)``:
 ///
 ///     while clock.now < end, !session.isOver {
 ///       for order in session.orders(now: clock.now) { numbers[client.begin(order.request)] = order.identifier }
@@ -13,7 +14,8 @@ internal import XML
 ///         session.take(exchange, for: numbers[number], &ledger)
 ///       }
 ///     }
-///     session.finish(&ledger)
+///     session.settleAll(&ledger)
+///     session.finish(outages: outages, &ledger)
 package struct DASHSession: Sendable {
   /// What bounds a session.
   package struct Settings: Sendable {
@@ -27,6 +29,8 @@ package struct DASHSession: Sendable {
     package var probeInterval = Interval.seconds(8)
     /// What is added to a time from the MPD before a request, for clocks that differ.
     package var guardInterval = Interval.milliseconds(40)
+    /// How late an answer may begin or end.
+    package var lateness = DASHRules.lateness
 
     package init() {}
   }
@@ -61,6 +65,8 @@ package struct DASHSession: Sendable {
     case segment(SegmentErrand)
     case subsegments(SegmentErrand, count: Int, index: Int)
     case missing
+    /// Media that should be listed and isn't.
+    case unlisted
   }
 
   /// A request that is due at a time.
@@ -72,7 +78,7 @@ package struct DASHSession: Sendable {
   }
 
   let settings: Settings
-  let schema: @Sendable (Bytes) -> [String]
+  let schema: @Sendable (Bytes) -> [String]?
   /// One instant on both clocks.
   private let origin: (instant: Instant, utc: UTCTime)
   /// How far the server's clock is ahead of the one here, by its UTCTiming.
@@ -89,6 +95,13 @@ package struct DASHSession: Sendable {
   var subsegments: [WebURL: [Int: Exchange]] = [:]
   var hasAskedClock = false
   var nextProbe: Instant?
+  var isLookingForUnlisted = false
+  /// When something new was seen, for finding outages.
+  var activities: [Activity] = []
+  /// What was late, until it is known whether the source was silent.
+  var deferred: [DeferredFailure] = []
+  /// How many segments were judged by how they came, by requirement.
+  var deliveries: [String: Int] = [:]
   private var failuresInARow = 0
   private var redirects = 0
   private var hasFailed = false
@@ -98,14 +111,14 @@ package struct DASHSession: Sendable {
 
   /// A session that begins with the MPD at `url` at once.
   ///
-  /// `utc` is the time of day at `now`; `schema` gives what a schema finds wrong with an MPD, and nothing
+  /// `utc` is the time of day at `now`; `schema` gives what a schema finds wrong with an MPD, and nil
   /// when there is none.
   package init(
     _ url: WebURL,
     settings: Settings = Settings(),
     now: Instant,
     utc: UTCTime,
-    schema: @escaping @Sendable (Bytes) -> [String] = { _ in [] }
+    schema: @escaping @Sendable (Bytes) -> [String]? = { _ in nil }
   ) {
     self.url = url
     self.settings = settings
@@ -162,7 +175,7 @@ package struct DASHSession: Sendable {
     case .patch: .patch
     case .clock: .clock
     case .header: .initSegment
-    case .segment, .subsegments: .media
+    case .segment, .subsegments, .unlisted: .media
     case .missing: .missing
     }
   }
@@ -199,6 +212,9 @@ package struct DASHSession: Sendable {
       subsegments[errand.url, default: [:]][index] = exchange
       if subsegments[errand.url]?.count == count { settle(&ledger) }
     case .missing: DASHRules.judge(tooEarly: exchange, subject: subject, &ledger)
+    case .unlisted:
+      isLookingForUnlisted = false
+      noteActivity(of: exchange)
     }
   }
 
@@ -230,9 +246,14 @@ package struct DASHSession: Sendable {
     }
     failuresInARow = 0
     DASHRules.judge(observation, schemaFaults: schema(observation.bytes), &ledger)
-    DASHRules.judgeFreshness(observation, &ledger)
+    let stale = DASHRules.judgeFreshness(observation, &ledger)
+    postpone(stale, &ledger)
+    if !stale.isEmpty { planUnlisted(observation, now: now) }
     let previous = latest
-    if let previous { DASHRules.judge(update: observation, after: previous, &ledger) }
+    noteActivity(in: observation, after: previous)
+    if let previous {
+      postpone(DASHRules.judge(update: observation, after: previous, &ledger), &ledger)
+    }
     latest = observation
     plan(after: observation, previous, now: now, &ledger)
     settle(&ledger)

@@ -10,20 +10,24 @@ enum DASHRules {
   /// Judges one MPD by itself: DASH-001 to 009, 011, 012, 016 to 019, 025, 030 and 031, as far as an
   /// MPD alone shows them.
   ///
-  /// `schemaFaults` is what a schema found, when one was at hand.
+  /// `schemaFaults` is what a schema found; without one validity stays open.
   static func judge(
     _ observation: ManifestObservation,
-    schemaFaults: [String] = [],
+    schemaFaults: [String]? = nil,
     _ ledger: inout Ledger
   ) {
     let subject = observation.subject
     let faults =
-      schemaFaults + ManifestShape.faults(in: observation.root) + observation.faults
-    ledger.expect(
+      (schemaFaults ?? []) + ManifestShape.faults(in: observation.root) + observation.faults
+    ledger.record(
       "DASH-001",
-      faults.isEmpty,
+      !faults.isEmpty ? .fail : schemaFaults == nil ? .notSeen : .pass,
       subject,
-      faults.isEmpty ? "\(observation.bytes.count) bytes" : faults.joined(separator: "; ")
+      !faults.isEmpty
+        ? faults.joined(separator: "; ")
+        : schemaFaults == nil
+          ? "well-formed; there was no schema to validate with"
+          : "\(observation.bytes.count) bytes, valid"
     )
     judgePresentation(observation, &ledger)
     judgeIdentifiers(observation.manifest, subject, &ledger)

@@ -6,11 +6,15 @@ extension DASHRules {
   static let periodTolerance = Interval.milliseconds(100)
 
   /// Judges an MPD against the one fetched before it: DASH-002, 003, 009, 021 and 024.
+  ///
+  /// Ends that were planned, were due and then came earlier are given back, each with when it was
+  /// due: what grew when the source fell silent ends there.
+  @discardableResult
   static func judge(
     update next: ManifestObservation,
     after previous: ManifestObservation,
     _ ledger: inout Ledger
-  ) {
+  ) -> [CutShort] {
     let subject = next.subject
     if next.manifest.isDynamic {
       ledger.expect(
@@ -23,7 +27,8 @@ extension DASHRules {
     }
     judgeStability(next.manifest, previous.manifest, subject, &ledger)
     var faults: [String] = []
-    comparePeriods(next, previous, &faults)
+    var cut: [CutShort] = []
+    comparePeriods(next, previous, &faults, &cut)
     ledger.expect(
       "DASH-021",
       faults.isEmpty,
@@ -33,6 +38,7 @@ extension DASHRules {
         : faults.prefix(ManifestShape.maximumFaults).joined(separator: "; ")
     )
     judgeNewPeriods(next.manifest, after: previous.manifest, subject, &ledger)
+    return cut
   }
 
   private static func judgePublishTime(
@@ -84,7 +90,8 @@ extension DASHRules {
   private static func comparePeriods(
     _ next: ManifestObservation,
     _ previous: ManifestObservation,
-    _ faults: inout [String]
+    _ faults: inout [String],
+    _ cut: inout [CutShort]
   ) {
     let ids = next.manifest.periods.map(\.id)
     let before = previous.manifest.periods.map(\.id)
@@ -106,7 +113,7 @@ extension DASHRules {
       }
       for member in members {
         guard let before = earlierMembers.first(where: { $0.id == member.id }) else { continue }
-        compare(member, before, in: period, earlier, isLast, next, previous, &faults)
+        compare(member, before, in: period, earlier, isLast, next, previous, &faults, &cut)
       }
     }
   }
@@ -119,7 +126,8 @@ extension DASHRules {
     _ isLast: Bool,
     _ next: ManifestObservation,
     _ previous: ManifestObservation,
-    _ faults: inout [String]
+    _ faults: inout [String],
+    _ cut: inout [CutShort]
   ) {
     let name = member.id ?? "-"
     let (new, old) = (member.template, before.template)
@@ -146,9 +154,15 @@ extension DASHRules {
       }
       // The end of a segment that grows is a plan; when it is whole, it stays.
       if same.duration != segment.duration, !isGrowing(segment, in: earlier, old, previous) {
-        faults.append(
+        let text =
           "\(name) changed d of \(segment.start) from \(segment.duration) to \(same.duration)"
-        )
+        if segment == oldLast, same.duration < segment.duration,
+          let due = previous.availability(of: segment, in: earlier, old)
+        {
+          cut.append(CutShort(subject: next.subject, seen: text, due: due, by: next.received))
+        } else {
+          faults.append(text)
+        }
       }
       if same.number != segment.number, new.media?.contains("$Number") ?? false {
         faults.append("\(name) renumbered its segment at \(segment.start)")
@@ -238,24 +252,33 @@ extension DASHRules {
   }
 
   /// DASH-020: an MPD lists what is available when it is fetched.
-  static func judgeFreshness(_ observation: ManifestObservation, _ ledger: inout Ledger) {
+  ///
+  /// What is late is given back, since the source may have been silent.
+  static func judgeFreshness(
+    _ observation: ManifestObservation,
+    _ ledger: inout Ledger
+  ) -> [StaleListing] {
     let manifest = observation.manifest
     guard manifest.isDynamic, let period = manifest.periods.last, period.explicitDuration == nil
     else {
       ledger.record("DASH-020", .notApplicable, observation.subject, "no Period that grows")
-      return
+      return []
     }
     let slack = (manifest.minimumUpdatePeriod ?? .zero) + clockTolerance
+    var stale: [StaleListing] = []
     for member in period.sets.flatMap(\.representations) {
       guard let due = nextDue(member, in: period, observation) else { continue }
       let age = observation.requested.since(due)
-      ledger.expect(
-        "DASH-020",
-        age <= slack,
-        "\(observation.subject) \(member.id ?? "-")",
-        "the segment after the last listed was due \(age.milliseconds) ms ago"
-      )
+      let subject = "\(observation.subject) \(member.id ?? "-")"
+      if age <= slack {
+        ledger.record("DASH-020", .pass, subject, StaleListing.text(age))
+      } else {
+        stale.append(
+          StaleListing(subject: subject, due: due, requested: observation.requested, slack: slack)
+        )
+      }
     }
+    return stale
   }
 
   /// When the first segment that is not listed may be asked for; nil without a timeline.

@@ -9,7 +9,7 @@ extension DASHRules {
     subject: String,
     _ ledger: inout Ledger
   ) {
-    guard let track = header.tracks.first, let entry = track.sampleEntries.first else { return }
+    guard let track = header.leadingTrack, let entry = track.sampleEntries.first else { return }
     let actual = entry.codec ?? entry.format
     let declared = representation.codecs ?? ""
     ledger.expect(

@@ -218,12 +218,8 @@ extension DASHRules {
     }) {
       faults.append("$SubNumber$ hangs ffmpeg")
     }
-    ledger.expect(
-      "DASH-030",
-      faults.isEmpty,
-      subject,
-      faults.isEmpty
-        ? "nothing that ffmpeg fails on; no player was run" : faults.joined(separator: "; ")
-    )
+    // That it plays takes a player.
+    guard !faults.isEmpty else { return }
+    ledger.record("DASH-030", .fail, subject, faults.joined(separator: "; "))
   }
 }

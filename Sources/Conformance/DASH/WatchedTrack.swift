@@ -9,6 +9,8 @@ struct WatchedTrack: Sendable {
   var chain = TrackChain()
   /// The tracks of init segments that were read, by URL.
   var headers: [WebURL: HeaderTrack] = [:]
+  /// Further tracks of those that hold several, by URL.
+  var otherHeaders: [WebURL: [HeaderTrack]] = [:]
   /// Init segments that were asked for.
   var requestedHeaders: Set<WebURL> = []
   /// The Period's start and the decode time of the last segment that was planned; nil before the first.

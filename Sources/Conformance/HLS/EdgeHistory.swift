@@ -10,27 +10,43 @@ struct EdgeHistory: Sendable {
     let time: Instant
     /// Where the playlist says that the position ends; nil without dates.
     let date: UTCTime?
+    /// Missing media, of which only the place is known.
+    var isGap = false
+    /// Whether a gap or a discontinuity stands before it.
+    var isMarked = false
   }
 
   /// Ascending in position and in time.
   private(set) var entries: [Entry] = []
   private var ordinals: [Position: Int] = [:]
   private var dropped = 0
+  /// Whether a gap or a discontinuity stands behind the last media.
+  private var isBehindBreak = false
+
+  /// What came, for finding outages.
+  var activities: [Activity] {
+    entries.lazy.filter { !$0.isGap }.map { Activity(time: $0.time, isMarked: $0.isMarked) }
+  }
 
   /// Notes the positions of a playlist that were not seen before.
   mutating func note(_ playlist: MediaPlaylist, time: Instant) {
     let last = entries.last?.position
     for (segment, date) in zip(playlist.segments, playlist.dates)
     where segment.number >= (last?.number ?? 0) {
+      if let last, segment.number > last.number, segment.startsDiscontinuity || segment.isGap {
+        isBehindBreak = true
+      }
       if !playlist.hasParts {
         guard segment.duration != nil else { continue }
-        add(Position(number: segment.number), date?.advanced(by: segment.duration ?? 0), time, last)
+        let position = Position(number: segment.number)
+        add(position, date?.advanced(by: segment.duration ?? 0), segment.isGap, time, last)
         continue
       }
       var end: Int64 = 0
       for (index, part) in segment.parts.enumerated() {
         end += part.duration
-        add(Position(number: segment.number, part: index), date?.advanced(by: end), time, last)
+        let position = Position(number: segment.number, part: index)
+        add(position, date?.advanced(by: end), part.isGap, time, last)
       }
     }
   }
@@ -38,12 +54,23 @@ struct EdgeHistory: Sendable {
   private mutating func add(
     _ position: Position,
     _ date: UTCTime?,
+    _ isGap: Bool,
     _ time: Instant,
     _ last: Position?
   ) {
     if let last, position <= last { return }
+    if isGap { isBehindBreak = true }
     ordinals[position] = dropped + entries.count
-    entries.append(Entry(position: position, time: time, date: date))
+    entries.append(
+      Entry(
+        position: position,
+        time: time,
+        date: date,
+        isGap: isGap,
+        isMarked: isBehindBreak && !isGap
+      )
+    )
+    if !isGap { isBehindBreak = false }
     if entries.count > Self.maximumEntries {
       ordinals[entries.removeFirst().position] = nil
       dropped += 1
@@ -81,6 +108,14 @@ struct EdgeHistory: Sendable {
     let isAhead = reported > after.position
     let behind = (self.ordinal(before.position) ?? ordinal) - ordinal
     tally.add(isWrong: isAhead || behind > 1, .zero)
+  }
+
+  /// Whether at a time this rendition had gone more than a part target beyond a date: what is told
+  /// there about it is then held against what it had at that time.
+  func isBeyond(_ date: UTCTime?, by partTarget: Int64, at time: Instant) -> Bool {
+    guard let date, let own = edge(at: time)?.date else { return false }
+    let ahead = own.microseconds.subtractingReportingOverflow(date.microseconds).partialValue
+    return ahead > partTarget
   }
 
   /// Counts for each position of another rendition whether this one was there within a part target

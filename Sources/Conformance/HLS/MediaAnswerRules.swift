@@ -3,8 +3,9 @@ internal import Wire
 
 /// What answers to fetches of inits, segments and parts show, beside what lists them.
 enum MediaAnswerRules {
-  /// How soon the first byte of what is listed must come.
-  static let atOnce = Interval.seconds(2)
+  /// How soon the first byte of what is listed must come: as soon as a refusal, for which requirements
+  /// name a time.
+  static let atOnce = Interval.seconds(1)
 
   /// Judges the answer for something that is listed and no gap; returns the response when it is
   /// whole.

@@ -97,6 +97,9 @@ enum HTTPRules {
       return
     }
     switch kind {
+    case .playlist where hasEnded(response), .blockingPlaylist where hasEnded(response):
+      // It does not change any more, and may be kept for as long as anybody likes.
+      break
     case .playlist:
       ledger.expect("HTTP-015", lifetime.isAtMost(max(1, target / 2)), subject, seen)
     case .blockingPlaylist:
@@ -109,6 +112,10 @@ enum HTTPRules {
       ledger.expect("HTTP-015", lifetime.isAtMost(max(1, updatePeriod)), subject, seen)
     case .multivariant, .refused: break
     }
+  }
+
+  private static func hasEnded(_ response: Response) -> Bool {
+    response.decodedBody?.text.contains("#EXT-X-ENDLIST") ?? false
   }
 
   private static func judgeType(

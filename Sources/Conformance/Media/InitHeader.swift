@@ -39,6 +39,9 @@ struct InitHeader: Sendable, Hashable {
     self.tracks = tracks
   }
 
+  /// The track that leads: the first of video, else the first of all.
+  var leadingTrack: HeaderTrack? { tracks.first { $0.kind == .video } ?? tracks.first }
+
   /// The brands of `ftyp` or `styp`, the major one first.
   ///
   /// ISO/IEC 14496-12 §4.3.

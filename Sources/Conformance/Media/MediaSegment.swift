@@ -72,6 +72,29 @@ struct MediaSegment: Sendable, Hashable {
     self.faults = faults
   }
 
+  private init(_ whole: MediaSegment, chunks: [MediaChunk]) {
+    topLevelTypes = whole.topLevelTypes
+    brands = whole.brands
+    faults = whole.faults
+    self.chunks = chunks
+  }
+
+  /// One track of several that are together in each chunk; chunks without it are left out.
+  func only(_ trackID: UInt32) -> MediaSegment {
+    let own = chunks.compactMap { chunk in
+      let fragment = chunk.fragment.only(trackID)
+      return fragment.trackFragments.isEmpty
+        ? nil
+        : MediaChunk(
+          preamble: chunk.preamble,
+          moof: chunk.moof,
+          fragment: fragment,
+          mdat: chunk.mdat
+        )
+    }
+    return MediaSegment(self, chunks: own)
+  }
+
   /// The first chunk's decode time in ticks; nil when it has none.
   var start: Int64? { chunks.first?.start }
 

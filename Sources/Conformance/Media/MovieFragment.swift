@@ -11,6 +11,16 @@ struct MovieFragment: Sendable, Hashable {
   let sequenceNumbers: [UInt32]
   let trackFragments: [TrackFragment]
 
+  private init(_ sequenceNumbers: [UInt32], _ trackFragments: [TrackFragment]) {
+    self.sequenceNumbers = sequenceNumbers
+    self.trackFragments = trackFragments
+  }
+
+  /// What of it concerns one track.
+  func only(_ trackID: UInt32) -> MovieFragment {
+    MovieFragment(sequenceNumbers, trackFragments.filter { $0.trackID == trackID })
+  }
+
   /// Reads `moof`; `defaults` stand in where `tfhd` and `trun` are silent.
   init(_ box: Box, defaults: TrackDefaults?) throws(DecodeError) {
     let children = try box.children()

@@ -16,7 +16,7 @@ struct TrackChain: Sendable {
 
   /// Takes an init segment, also one that comes again.
   mutating func take(_ header: InitHeader, subject: String, _ ledger: inout Ledger) {
-    guard let track = header.tracks.first else { return }
+    guard let track = header.leadingTrack else { return }
     if let timescale {
       ledger.expect(
         "CMAF-009",

@@ -7,6 +7,8 @@ package struct Report: Sendable {
   package var length = Interval.zero
   package var requests = 0
   package var ledger = Ledger()
+  /// What has to be known beside the verdicts, such as outages of the source.
+  package var notes: [String] = []
 
   package init(url: String) { self.url = url }
 
@@ -38,10 +40,15 @@ package struct Report: Sendable {
       lines += verdict.findings.prefix(2).map(Self.line)
       if verdict.failures > 2 { lines.append("  … \(verdict.failures) times in all") }
     }
+    if !notes.isEmpty { lines += [""] + notes }
     lines.append("")
     for outcome in [Outcome.pass, .notApplicable, .notSeen] {
       let numbers = Catalog.all.map(\.id).filter { ledger.verdict($0).outcome == outcome }
       lines += Self.wrapped("\(Self.name(outcome)):", numbers)
+    }
+    for requirement in Catalog.all where ledger.verdict(requirement.id).outcome == .notSeen {
+      guard let finding = ledger.verdict(requirement.id).findings.first else { continue }
+      lines.append("not seen: \(requirement.id), \(finding.seen)")
     }
     let hidden = Catalog.all.filter { requirement in
       Catalog.outOfSight[requirement.id] != nil
@@ -82,7 +89,7 @@ package struct Report: Sendable {
   }
 
   /// Seconds with one digit after the point.
-  private static func seconds(_ interval: Interval) -> String {
+  static func seconds(_ interval: Interval) -> String {
     let tenths = interval.nanoseconds / 100_000_000
     return "\(tenths / 10).\(abs(tenths % 10))"
   }
@@ -131,11 +138,12 @@ private struct ReportDocument: Encodable {
   let seconds: Double
   let requests: Int
   let violatesMust: Bool
+  let notes: [String]
   let requirements: [Entry]
 }
 
 extension Report {
-  /// The report as JSON: an object with `url`, `seconds`, `requests`, `violatesMust` and
+  /// The report as JSON: an object with `url`, `seconds`, `requests`, `violatesMust`, `notes` and
   /// `requirements`, one for each number of the catalog.
   package var json: String {
     let entries = Catalog.all.map { requirement in
@@ -162,6 +170,7 @@ extension Report {
       seconds: Double(length.milliseconds) / 1000,
       requests: requests,
       violatesMust: ledger.violatesMust,
+      notes: notes,
       requirements: entries
     )
     let encoder = JSONEncoder()

@@ -1,12 +1,25 @@
 internal import LinuxIO
 package import TLS
 package import Wire
+internal import XML
 
 /// One check: the loop that carries fetches and exchanges between the cores and a client.
 package struct CheckRun {
   /// Why a check can't be made.
   package struct Impossible: Error, CustomStringConvertible {
     package let description: String
+  }
+
+  /// What a check takes besides a URL.
+  package struct Options: Sendable {
+    /// What plays the stream as plain players do.
+    package var decoder = DecoderChoice.none
+    /// The path of a schema that MPDs are validated with.
+    package var schema: String?
+    /// How far answers that belong together may be apart for the network's sake.
+    package var networkDelay = Tolerance.release
+
+    package init() {}
   }
 
   /// Whose fetch it is.
@@ -21,6 +34,8 @@ package struct CheckRun {
   private var owners: [Int: Owner] = [:]
   private var sessions: [Session] = []
   private var probes: HTTPProbes?
+  private let options: Options
+  private var decoders: Decoders?
   private var report: Report
 
   /// Prepares a check that lasts so long; connects to nothing yet.
@@ -31,7 +46,8 @@ package struct CheckRun {
   package init(
     _ texts: [String],
     for length: Interval,
-    trust: ServerTrust
+    trust: ServerTrust,
+    options: Options = Options()
   ) throws(Impossible) {
     var urls: [WebURL] = []
     for text in texts {
@@ -46,6 +62,14 @@ package struct CheckRun {
       throw Impossible(description: "\(error)")
     }
     self.urls = urls
+    self.options = options
+    if let path = options.schema {
+      do {
+        _ = try XMLSchema(path: path)
+      } catch {
+        throw Impossible(description: "\(path): \(error)")
+      }
+    }
     self.length = length
     report = Report(url: urls.map(\.description).joined(separator: " "))
   }
@@ -65,7 +89,7 @@ package struct CheckRun {
         throw Impossible(description: failure)
       }
       guard now < end else { break }
-      let deadline = sessions.compactMap(\.deadline).min() ?? end
+      let deadline = turnDecoders(now: now, began: begin) ?? end
       for (identifier, exchange) in try wait(until: min(end, deadline)) {
         report.ledger.time = Clock.now - begin
         receive(exchange, of: identifier)
@@ -78,12 +102,48 @@ package struct CheckRun {
     if let silent = sessions.first(where: { !$0.hasManifest }) {
       throw Impossible(description: "\(silent.entry): nothing to check came in time")
     }
-    for index in sessions.indices {
-      sessions[index].finish(now: Clock.now, into: &report.ledger)
-    }
-    compare()
-    report.length = Clock.now - begin
+    finish(begin: begin, end: Clock.now)
+    try finishDecoders(begin: begin)
     return report
+  }
+
+  /// Looks after decoders, which begin once there is something to decode; when to come back at the
+  /// latest, as far as is known.
+  private mutating func turnDecoders(now: Instant, began begin: Instant) -> Instant? {
+    let media = sessions.flatMap(\.decoderTasks)
+    if decoders == nil, now > begin + Self.decodersBegin, media.count > sessions.count {
+      decoders = Decoders(options.decoder, media)
+    }
+    decoders?.turn(now: now, into: &report.ledger)
+    let deadlines = sessions.compactMap(\.deadline)
+    guard decoders?.isIdle == false else { return deadlines.min() }
+    return (deadlines + [now + .milliseconds(100)]).min()
+  }
+
+  /// Media is ahead of what a plain player wants by then.
+  private static let decodersBegin = Interval.seconds(4)
+
+  /// Waits for the decoder that still runs.
+  private mutating func finishDecoders(begin: Instant) throws(Impossible) {
+    if decoders == nil { decoders = Decoders(options.decoder, sessions.flatMap(\.decoderTasks)) }
+    decoders?.drop(into: &report.ledger)
+    while decoders?.isIdle == false {
+      report.ledger.time = Clock.now - begin
+      decoders?.turn(now: Clock.now, into: &report.ledger)
+      _ = try wait(until: Clock.now + .milliseconds(50))
+    }
+  }
+
+  /// Judges what takes the whole check to see, in the light of outages.
+  private mutating func finish(begin: Instant, end: Instant) {
+    for index in sessions.indices { sessions[index].settle(into: &report.ledger) }
+    let outages = Session.outages(sessions, until: end)
+    for index in sessions.indices {
+      sessions[index].finish(now: end, outages: outages, into: &report.ledger)
+    }
+    report.notes += outages.notes(since: begin)
+    compare()
+    report.length = end - begin
   }
 
   /// Compares HLS with DASH where both are played.
@@ -92,11 +152,18 @@ package struct CheckRun {
       let hls = sessions.first(where: { !$0.isDASH })?.fetched
     else { return }
     DASHRules.judgeSharing(dash: dash, hls: hls, &report.ledger)
+    guard let manifest = sessions.lazy.compactMap(\.manifest).first else { return }
+    DASHRules.judgePeriods(
+      manifest.manifest,
+      discontinuities: sessions.flatMap(\.discontinuities),
+      subject: manifest.subject,
+      &report.ledger
+    )
   }
 
   /// Says what is at a URL, by its name or by asking once.
   private func discover(_ url: WebURL) throws(Impossible) -> Session {
-    if url.path.hasSuffix(".m3u8") { return Session(playlist: url) }
+    if url.path.hasSuffix(".m3u8") { return playlist(url) }
     if url.path.hasSuffix(".mpd") { return dash(url) }
     var request = Request(url)
     request.bodyLimit = PlaylistText.maximumBytes
@@ -110,13 +177,23 @@ package struct CheckRun {
         let isManifest =
           response.mediaType == "application/dash+xml"
           || response.body.prefix(1024).text.contains("<MPD")
-        return isManifest ? dash(url) : Session(playlist: url)
+        return isManifest ? dash(url) : playlist(url)
       }
     }
   }
 
   private func dash(_ url: WebURL) -> Session {
-    Session(manifest: url, now: Clock.now, utc: Clock.utc)
+    Session(
+      manifest: url,
+      delay: options.networkDelay,
+      schema: options.schema,
+      now: Clock.now,
+      utc: Clock.utc
+    )
+  }
+
+  private func playlist(_ url: WebURL) -> Session {
+    Session(playlist: url, delay: options.networkDelay)
   }
 
   private func wait(

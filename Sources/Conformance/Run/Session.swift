@@ -1,4 +1,5 @@
 internal import Wire
+internal import XML
 
 /// What plays one URL: the core of HLS or that of DASH, which are changed in place.
 struct Session: Sendable {
@@ -8,14 +9,21 @@ struct Session: Sendable {
   /// What the fetches of DASH that run are for.
   private var kinds: [Int: ResourceKind] = [:]
 
-  init(playlist url: WebURL) {
+  init(playlist url: WebURL, delay: Interval) {
     entry = url
-    hls = HLSSession(url)
+    hls = HLSSession(url, delay: delay)
   }
 
-  init(manifest url: WebURL, now: Instant, utc: UTCTime) {
+  /// `schema` is the path of one that MPDs are validated with.
+  init(manifest url: WebURL, delay: Interval, schema: String?, now: Instant, utc: UTCTime) {
     entry = url
-    dash = DASHSession(url, now: now, utc: utc)
+    var settings = DASHSession.Settings()
+    settings.lateness = max(settings.lateness, delay * 2)
+    dash = DASHSession(url, settings: settings, now: now, utc: utc) { bytes in
+      // Loaded anew each time, which takes few milliseconds: it belongs to one thread.
+      guard let schema, let loaded = try? XMLSchema(path: schema) else { return nil }
+      return loaded.validate(bytes).map(\.description)
+    }
   }
 
   var isDASH: Bool { dash != nil }
@@ -43,6 +51,12 @@ struct Session: Sendable {
       )
     }
   }
+
+  /// The last MPD that came.
+  var manifest: ManifestObservation? { dash?.latest }
+
+  /// The presentation times at which video begins anew in the playlists.
+  var discontinuities: [TrackTime] { hls?.discontinuities ?? [] }
 
   /// The whole segments that were fetched, for comparing HLS with DASH.
   var fetched: [FetchedSegment] { dash?.fetched ?? hls?.fetched ?? [] }
@@ -80,9 +94,54 @@ struct Session: Sendable {
     dash?.take(exchange, for: identifier, &ledger)
   }
 
-  mutating func finish(now: Instant, into ledger: inout Ledger) {
-    hls?.finish(now: now, into: &ledger)
-    dash?.finish(&ledger)
+  /// What media came when.
+  var activities: [Activity] { dash?.activities ?? hls?.activities ?? [] }
+
+  /// How long a silence has to last to be an outage; nil while nothing is known.
+  var outageLimits: OutageLimits? { dash?.outageLimits ?? hls?.outageLimits }
+
+  /// Whether the presentation is over, so that nothing more is to come.
+  var isEnded: Bool {
+    dash?.latest.map { !$0.manifest.isDynamic } ?? hls?.isEnded ?? false
+  }
+
+  /// Judges what waited for something newer that will not come.
+  mutating func settle(into ledger: inout Ledger) { dash?.settleAll(&ledger) }
+
+  /// Judges what takes the whole check to see; comes after `settle`.
+  mutating func finish(now: Instant, outages: Outages, into ledger: inout Ledger) {
+    hls?.finish(now: now, outages: outages, into: &ledger)
+    dash?.finish(outages: outages, &ledger)
+  }
+}
+
+extension Session {
+  /// What a decoder has to show: some media of each rendition, and the whole as a plain player gets it.
+  var decoderTasks: [DecoderTask] {
+    let media = dash?.decodable ?? hls?.decodable ?? []
+    let pieces = media.prefix(Decoders.maximumRenditions).map { rendition in
+      DecoderTask(
+        decoding: rendition.segments,
+        after: rendition.initSegment,
+        of: rendition.name
+      )
+    }
+    // What was led elsewhere is opened where it began.
+    return pieces + [DecoderTask(isDASH ? "DASH-030" : "HLS-082", playing: entry)]
+  }
+
+  /// The times in which nothing new came in any session, which are of one presentation.
+  ///
+  /// Playlists tell soonest what is new, so that their measure of silence counts where there are some.
+  static func outages(_ sessions: [Session], until end: Instant) -> Outages {
+    let finest = sessions.first { !$0.isDASH && $0.outageLimits != nil }
+    guard let limits = (finest ?? sessions.first { $0.outageLimits != nil })?.outageLimits else {
+      return Outages()
+    }
+    let activities = sessions.flatMap(\.activities)
+    let last = activities.map(\.time).max()
+    let isOver = sessions.contains(where: \.isEnded)
+    return Outages(activities, limits: limits, until: isOver ? last ?? end : end)
   }
 }
 
@@ -97,5 +156,60 @@ extension DASHSession {
   /// How often the MPD says it changes, in whole seconds; nil when it doesn't.
   var updatePeriodSeconds: Int? {
     latest?.manifest.minimumUpdatePeriod.map { Int(max(0, min($0.milliseconds / 1000, 86_400))) }
+  }
+}
+
+/// Media of one rendition that can be decoded.
+struct DecodableMedia: Sendable, Equatable {
+  /// Segments of a rendition that are decoded.
+  static let maximumSegments = 2
+
+  let name: String
+  let initSegment: WebURL
+  let segments: [WebURL]
+}
+
+extension HLSSession {
+  /// The newest segments of each rendition that are whole resources and not encrypted.
+  var decodable: [DecodableMedia] {
+    trackers.compactMap { tracker in
+      guard let playlist = tracker.playlist, let map = playlist.wholeSegments.last?.map,
+        map.byteRange == nil, let initSegment = tracker.url.resolve(map.uri)
+      else { return nil }
+      let whole = playlist.wholeSegments.suffix(DecodableMedia.maximumSegments)
+      let segments = whole.filter {
+        $0.map == map && !$0.isGap && $0.key == nil && $0.byteRange == nil
+      }
+      let urls = segments.compactMap { tracker.url.resolve($0.uri) }
+      guard !urls.isEmpty else { return nil }
+      return DecodableMedia(name: tracker.subject, initSegment: initSegment, segments: urls)
+    }
+  }
+}
+
+extension DASHSession {
+  /// The newest whole segments of each Representation of the last Period.
+  var decodable: [DecodableMedia] {
+    guard let latest, let period = latest.manifest.periods.last else { return [] }
+    return period.sets.flatMap(\.representations).compactMap { member in
+      let template = member.template
+      guard let initSegment = member.url(template.initialization, manifest: latest.url) else {
+        return nil
+      }
+      let whole = latest.listed(member, in: period, until: latest.received).filter { segment in
+        guard latest.manifest.isDynamic else { return true }
+        return latest.availability(of: segment, in: period, template)
+          .map { $0 <= latest.requested } ?? false
+      }
+      let urls = whole.suffix(DecodableMedia.maximumSegments).compactMap {
+        member.url(template.media, manifest: latest.url, segment: $0)
+      }
+      guard !urls.isEmpty else { return nil }
+      return DecodableMedia(
+        name: "\(latest.subject) \(member.id ?? "-")",
+        initSegment: initSegment,
+        segments: urls
+      )
+    }
   }
 }

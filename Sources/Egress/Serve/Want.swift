@@ -25,7 +25,8 @@ extension Want {
     case .reload: unavailable("no new media for three target durations")
     case .numberedSegment(_, let number): .notFound("segment \(number) did not come")
     case .part(_, let start), .segment(_, let start), .partOfSegment(_, let start, _):
-      .notFound("media at \(start) did not come")
+      // Not 404: it may still come under this name, and caches keep what is missing.
+      unavailable("media at \(start) did not come")
     }
   }
 

@@ -8,9 +8,11 @@ extension MediaPresentation {
   func write(_ period: Period, origin: Int64, to xml: inout XMLWriter) {
     xml.start("Period")
     xml.attribute("id", id(of: period.start))
+    // What comes later than the first Period's media is available later; dates tell when it was made.
+    let delay = snapshot.isEnded ? 0 : period.start.extraDelay
     xml.attribute(
       "start",
-      xsDuration(microseconds: period.anchor.time.microseconds - origin)
+      xsDuration(microseconds: period.anchor.time.microseconds + delay - origin)
     )
     var setNumber = 0
     for kind in [MediaKind.video, .audio] {

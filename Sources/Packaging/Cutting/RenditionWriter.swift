@@ -199,14 +199,16 @@ struct RenditionWriter {
     _ run: Run
   ) {
     let (chunk, initSegment) = (queued.chunk, queued.initSegment)
+    var start = run.clock.served(chunk.start, timescale: timescale)
     if let lastNumber {
       for missed in run.timeline.boundaries(after: lastNumber, through: boundary.number) {
         if missed.clearsWindow { push(.clear, index, missed.start, missed.number) }
         guard missed.number < boundary.number else { break }
-        pushGap(missed, initSegment, index, run, until: boundary)
+        let isLast = missed.number == boundary.number - 1
+        let media = isLast ? (start, chunk.duration) : nil
+        pushGap(missed, initSegment, index, run, until: boundary, before: media)
       }
     }
-    var start = run.clock.served(chunk.start, timescale: timescale)
     // A segment begins where the one before ended: its name was told before its first chunk came, and
     // media that is missing at its start is a gap like any other.
     if !boundary.isDiscontinuity, let lastEnd, lastEnd.run == index {
@@ -233,13 +235,16 @@ struct RenditionWriter {
     _ initSegment: InitSegment,
     _ index: Int,
     _ run: Run,
-    until boundary: Timeline.Boundary
+    until boundary: Timeline.Boundary,
+    before media: (start: Int64, duration: Int64)?
   ) {
     let end = run.timeline.end(of: missed.number) ?? boundary.start
     var start = run.clock.served(missed.start.rounded(toScale: timescale), timescale: timescale)
     // Audio ends near a boundary, not on it.
     if !missed.isDiscontinuity, let lastEnd, lastEnd.run == index { start = lastEnd.end }
-    let servedEnd = run.clock.served(end.rounded(toScale: timescale), timescale: timescale)
+    var servedEnd = run.clock.served(end.rounded(toScale: timescale), timescale: timescale)
+    // Nor does it begin on one: the gap ends where the first chunk behind it starts.
+    if let media, abs(media.start - servedEnd) < media.duration { servedEnd = media.start }
     var segment = head(missed, start, initSegment, run.clock)
     segment.isGap = true
     segment.duration = max(0, servedEnd - start)

@@ -17,5 +17,7 @@ package struct RunClock: Equatable, Sendable {
 /// One run: its clock and its segment boundaries.
 struct Run {
   let clock: RunClock
+  /// How much later its media comes than the constants say, in microseconds.
+  let extraDelay: Int64
   var timeline: Timeline
 }

@@ -75,11 +75,14 @@ package struct PresentationSnapshot: Sendable {
     /// The start of the lead rendition's first segment, as served; media time 0 for the first Period of
     /// a bridge.
     package let start: MediaTime
+    /// How much later its media comes than the presentation's delay says, in microseconds.
+    package let extraDelay: Int64
 
-    package init(number: Int64, epoch: Epoch, start: MediaTime) {
+    package init(number: Int64, epoch: Epoch, start: MediaTime, extraDelay: Int64 = 0) {
       self.number = number
       self.epoch = epoch
       self.start = start
+      self.extraDelay = extraDelay
     }
 
     /// UTC of the start.

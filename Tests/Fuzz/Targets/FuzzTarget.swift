@@ -16,6 +16,10 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
   case presentation = "Presentation"
   case webTransport = "WebTransport"
   case remux = "Remux"
+  case checkedPlaylist = "CheckedPlaylist"
+  case checkedManifest = "CheckedManifest"
+  case checkedMedia = "CheckedMedia"
+  case response = "Response"
 
   package func run(_ bytes: Bytes) {
     switch self {
@@ -30,6 +34,10 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
     case .presentation: fuzzPresentation(bytes)
     case .webTransport: fuzzWebTransport(bytes)
     case .remux: fuzzRemux(bytes)
+    case .checkedPlaylist: fuzzCheckedPlaylist(bytes)
+    case .checkedManifest: fuzzCheckedManifest(bytes)
+    case .checkedMedia: fuzzCheckedMedia(bytes)
+    case .response: fuzzResponse(bytes)
     }
   }
 }

@@ -19,8 +19,22 @@ extension HLSSession {
     PresentationRules.judge(views, into: &ledger)
   }
 
+  /// What media came when, in all renditions.
+  var activities: [Activity] { trackers.flatMap(\.history.activities) }
+
+  /// Whether every playlist has come to its end.
+  var isEnded: Bool { !trackers.isEmpty && trackers.allSatisfy { $0.playlist?.isEnded == true } }
+
+  /// How long a silence has to last to be an outage; nil while nothing is known.
+  var outageLimits: OutageLimits? {
+    let limits = trackers.compactMap(\.outageLimits)
+    guard let marked = limits.map(\.marked).max(), let unmarked = limits.map(\.unmarked).max()
+    else { return nil }
+    return OutageLimits(marked: marked, unmarked: unmarked)
+  }
+
   /// Judges what takes the whole check to see; nothing may be called after it.
-  mutating func finish(now: Instant, into ledger: inout Ledger) {
+  mutating func finish(now: Instant, outages: Outages, into ledger: inout Ledger) {
     comparePlaylists(into: &ledger)
     let histories = Dictionary(
       trackers.map { ($0.url, $0.history) },
@@ -32,6 +46,7 @@ extension HLSSession {
       trackers[index].finish(
         others: histories.filter { $0.key != url },
         largestPartTarget: largest,
+        outages: outages,
         now: now,
         into: &ledger
       )
@@ -44,6 +59,15 @@ extension HLSSession {
     )
     judgeVariants(into: &ledger)
     judgeAlignment(into: &ledger)
+  }
+
+  /// The presentation times at which the first video rendition begins anew.
+  var discontinuities: [TrackTime] {
+    guard let video = trackers.first(where: { $0.media.track?.kind == .video }) else { return [] }
+    let facts = video.media.facts.values.sorted { $0.number < $1.number }
+    return zip(facts, facts.dropFirst())
+      .filter { $0.discontinuity != $1.discontinuity }
+      .map { TrackTime(ticks: $1.presentation, timescale: $1.timescale) }
   }
 
   private func tracker(_ uri: String?) -> RenditionTracker? {

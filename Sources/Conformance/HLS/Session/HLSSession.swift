@@ -11,6 +11,7 @@ struct HLSSession: Sendable {
   private static let maximumRedirects = 5
 
   private(set) var entry: WebURL
+  private let delay: Interval
   private var redirects = 0
   private(set) var multivariant: MultivariantPlaylist?
   var trackers: [RenditionTracker] = []
@@ -22,8 +23,9 @@ struct HLSSession: Sendable {
   private(set) var failure: String?
 
   /// A session that begins with a multivariant or media playlist.
-  init(_ url: WebURL) {
+  init(_ url: WebURL, delay: Interval = Tolerance.release) {
     entry = url
+    self.delay = delay
     askForEntry()
     if url.isSecure {
       var handshake = Request(url)
@@ -172,7 +174,10 @@ struct HLSSession: Sendable {
     let text = PlaylistText(bytes)
     switch text.kind {
     case .unknown: failure = "\(entry) is no playlist"
-    case .media: trackers = [RenditionTracker(url: entry, name: "media playlist", isProbed: true)]
+    case .media:
+      trackers = [
+        RenditionTracker(url: entry, name: "media playlist", isProbed: true, delay: delay)
+      ]
     case .multivariant:
       let playlist = MultivariantPlaylist(text)
       MultivariantRules.judge(
@@ -204,7 +209,7 @@ struct HLSSession: Sendable {
       }
       guard known.insert(url).inserted else { continue }
       let isFirst = probed.insert(name).inserted
-      trackers.append(RenditionTracker(url: url, name: name, isProbed: isFirst))
+      trackers.append(RenditionTracker(url: url, name: name, isProbed: isFirst, delay: delay))
     }
     if trackers.isEmpty { failure = "\(entry) leads to no media playlist" }
   }

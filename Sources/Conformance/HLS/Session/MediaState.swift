@@ -51,6 +51,10 @@ struct MediaState: Sendable {
   /// Facts by media sequence number.
   var facts: [Int: SegmentFacts] = [:]
   var chain = TrackChain()
+  /// Of media with several tracks, those of the others by track ID.
+  var otherChains: [UInt32: TrackChain] = [:]
+  /// The last segment of which the others were taken.
+  var otherEnd: SegmentEntry?
   /// Segments that were read and wait for the one before them.
   var unchained: [Int: (facts: SegmentFacts, media: MediaSegment, subject: String)] = [:]
   /// The last segment of the chain.

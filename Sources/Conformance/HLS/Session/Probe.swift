@@ -45,7 +45,11 @@ extension RenditionTracker {
     if reloads == 1 {
       let isBlocking = playlist.serverControl?.canBlockReload == true
       probes = isProbed ? (isBlocking ? Probe.blocking : Probe.polling) : Probe.short
-      if playlist.isEnded { probes = [.plain, .compression, .afterEnd] }
+    }
+    if playlist.isEnded, !hasEnded {
+      // What a playlist that grows has to do is over.
+      hasEnded = true
+      probes = [.plain, .compression, .afterEnd]
     }
     guard reloads >= 3 || playlist.isEnded, !probes.isEmpty else { return }
     launch(probes.removeFirst(), playlist)

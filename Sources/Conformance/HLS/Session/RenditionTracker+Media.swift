@@ -55,7 +55,7 @@ extension RenditionTracker {
     )
     if let header {
       media.chain.take(header, subject: resource.description, &ledger)
-      media.track = header.tracks.first
+      media.track = header.leadingTrack
       for entry in header.tracks.flatMap(\.sampleEntries) {
         media.codecs.insert(entry.codec ?? entry.format)
       }
@@ -79,6 +79,11 @@ extension RenditionTracker {
       // A hint may come to nothing; it counts when the part is listed all the same.
       if exchange.failure == .timedOut || exchange.failure == .cancelled { return }
       media.refused[key] = exchange.summary
+      return
+    }
+    if response.status == 503, exchange.duration >= holdTime {
+      // Held in vain for as long as a reload may be; the part is asked for again when it is listed.
+      media.asked.remove(key)
       return
     }
     guard response.status == wanted || response.status == 200, response.isWhole else {
@@ -133,11 +138,50 @@ extension RenditionTracker {
       if !whole.isEmpty, whole.count == parts.count {
         MediaAnswerRules.judgeParts(whole, segment: body, planned.subject, into: &ledger)
       }
-      // What has several tracks fails CMAF-002, and further words on it would mislead.
-      guard let initialization, let header = initialization.header, header.tracks.count == 1,
-        let track = header.tracks.first, track.timescale > 0, planned.entry.key == nil
+      guard let initialization, let header = initialization.header,
+        let track = header.leadingTrack, track.timescale > 0, planned.entry.key == nil
       else { continue }
-      evaluate(planned, body, whole, track, initialization.hash, into: &ledger)
+      evaluate(planned, body, whole, track, header, initialization.hash, into: &ledger)
+      evaluateOthers(planned, body, header, into: &ledger)
+    }
+  }
+
+  /// Judges the tracks beside the leading one, which end somewhere near it.
+  private mutating func evaluateOthers(
+    _ planned: MediaState.Planned,
+    _ body: Bytes,
+    _ header: InitHeader,
+    into ledger: inout Ledger
+  ) {
+    let others = header.tracks.filter { $0.id != header.leadingTrack?.id && $0.timescale > 0 }
+    guard !others.isEmpty else { return }
+    let entry = planned.entry
+    let isNext = media.otherEnd.map {
+      $0.number + 1 == entry.number && $0.discontinuity == entry.discontinuity
+    }
+    media.otherEnd = entry
+    for track in others {
+      var expectation = SegmentExpectation()
+      expectation.isMuxed = true
+      expectation.duration = entry.duration.map {
+        (TrackTime(ticks: $0, timescale: 1_000_000), CMAFRules.otherTrackTolerance)
+      }
+      let subject = "\(planned.subject), track \(track.id)"
+      guard
+        let segment = CMAFRules.judge(
+          segment: body,
+          of: track,
+          expectation,
+          subject: subject,
+          &ledger
+        )
+      else { continue }
+      media.otherChains[track.id, default: TrackChain()].take(
+        segment,
+        isContinuous: isNext ?? false,
+        subject: subject,
+        &ledger
+      )
     }
   }
 
@@ -146,12 +190,14 @@ extension RenditionTracker {
     _ body: Bytes,
     _ parts: [Bytes],
     _ track: HeaderTrack,
+    _ header: InitHeader,
     _ initHash: Bytes,
     into ledger: inout Ledger
   ) {
     let entry = planned.entry
     for (index, (part, bytes)) in zip(entry.parts, parts).enumerated() {
       var expectation = SegmentExpectation()
+      expectation.isMuxed = header.tracks.count > 1
       expectation.place = index == 0 ? .firstPart : .laterPart
       expectation.duration = (
         TrackTime(ticks: part.duration, timescale: 1_000_000), .milliseconds(1)
@@ -173,6 +219,7 @@ extension RenditionTracker {
       )
     }
     var expectation = SegmentExpectation()
+    expectation.isMuxed = header.tracks.count > 1
     if let duration = entry.duration {
       expectation.duration = (
         TrackTime(ticks: duration, timescale: 1_000_000), .milliseconds(1)

@@ -195,11 +195,11 @@ extension RenditionTracker {
     guard let listed = media.listed[key], let delivered = media.delivered.removeValue(forKey: key)
     else { return }
     let apart = delivered.end - listed.time
-    tallies.releases.add(max(apart, .zero - apart), limit: Tolerance.release)
-    tallies.reloads.add(listed.time - delivered.firstByte, limit: Tolerance.release)
+    tallies.releases.add(max(apart, .zero - apart), limit: delay)
+    tallies.reloads.add(listed.time - delivered.firstByte, limit: delay)
     tallies.deliveries.add(
       delivered.end - delivered.firstByte,
-      limit: Tolerance.delivery(listed.duration)
+      limit: Tolerance.delivery(listed.duration, delay: delay)
     )
   }
 }

@@ -91,12 +91,19 @@ extension RenditionTracker {
     continueChain(purpose, merged, read?.complaints ?? [], exchange, into: &ledger)
   }
 
-  /// Whether a refusal that did not come may be because the stream went on meanwhile.
+  /// Whether a refusal that did not come may be because the stream went on or ended meanwhile.
   private func isMooted(
     _ purpose: ReloadPurpose,
     _ known: MediaPlaylist,
     _ exchange: Exchange
   ) -> Bool {
+    if Self.read(exchange)?.playlist.isEnded == true, !known.isEnded {
+      // Directives mean nothing any more.
+      switch purpose {
+      case .plain, .blocking, .afterEnd: return false
+      default: return true
+      }
+    }
     guard purpose == .tooFarSegment || purpose == .tooFarPart else { return false }
     let last = Self.read(exchange)?.playlist.segments.last ?? playlist?.segments.last
     return exchange.response?.status != 400 && last?.number != known.segments.last?.number

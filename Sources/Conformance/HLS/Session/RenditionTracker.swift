@@ -29,6 +29,7 @@ struct RenditionTracker: Sendable {
   var hasLatency = false
 
   var probes: [Probe] = []
+  var hasEnded = false
   var compressed: (accepting: Response?, refusing: Response?) = (nil, nil)
   var crowd: [Exchange] = []
   var crowdSize = 0
@@ -41,15 +42,22 @@ struct RenditionTracker: Sendable {
   var lastPartTime: Instant?
   var lastSegmentTime: Instant?
   var lastChange: Instant?
-  /// Reports about other playlists, with when they came.
-  var reports: [(url: WebURL, position: Position, time: Instant)] = []
+  /// From one part to the next, and from one segment to the next; HLS-053 and HLS-018.
+  var partWaits: [Wait] = []
+  var segmentWaits: [Wait] = []
+  /// Reports about other playlists.
+  var reports: [NotedReport] = []
 
   var media = MediaState()
 
-  init(url: WebURL, name: String, isProbed: Bool) {
+  /// How far answers that belong together may be apart here.
+  let delay: Interval
+
+  init(url: WebURL, name: String, isProbed: Bool, delay: Interval = Tolerance.release) {
     self.url = url
     self.name = name
     self.isProbed = isProbed
+    self.delay = delay
   }
 
   var subject: String { url.description }
@@ -83,6 +91,11 @@ struct RenditionTracker: Sendable {
     request.headers = [HeaderField("Origin", HTTPRules.origin)] + resource.headers
     request.timeout = timeout
     wanted.append((purpose, request))
+  }
+
+  /// How long a request is held at least before it may be given up, with some tolerance for clocks.
+  var holdTime: Interval {
+    .milliseconds(Int64(min(playlist?.targetDuration ?? 1, 40)) * 3000 - 100)
   }
 
   /// How long a reload may be held at most, with some time for the refusal to come.
@@ -132,29 +145,33 @@ struct RenditionTracker: Sendable {
     time: Instant
   ) {
     guard let edge = previous.edge, let later = next.edge, later != edge else { return }
-    let known = previous.segments.last?.number ?? 0
-    let isExplained = next.segments.contains { $0.number > known && $0.startsDiscontinuity }
     let isBlocking = next.serverControl?.canBlockReload == true
     if next.hasParts, isBlocking, let target = next.partTarget {
-      if let last = lastPartTime, !isExplained {
-        tallies.partIntervals.add(time - last, limit: Tolerance.partInterval(target))
+      if let last = lastPartTime, partWaits.count < Wait.maximumKept {
+        partWaits.append(Wait(begin: last, end: time, limit: partLimit(target)))
       }
       lastPartTime = time
     }
-    if let target = next.targetDuration,
-      (next.wholeSegments.last?.number ?? 0) > (previous.wholeSegments.last?.number ?? 0)
-    {
-      if let last = lastSegmentTime, !isExplained {
-        // Polls see a segment up to half a target duration late.
-        let slack = isBlocking ? Interval.zero : .milliseconds(Int64(target) * 500)
-        tallies.segmentIntervals.add(
-          time - last,
-          limit: Tolerance.segmentInterval(target) + slack
-        )
+    if (next.wholeSegments.last?.number ?? 0) > (previous.wholeSegments.last?.number ?? 0) {
+      if let last = lastSegmentTime, segmentWaits.count < Wait.maximumKept {
+        segmentWaits.append(Wait(begin: last, end: time, limit: segmentLimit(next)))
       }
       lastSegmentTime = time
     }
     judgeHint(next, after: previous)
+  }
+
+  private func partLimit(_ target: Int64) -> Interval {
+    Tolerance.partInterval(target, delay: delay)
+  }
+
+  /// The longest time from one segment to the next, as seen from here.
+  private func segmentLimit(_ playlist: MediaPlaylist) -> Interval {
+    let target = playlist.targetDuration ?? 1
+    let limit = Tolerance.segmentInterval(target, delay: delay)
+    // Polls see a segment up to half a target duration late.
+    return playlist.serverControl?.canBlockReload == true
+      ? limit : limit + .milliseconds(Int64(target) * 500)
   }
 
   /// Compares the hint of the copy before with the part that came.
@@ -177,36 +194,55 @@ struct RenditionTracker: Sendable {
     for report in playlist.reports.prefix(MultivariantPlaylist.maximumEntries) {
       guard let other = url.resolve(report.uri), let number = report.lastNumber else { continue }
       if reports.count >= EdgeHistory.maximumEntries { reports.removeFirst() }
-      reports.append((other, Position(number: number, part: report.lastPart), time))
+      reports.append(
+        NotedReport(
+          url: other,
+          position: Position(number: number, part: report.lastPart),
+          edge: playlist.edge,
+          edgeDate: playlist.edgeDate,
+          time: time
+        )
+      )
     }
+  }
+
+  /// How long a silence of all renditions has to last to be one of the source; nil while nothing
+  /// says how often media comes.
+  var outageLimits: OutageLimits? {
+    guard let playlist, playlist.targetDuration != nil else { return nil }
+    let long = segmentLimit(playlist)
+    let short = playlist.hasParts ? playlist.partTarget.map(partLimit) : nil
+    return OutageLimits(marked: min(short ?? long, long), unmarked: long)
   }
 
   /// Judges what takes the whole check to see; `others` are the other playlists' histories by URL.
   mutating func finish(
     others: [WebURL: EdgeHistory],
     largestPartTarget: Int64,
+    outages: Outages,
     now: Instant,
     into ledger: inout Ledger
   ) {
-    for report in reports where report.time + .seconds(1) < now {
-      others[report.url]?.judge(
-        reported: report.position,
-        at: report.time,
-        slack: Tolerance.release,
-        into: &tallies.reports
-      )
-    }
+    judgeReports(others, largestPartTarget, now: now)
     if playlist?.hasParts == true, playlist?.isEnded == false {
       for other in others.values {
         history.judgeSteps(
           of: other,
           partTarget: largestPartTarget,
-          slack: Tolerance.release,
+          slack: delay,
           until: now - .seconds(1),
           into: &tallies.steps
         )
       }
     }
+    if let playlist, !playlist.isEnded, let last = lastSegmentTime,
+      now - last > segmentLimit(playlist)
+    {
+      // What has not come by now is late already.
+      segmentWaits.append(Wait(begin: last, end: now, limit: segmentLimit(playlist)))
+    }
+    tallies.partIntervals.add(partWaits, without: outages)
+    tallies.segmentIntervals.add(segmentWaits, without: outages)
     tallies.judge(subject: subject, into: &ledger)
     clock.judge(subject: subject, into: &ledger)
     media.finish(
@@ -215,4 +251,43 @@ struct RenditionTracker: Sendable {
       into: &ledger
     )
   }
+
+  /// Counts the reports that are not as fresh as the playlist that they stand in.
+  ///
+  /// Each is held against what was known when that state of the playlist was first seen. A playlist that
+  /// falls behind is no excuse: its reports have to be right when they are read.
+  private mutating func judgeReports(
+    _ others: [WebURL: EdgeHistory],
+    _ partTarget: Int64,
+    now: Instant
+  ) {
+    var first: [WebURL: NotedReport] = [:]
+    for report in reports where report.time + .seconds(1) < now {
+      guard let other = others[report.url] else { continue }
+      let before = first[report.url].flatMap { $0.edge == report.edge ? $0 : nil }
+      let isBehind = other.isBeyond(
+        report.edgeDate,
+        by: partTarget,
+        at: report.time - delay
+      )
+      if before == nil { first[report.url] = report }
+      if let before, !isBehind, before.position == report.position { continue }
+      other.judge(
+        reported: report.position,
+        at: report.time,
+        slack: delay,
+        into: &tallies.reports
+      )
+    }
+  }
+}
+
+/// What a playlist told about another one.
+struct NotedReport: Equatable, Sendable {
+  let url: WebURL
+  let position: Position
+  /// Where the playlist itself ended, and when that is; nil without dates.
+  let edge: Position?
+  let edgeDate: UTCTime?
+  let time: Instant
 }
