@@ -20,6 +20,8 @@ struct Manifest: Sendable, Hashable {
   var isDynamic = false
   var id: String?
   var profiles: [String] = []
+  /// Whether it is for players that know segment sequences, and for no others.
+  var isOfSequences: Bool { profiles.contains("urn:mpeg:dash:profile:advanced-linear:2025") }
   var availabilityStart: UTCTime?
   var publishTime: UTCTime?
   var minimumUpdatePeriod: Interval?

@@ -134,6 +134,11 @@ enum ManifestShape {
         "marker": .boolean,
       ]
     ),
+    "SegmentSequenceProperties": Shape(
+      attributes: [
+        "sapType": startType, "cadence": .unsigned, "event": .boolean, "alignment": .text,
+      ]
+    ),
     "PatchLocation": Shape(attributes: ["ttl": .decimal]),
   ]
 
@@ -179,7 +184,7 @@ enum ManifestShape {
       "FramePacking", "AudioChannelConfiguration", "ContentProtection", "OutputProtection",
       "EssentialProperty", "SupplementalProperty", "InbandEventStream", "Switching",
       "RandomAccess", "GroupLabel", "Label", "ProducerReferenceTime", "ContentPopularityRate",
-      "Resync",
+      "Resync", "SegmentSequenceProperties",
     ],
     attributes: [
       "profiles": .text, "width": .unsigned, "height": .unsigned, "sar": .text, "frameRate": .text,

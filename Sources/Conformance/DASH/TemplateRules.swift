@@ -140,7 +140,8 @@ extension DASHRules {
         if set.segmentAlignment != "true" {
           faults.append("segmentAlignment is \(set.segmentAlignment ?? "absent")")
         }
-        if set.startWithSAP != "1" {
+        // Of a sequence only the first segment need begin with one.
+        if set.startWithSAP != "1", !(manifest.isOfSequences && set.startWithSAP == nil) {
           faults.append("startWithSAP is \(set.startWithSAP ?? "absent")")
         }
         if let first = set.representations.first {
@@ -207,6 +208,10 @@ extension DASHRules {
     _ subject: String,
     _ ledger: inout Ledger
   ) {
+    guard !manifest.isOfSequences else {
+      ledger.record("DASH-030", .notApplicable, subject, "its profile is for other players")
+      return
+    }
     var faults: [String] = []
     let counts = Set(manifest.periods.map { $0.sets.flatMap(\.representations).count })
     if counts.count > 1 { faults.append("Periods have \(counts.sorted()) Representations") }

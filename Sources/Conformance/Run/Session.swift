@@ -127,6 +127,7 @@ extension Session {
       )
     }
     // What was led elsewhere is opened where it began.
+    guard dash?.isOfSequences != true else { return pieces }
     return pieces + [DecoderTask(isDASH ? "DASH-030" : "HLS-082", playing: entry)]
   }
 
@@ -157,6 +158,11 @@ extension DASHSession {
   var updatePeriodSeconds: Int? {
     latest?.manifest.minimumUpdatePeriod.map { Int(max(0, min($0.milliseconds / 1000, 86_400))) }
   }
+}
+
+extension DASHSession {
+  /// Whether plain players are not meant.
+  var isOfSequences: Bool { latest?.manifest.isOfSequences ?? false }
 }
 
 /// Media of one rendition that can be decoded.

@@ -35,8 +35,8 @@ package struct Configuration: Equatable, Sendable {
 
   package struct Transport: Equatable, Sendable {
     package var handshakeTimeout = Interval.seconds(10)
-    package var idleTimeout = Interval.seconds(30)
-    package var keepAlive = Interval.seconds(5)
+    package var idleTimeout = Interval.seconds(10)
+    package var keepAlive = Interval.seconds(3)
     package var streamWindowBytes = 4 << 20
     package var connectionWindowBytes = 32 << 20
     package var uniStreams = 1024
