@@ -140,7 +140,9 @@ sub use_other {
 # How long an answer is kept: what Cache-Control says. An old media playlist or manifest would go back in time,
 # so there is no grace for them.
 sub keep {
-  set beresp.do_stream = true;
+  # Segments go to all who wait as they come. Playlists and parts are small and come in one piece: what goes on
+  # is whole, so that the other origin can be asked when one fails in the middle.
+  set beresp.do_stream = (bereq.url ~ "/segment/");
   set beresp.grace = 0s;
   set beresp.keep = 0s;
   if (beresp.status == 200 && bereq.url ~ "/index\.m3u8$") {

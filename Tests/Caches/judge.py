@@ -40,16 +40,18 @@ class Origins:
                     self.answers[line["answered"]] = line
 
     def counts(self):
-        """By kind, [requests, distinct objects]: a URL, a content coding, and what its ETag or status says."""
+        """By kind, [requests, distinct objects]: a URL, a content coding, and what its ETag or status says.
+
+        Requests that were lost with an origin that was killed are not counted: the other has to be asked.
+        """
         requests, objects = collections.Counter(), collections.defaultdict(set)
         for line in self.asked:
             key = key_of(line["target"])
             kind = kind_of(key)
-            requests[kind] += 1
             answer = self.answers.get(line["asked"])
             if answer is None:
-                # Never answered, as the origin was killed: no object, so asking is one too many.
                 continue
+            requests[kind] += 1
             fields = answer["fields"]
             objects[kind].add((key, fields.get("etag", answer["status"])))
         return {kind: [requests[kind], len(objects[kind])] for kind in sorted(requests)}

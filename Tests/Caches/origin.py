@@ -46,9 +46,10 @@ class Origin:
         inner = None
         try:
             inner = await asyncio.open_connection("127.0.0.1", self.port, limit=LIMIT)
-            while True:
+            goes_on = True
+            while goes_on:
                 head = await reader.readuntil(b"\r\n\r\n")
-                await self.exchange(head, writer, *inner)
+                goes_on = await self.exchange(head, writer, *inner)
         except (asyncio.IncompleteReadError, OSError):
             pass
         finally:
@@ -57,6 +58,7 @@ class Origin:
                     stream.close()
 
     async def exchange(self, head, writer, inner_reader, inner_writer):
+        """One request and its answer; whether the connection is kept."""
         method, target, _ = head.decode("latin-1").split("\r\n")[0].split(" ")
         answer = f"{self.name}-{next(self.numbers)}"
         self.note(asked=answer, method=method, target=target, at=time.monotonic(),
@@ -76,6 +78,7 @@ class Origin:
         await writer.drain()
         self.note(answered=answer, status=status, fields=fields, begun=begun, at=time.monotonic(),
                   sent=digest.sent.hexdigest(), plain=digest.plain.hexdigest())
+        return fields.get("connection") != "close"
 
     async def pass_bytes(self, reader, writer, count, digest):
         while count:

@@ -93,6 +93,8 @@ class Nginx(Cache):
     name = "nginx"
     # Whole seconds: what may live for one lives until the clock's second but one.
     rounding = 1
+    # What goes on to players before it is whole.
+    streams = r"\.m4s$"
 
     def __init__(self, space, origins):
         self.space = space
@@ -118,6 +120,7 @@ class Nginx(Cache):
 class Varnish(Cache):
     name = "varnish"
     rounding = 0
+    streams = "/segment/"
     certificate = None
 
     def __init__(self, space, origins):
