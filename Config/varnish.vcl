@@ -8,7 +8,9 @@
 #     -a :6081 -a 127.0.0.1:6086,PROXY -p thread_pool_max=2000
 #
 # Varnish has no TLS: hitch with Config/hitch.conf takes it off in front, offers HTTP/2, and goes on to port
-# 6086 by the PROXY protocol. The access log, without queries: varnishncsa -F '%t %m %U%q %s %b %{Varnish:hitmiss}x %D'
+# 6086 by the PROXY protocol. An access log without queries, where tokens are:
+#
+#   varnishncsa -F '%h %t %m %U %s %b %{Varnish:hitmiss}x %D'
 #
 # Both bridges need the same `packaging` settings and the same `server.public-url`, https://live.example.com
 # for instance: it is what DASH manifests name for the clock.

@@ -138,9 +138,10 @@ class Client:
     async def connect(self):
         loop = asyncio.get_running_loop()
         try:
+            # Hundreds shake hands at once.
+            options = {"ssl": self.tls, "server_hostname": "localhost", "ssl_handshake_timeout": 120}
             _, connection = await loop.create_connection(
-                Connection, "127.0.0.1", self.port, ssl=self.tls,
-                server_hostname="localhost" if self.tls else None, ssl_handshake_timeout=None if not self.tls else 120)
+                Connection, "127.0.0.1", self.port, **(options if self.tls else {}))
         except OSError as error:
             raise Broken(f"no connection: {error}") from None
         return connection

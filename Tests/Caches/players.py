@@ -158,7 +158,7 @@ class Plain(Player):
                 if last and (playlist.position < last.position or playlist.first < last.first):
                     self.ledger.fault(f"{path}: back from {last.position} to {playlist.position}")
                 last = playlist
-                next_number = next_number or max(playlist.first, playlist.first + len(playlist.segments) - 3)
+                next_number = next_number or playlist.segments[-3:][0][0]
                 for number, uri in playlist.segments_from(next_number):
                     await self.get(client, self.url(rendition, uri))
                     next_number = number + 1
@@ -206,7 +206,7 @@ async def main():
     parser.add_argument("--seconds", type=float, required=True)
     parser.add_argument("--report", type=pathlib.Path, required=True)
     arguments = parser.parse_args()
-    arguments.tls = ssl.create_default_context(cafile=arguments.certificate) if arguments.certificate else None
+    arguments.tls = arguments.certificate and ssl.create_default_context(cafile=arguments.certificate)
     ledger = Ledger()
     first = arguments.first
     players = [LowLatency(arguments, ledger, first + n) for n in range(arguments.clients)]

@@ -31,7 +31,7 @@ def edited(path, *edits):
             continue
         edit = next((edit for edit in edits if re.search(edit[0], line)), None)
         if edit is None:
-            raise Failed(f"{path.name}:{index + 1} is to be edited, and the test does not: {line.strip()}")
+            raise Failed(f"{path.name}:{index + 1} is to be edited, and is not: {line.strip()}")
         edits.remove(edit)
         lines[index] = re.sub(*edit, line)
     if edits:
@@ -81,12 +81,14 @@ class Cache:
     def context(self):
         return ssl.create_default_context(cafile=str(self.space.certificate))
 
-    def wait(self, port):
+    def wait(self, port, process):
         def accepts():
+            if process.process.poll() is not None:
+                raise Failed(f"{process.name} ended: {process.tail()}")
             with socket.socket() as probe:
                 return probe.connect_ex(("127.0.0.1", port)) == 0
 
-        wait_until(accepts, 20, f"{self.name} accepts connections")
+        wait_until(accepts, 20, f"{process.name} accepts connections")
 
 
 class Nginx(Cache):
@@ -112,9 +114,8 @@ class Nginx(Cache):
             ("listen 443", f"listen 127.0.0.1:{self.port}"), ("live.example.com", "localhost"),
             (r"/\S*privkey.pem", str(space.key)), (r"/\S*fullchain.pem", str(space.certificate)),
             ("/var/log/nginx/moq-egress.log", f"{folder}/nginx-access.txt")))
-        self.process = space.start("nginx", [
-            "nginx", "-p", folder, "-c", config, "-g", f"daemon off; pid {folder}/nginx.pid;"])
-        self.wait(self.port)
+        self.wait(self.port, space.start("nginx", [
+            "nginx", "-p", folder, "-c", config, "-g", f"daemon off; pid {folder}/nginx.pid;"]))
 
 
 class Varnish(Cache):
@@ -131,12 +132,11 @@ class Varnish(Cache):
         vcl.write_text(edited(
             ROOT / "Config/varnish.vcl", host, host,
             ('"8080"', f'"{origins[0].port}"'), ('"8081"', f'"{origins[1].port}"')))
-        self.process = space.start("varnish", [
+        process = space.start("varnish", [
             "varnishd", "-F", "-n", space.folder / "varnish", "-f", vcl, "-s", "malloc,256m",
             "-j", "none", "-p", "feature=+http2", "-p", "thread_pool_max=2000",
             "-a", f"127.0.0.1:{self.port}", "-a", f"127.0.0.1:{self.proxy_port},PROXY"])
-        self.process.wait_for("Child launched OK|Child .* said Child starts|Debug: Child")
-        self.wait(self.port)
+        self.wait(self.port, process)
 
     def start_hitch(self):
         """TLS in front."""
@@ -148,6 +148,6 @@ class Varnish(Cache):
         config.write_text(edited(
             ROOT / "Config/hitch.conf", (r'"\[\*\]:443"', f'"[127.0.0.1]:{self.tls_port}"'),
             (":6086", f":{self.proxy_port}"),
-            ('^user = ".*?"', 'user = "nobody"' if os.geteuid() == 0 else ""), ("/etc/ssl/moq-egress/all.pem", str(both))))
-        space.start("hitch", ["hitch", f"--config={config}"])
-        self.wait(self.tls_port)
+            ('^user = ".*?"', 'user = "nobody"' if os.geteuid() == 0 else ""),
+            ("/etc/ssl/moq-egress/all.pem", str(both))))
+        self.wait(self.tls_port, space.start("hitch", ["hitch", f"--config={config}"]))
