@@ -20,14 +20,14 @@ vcl 4.1;
 import directors;
 import std;
 
-# A bridge is ready when it has a broadcast to serve.
+# A bridge is ready when it has a broadcast to serve, and media of it comes.
 probe ready {
   .url = "/readyz";
   .interval = 1s;
   .timeout = 2s;
-  .window = 4;
-  .threshold = 2;
-  .initial = 2;
+  .window = 10;
+  .threshold = 8;
+  .initial = 10;
 }
 
 # A reload or a hinted part is held for three target durations at most: 6 s by default, 30 s with segments of
@@ -50,12 +50,20 @@ backend second {
   .probe = ready;
 }
 
+# The second again, for when neither is ready: a bridge whose publisher is silent still has what was.
+backend second_anyway {
+  .host = "127.0.0.1";  # edit
+  .port = "8081";  # edit
+  .connect_timeout = 1s;
+  .first_byte_timeout = 35s;
+  .between_bytes_timeout = 15s;
+}
+
 sub vcl_init {
-  # One serves all, as long as it is ready: changing to and fro gains nothing, and a bridge that comes back
-  # has no full window yet.
-  new origin = directors.fallback(sticky = true);
+  new origin = directors.fallback();
   origin.add_backend(first);
   origin.add_backend(second);
+  origin.add_backend(second_anyway);
 }
 
 sub vcl_recv {
@@ -107,7 +115,11 @@ sub vcl_backend_response {
   # The other origin may have what this one lacks, and asking twice does no harm. A bridge that has just
   # started does not have what the other has: hence 404.
   if (bereq.retries == 0 && (beresp.status == 404 || (beresp.status >= 502 && beresp.status <= 504))) {
-    call use_other;
+    if (beresp.backend == first) {
+      set bereq.backend = second;
+    } else {
+      set bereq.backend = first;
+    }
     if (std.healthy(bereq.backend)) {
       return (retry);
     }
@@ -118,7 +130,11 @@ sub vcl_backend_response {
 
 sub vcl_backend_error {
   if (bereq.retries == 0) {
-    call use_other;
+    if (beresp.backend == first) {
+      set bereq.backend = second_anyway;
+    } else {
+      set bereq.backend = first;
+    }
     return (retry);
   }
   set beresp.http.Content-Type = "text/plain; charset=utf-8";
@@ -129,14 +145,6 @@ sub vcl_backend_error {
 "};
   call keep;
   return (deliver);
-}
-
-sub use_other {
-  if (beresp.backend == first) {
-    set bereq.backend = second;
-  } else {
-    set bereq.backend = first;
-  }
 }
 
 # How long an answer is kept: what Cache-Control says. An old media playlist or manifest would go back in time,
@@ -154,12 +162,12 @@ sub keep {
     # Names of media fix their bytes.
     set beresp.grace = 60s;
   } else if (beresp.status == 503) {
-    # Not to be stored. But it is the answer for those who have waited for it, and no reason to let all who
-    # come after it through side by side, as hit-for-miss would: it is kept, and is too old for who comes now.
-    set beresp.ttl = 0s;
+    # Not to be stored. But it is the answer for those who have waited for it: without a lifetime they would be
+    # let through one after the other, each to wait anew, and with hit-for-miss all at once.
+    set beresp.ttl = 10ms;
     set beresp.keep = 5s;
   } else if (beresp.ttl <= 0s || beresp.http.Cache-Control ~ "no-store") {
-    set beresp.ttl = 0s;
+    set beresp.ttl = 1s;
     set beresp.uncacheable = true;
   }
 }

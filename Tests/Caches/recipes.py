@@ -130,8 +130,8 @@ class Varnish(Cache):
         vcl = space.folder / "varnish.vcl"
         host = (r'\.host = "127\.0\.0\.1"', '.host = "127.0.0.1"')
         vcl.write_text(edited(
-            ROOT / "Config/varnish.vcl", host, host,
-            ('"8080"', f'"{origins[0].port}"'), ('"8081"', f'"{origins[1].port}"')))
+            ROOT / "Config/varnish.vcl", host, host, host, ('"8080"', f'"{origins[0].port}"'),
+            ('"8081"', f'"{origins[1].port}"'), ('"8081"', f'"{origins[1].port}"')))
         process = space.start("varnish", [
             "varnishd", "-F", "-n", space.folder / "varnish", "-f", vcl, "-s", "malloc,256m",
             "-j", "none", "-p", "feature=+http2", "-p", "thread_pool_max=2000",
