@@ -42,9 +42,10 @@ def edited(path, *edits):
 class Origin:
     """A bridge, and before it the program that counts."""
 
-    def __init__(self, space, program, upstream, name):
+    def __init__(self, space, program, upstream, name, part_target):
         config = space.folder / f"{name}.yml"
-        config.write_text("server:\n  public-url: https://localhost\n")
+        config.write_text(f"server:\n  public-url: https://localhost\n"
+                          f"packaging:\n  part-target: {part_target}\n")
         self.name = name
         self.bridge = space.start(f"bridge-{name}", [
             program, "serve", "--config", config, "--upstream", upstream, "--namespace", NAMESPACE,

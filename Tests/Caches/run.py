@@ -83,7 +83,8 @@ def merged(served):
 
 def start(space, arguments, make):
     upstream = recipes.publish(space, arguments.program)
-    origins = [recipes.Origin(space, arguments.program, upstream, name) for name in "AB"]
+    origins = [
+        recipes.Origin(space, arguments.program, upstream, name, arguments.part_target) for name in "AB"]
     cache = make(space, origins)
     details = Details(cache, origins)
     # Two whole segments, so that there are some that a cache has not been asked for.
@@ -176,6 +177,7 @@ def main():
     parser.add_argument("--program", default=ROOT / ".build/debug/moq-egress")
     parser.add_argument("--seconds", type=float, default=12, help="how long players play")
     parser.add_argument("--clients", type=int, default=40, help="players of low latency")
+    parser.add_argument("--part-target", type=float, default=0.5, metavar="SECONDS")
     parser.add_argument("--only", default="", metavar="REGEX")
     parser.add_argument("--keep", action="store_true", help="print the logs of what failed")
     arguments = parser.parse_args()
