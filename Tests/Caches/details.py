@@ -70,8 +70,8 @@ class Details:
 
     def all(self):
         checks = [
-            self.ranges_and_conditions, self.head, self.codings, self.keys, self.collapsing, self.errors,
-            self.cross_origin, self.operations, self.http2]
+            self.ranges_and_conditions, self.growing, self.head, self.codings, self.keys, self.collapsing,
+            self.errors, self.cross_origin, self.operations, self.http2]
         for check in checks:
             try:
                 check()
@@ -104,6 +104,22 @@ class Details:
                 expect(not again.body and again.headers["ETag"] == tag, "a 304 of another ETag")
                 expect(again.headers["Cache-Control"], "a 304 without Cache-Control")
         expect(self.asked(f"{self.base}/240p/media.m3u8?_HLS_msn=0") <= 2, "304s are asked at the origin")
+
+    def growing(self):
+        """A segment that is fetched as it grows, and a range of it once it is whole."""
+        text = self.playlist()
+        tail = text[text.rfind("#EXTINF"):]
+        start = re.search(r'/part/(\d+)\.m4s"', tail).group(1)
+        path = f"{self.base}/240p/0/segment/{start}.m4s"
+        with concurrent.futures.ThreadPoolExecutor(5) as pool:
+            bodies = set(pool.map(lambda _: self.get(path).body, range(5)))
+        expect(len(bodies) == 1, "a growing segment differs")
+        answer, body = self.get(path, Range="bytes=0-99"), bodies.pop()
+        if self.cache.has_ranges_of_grown:
+            expect(answer.status == 206 and answer.body == body[:100], f"{answer.status} for a range")
+        else:
+            expect(answer.status == 200 and answer.body == body, f"{answer.status} for a range, not all")
+        expect(self.asked(path) == 1, f"a growing segment was asked {self.asked(path)} times at origins")
 
     def head(self):
         names = ("240p/media.m3u8?_HLS_msn=1", "index.m3u8", "manifest.mpd")
@@ -215,8 +231,10 @@ class Details:
         first = self.get("/time")
         expect(first.status == 200 and "no-store" in first.headers["Cache-Control"], "no clock")
         wait_until(lambda: self.get("/time").body != first.body, 5, "the clock goes on")
+        self.get(f"{self.base}/240p/media.m3u8?_HLS_msn=5", Host="evil.example")
         mpd = self.get(f"{self.base}/manifest.mpd", Host="evil.example").body
-        expect(b"https://localhost/time" in mpd and b"evil" not in mpd, "the MPD names another clock")
+        told = [line for origin in self.origins for line in origin.lines() if "evil" in str(line)]
+        expect(b"https://localhost/time" in mpd and not told, f"a viewer's Host reaches the origin: {told}")
         status = self.get(f"{self.base}/index.m3u8", "POST").status
         expect(status == 405, f"{status} for POST")
 

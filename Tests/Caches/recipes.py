@@ -98,6 +98,8 @@ class Nginx(Cache):
     rounding = 1
     # What goes on to players before it is whole.
     streams = r"\.m4s$"
+    # It does not know the length of what came in chunks.
+    has_ranges_of_grown = False
 
     def __init__(self, space, origins):
         self.space = space
@@ -123,6 +125,7 @@ class Varnish(Cache):
     name = "varnish"
     rounding = 0
     streams = "/segment/"
+    has_ranges_of_grown = True
     certificate = None
 
     def __init__(self, space, origins):
