@@ -25,11 +25,14 @@ case ${1:-} in
       gstreamer1.0-plugins-base
       gstreamer1.0-plugins-good
       gstreamer1.0-tools
+      hitch
       libxml2-utils
       mpv
+      nginx
       openssl
       python3
       python3-venv
+      varnish
       vlc-bin
       vlc-plugin-base
     )
@@ -71,5 +74,12 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 echo "installing ${missing[*]}"
 "${as_root[@]}" apt-get update -qq
+# nginx, varnish and hitch would be started, and hold their ports: the tests start their own.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e $policy ]; then
+  trap '"${as_root[@]}" rm -f "$policy"' EXIT
+  printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee $policy >/dev/null
+  "${as_root[@]}" chmod 755 $policy
+fi
 "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
   apt-get install -qq --no-install-recommends "${missing[@]}" >/dev/null

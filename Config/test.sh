@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Everything that must hold before a change lands: format, style, build, tests, real peers, codecs, the
-# checker, players, the preview page, fuzzing, sanitizers. --quick leaves out the last seven. All steps
-# run even when one fails; the last line counts the tests of every step, a step without tests as one.
+# checker, players, the preview page, caches, fuzzing, sanitizers. --quick leaves out the last eight. All
+# steps run even when one fails; the last line counts the tests of every step, a step without tests as one.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
@@ -113,6 +113,7 @@ else
     script "check" Tests/Check/run.sh
     script "players" Tests/Players/run.sh
     script "preview" Tests/Preview/run.sh
+    script "caches" Tests/Caches/run.sh
     step "fuzzing" fuzz
     # XCTest leaks what it runs, and a connection whose assertion failed is left alone, not freed.
     echo leak:libXCTest >"$results/lsan.supp"
