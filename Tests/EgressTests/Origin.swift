@@ -63,7 +63,7 @@ struct Origin {
   init(_ snapshot: PresentationSnapshot = Origin.growing) { self.snapshot = snapshot }
 
   var view: BroadcastView {
-    BroadcastView(snapshot, publishTime: UTCTime(microseconds: 1_795_000_030_000_000), after: nil)
+    BroadcastView(snapshot, arrival: UTCTime(microseconds: 1_795_000_030_000_000), after: nil)
   }
 
   var responder: Responder { Responder(view: view, timeURL: "http://origin.example/time") }

@@ -22,7 +22,8 @@ enum DASHRules {
       observation.manifest.isOfSequences && fault.contains("SegmentSequenceProperties")
     }
     let faults =
-      (schemaFaults ?? []).filter { !isKnown($0) } + ManifestShape.faults(in: observation.root) + observation.faults
+      (schemaFaults ?? []).filter { !isKnown($0) } + ManifestShape.faults(in: observation.root)
+      + observation.faults
     ledger.record(
       "DASH-001",
       !faults.isEmpty ? .fail : schemaFaults == nil ? .notSeen : .pass,

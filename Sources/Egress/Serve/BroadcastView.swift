@@ -8,20 +8,28 @@ struct BroadcastView {
   private(set) var snapshot: PresentationSnapshot
   let lowLatency: LowLatency
   let cache: CachePolicy
-  /// When the snapshot came, for the MPD's publishTime.
+  /// The MPD's.
   private let publishTime: UTCTime
   private let playlists: RenderCache
   private let manifestState: ManifestState
 
   /// Follows the view before it, whose manifest stays while it would say the same.
-  init(_ snapshot: PresentationSnapshot, publishTime: UTCTime, after previous: BroadcastView?) {
+  ///
+  /// `arrival` is when the snapshot came: no manifest is of a later time.
+  init(_ snapshot: PresentationSnapshot, arrival: UTCTime, after previous: BroadcastView?) {
     self.snapshot = snapshot
     manifestState = ManifestState(snapshot)
     if let previous, previous.manifestState == manifestState {
       self.publishTime = previous.publishTime
       playlists = RenderCache(keepingManifestsOf: previous.playlists)
     } else {
-      self.publishTime = publishTime
+      let time = min(
+        (snapshot.publishTime ?? arrival).microseconds,
+        arrival.microseconds
+      )
+      // Whatever clocks do, what changes is newer.
+      let least = previous.map { $0.publishTime.microseconds + 1000 } ?? time
+      publishTime = UTCTime(microseconds: max(time, least))
       playlists = RenderCache()
     }
     lowLatency = LowLatency(snapshot.constants)

@@ -5,7 +5,7 @@ internal import Wire
 
 /// A playlist or manifest, rendered once and sent to all who ask.
 final class Rendered: Sendable {
-  private let plain: Bytes
+  let plain: Bytes
   private let compressed: Bytes
   private let contentType: Bytes
   private let plainTag: String

@@ -120,7 +120,7 @@ final class ServeLoop {
   func take(_ message: ServeMessage) {
     switch message {
     case .snapshot(let path, let snapshot, let time):
-      broadcasts[path] = BroadcastView(snapshot, publishTime: time, after: broadcasts[path])
+      broadcasts[path] = BroadcastView(snapshot, arrival: time, after: broadcasts[path])
       settleArrivals(path)
       for rendition in snapshot.renditions {
         wake(Waiting.Key(broadcast: path, rendition: rendition.info.name))

@@ -23,9 +23,9 @@ extension Want {
     switch self {
     case .broadcast: unavailable("the broadcast has not begun")
     case .reload: unavailable("no new media for three target durations")
-    case .numberedSegment(_, let number): .notFound("segment \(number) did not come")
+    // Not 404: it may still come under this name, and caches keep what is missing.
+    case .numberedSegment(_, let number): unavailable("segment \(number) did not come")
     case .part(_, let start), .segment(_, let start), .partOfSegment(_, let start, _):
-      // Not 404: it may still come under this name, and caches keep what is missing.
       unavailable("media at \(start) did not come")
     }
   }
@@ -34,7 +34,8 @@ extension Want {
     .text(
       .unavailable,
       text,
-      cacheControl: CachePolicy.never,
+      // Caches share among those who wait only what they may keep.
+      cacheControl: CachePolicy.soon,
       extra: [ResponseHead.line("Retry-After", "1")]
     )
   }

@@ -7,7 +7,7 @@ internal import XML
 extension MediaPresentation {
   func write(_ period: Period, origin: Int64, to xml: inout XMLWriter) {
     xml.start("Period")
-    xml.attribute("id", id(of: period.start))
+    xml.attribute("id", period.id)
     // What comes later than the first Period's media is available later; dates tell when it was made.
     let delay = snapshot.isEnded ? 0 : period.start.extraDelay
     xml.attribute(

@@ -6,6 +6,7 @@ internal import Wire
 extension MediaPresentation {
   /// One run of segments: a Period.
   struct Period {
+    let id: String
     let start: PresentationSnapshot.PeriodStart
     /// Where its times and numbers count from: its start, unless segments are numbered.
     let anchor: PresentationSnapshot.PeriodStart
@@ -19,15 +20,19 @@ extension MediaPresentation {
     let predecessor: PresentationSnapshot.PeriodStart?
   }
 
+  /// By the number of its first segment; but when a bridge joined names nothing.
   func id(of period: PresentationSnapshot.PeriodStart) -> String {
-    "\(period.epoch.name)-\(period.number)"
+    "\(period.epoch.name)-\(period.start.ticks == 0 ? 0 : period.number)"
   }
 
   /// The listed segments by Period.
   ///
   /// What a Period of another rendition lacks, it lacks too.
   func periods() -> [Period] {
-    let edge = snapshot.renditions.compactMap { $0.segments.last?.endTime.microseconds }.max() ?? 0
+    // Parts, which come without changing the MPD, don't move it.
+    let edge =
+      snapshot.wholeEnd?.microseconds
+      ?? snapshot.renditions.compactMap { $0.segments.last?.endTime.microseconds }.max() ?? 0
     // ffmpeg 5.1 begins 60 s before the end and goes astray when that is the first segment listed: some
     // that have left the window, but are still served, stay in front.
     let margin = snapshot.constants.segmentLength.rounded(toScale: 1_000_000) * 4
@@ -50,6 +55,7 @@ extension MediaPresentation {
       let shown = isTrimmed ? trimmed(start, to: segments) : start
       periods.append(
         Period(
+          id: id(of: start),
           start: shown,
           anchor: unit == .number ? numbered(shown, segments) : shown,
           isCurrent: end == .max && !snapshot.isEnded,
