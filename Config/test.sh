@@ -56,22 +56,41 @@ swift_tests() { # NAME ARGUMENTS...
   echo "    $name took $((SECONDS - started)) s"
 }
 
-# Runs a script that counts its own cases, and says so in its last line.
-script() { # NAME COMMAND...
-  local name=$1 started=$SECONDS status=0 counts log
+# Runs scripts that count their own cases, and say so in their last lines: `begin` any number of them side
+# by side, then `finish` waits for all.
+begun=()
+begin() { # NAME COMMAND...
+  local name=$1
   shift
-  log=$results/${name// /-}.log
-  echo "==> $name"
-  "$@" | tee "$log" || status=$?
-  counts=$(sed -nE 's/^[a-z]+: ([0-9]+) passed, ([0-9]+) failed$/\1 \2/p' "$log" | tail -1)
-  if [ -n "$counts" ]; then
-    passed=$((passed + ${counts% *}))
-    failed=$((failed + ${counts#* }))
-  elif [ "$status" -ne 0 ]; then
-    failed=$((failed + 1))
-  fi
-  [ "$status" -eq 0 ] || failures+=("$name")
-  echo "    $name took $((SECONDS - started)) s"
+  "$@" >"$results/${name// /-}.log" 2>&1 &
+  begun+=("$!:$SECONDS:$name")
+}
+
+finish() {
+  local entry pid started name status counts log
+  for entry in "${begun[@]}"; do
+    IFS=: read -r pid started name <<<"$entry"
+    status=0
+    wait "$pid" || status=$?
+    log=$results/${name// /-}.log
+    echo "==> $name"
+    cat "$log"
+    counts=$(sed -nE 's/^[a-z]+: ([0-9]+) passed, ([0-9]+) failed$/\1 \2/p' "$log" | tail -1)
+    if [ -n "$counts" ]; then
+      passed=$((passed + ${counts% *}))
+      failed=$((failed + ${counts#* }))
+    elif [ "$status" -ne 0 ]; then
+      failed=$((failed + 1))
+    fi
+    [ "$status" -eq 0 ] || failures+=("$name")
+    echo "    $name took $((SECONDS - started)) s"
+  done
+  begun=()
+}
+
+script() { # NAME COMMAND...
+  begin "$@"
+  finish
 }
 
 # A few seconds of each target: enough to find what a change broke outright.
@@ -111,9 +130,11 @@ else
     script "real peers" Tests/Peers/run.sh --seconds 10 --keep
     script "codecs" Tests/Codecs/run.sh
     script "check" Tests/Check/run.sh
-    script "players" Tests/Players/run.sh
-    script "preview" Tests/Preview/run.sh
-    script "caches" Tests/Caches/run.sh
+    # They wait for clocks more than they work.
+    begin "players" Tests/Players/run.sh
+    begin "preview" Tests/Preview/run.sh
+    begin "caches" Tests/Caches/run.sh
+    finish
     step "fuzzing" fuzz
     # XCTest leaks what it runs, and a connection whose assertion failed is left alone, not freed.
     echo leak:libXCTest >"$results/lsan.supp"

@@ -5,7 +5,7 @@ package import Wire
 ///
 /// rfc8216bis §"Multivariant Playlist".
 ///
-/// Rates are the catalog's where it declares them, else those of the segments that are listed, see
+/// Rates are the catalog's where it declares them, or those of the segments that are listed, see
 /// ``rate(declared:measured:)``: two bridges name the same.
 package enum MultivariantPlaylist {
   package static func render(_ snapshot: PresentationSnapshot) -> Bytes {
@@ -121,14 +121,15 @@ package enum MultivariantPlaylist {
     100,
   ]
 
-  /// Bits per second: what is declared, unless more was measured; that goes up to the next step, so
-  /// that playlists seldom change.
+  /// Bits per second: what is declared, or measured if that is more, up to the next step: catalogs
+  /// declare what an encoder aims at, and playlists should seldom change.
   static func rate(declared: Int?, measured: Int) -> Int {
-    if let declared, declared >= measured { return declared }
-    guard measured > 100 else { return max(measured, 0) }
+    // Past a terabit a second a catalog is not believed, and nothing overflows.
+    let rate = min(max(declared ?? 0, measured, 0), 1_000_000_000_000)
+    guard rate > 100 else { return rate }
     var unit = 1
-    while measured / unit > 100 || measured / unit == 100 && measured % unit > 0 { unit *= 10 }
-    let step = steps.first { $0 * unit >= measured } ?? 100
+    while rate / unit > 100 || rate / unit == 100 && rate % unit > 0 { unit *= 10 }
+    let step = steps.first { $0 * unit >= rate } ?? 100
     return step * unit
   }
 
