@@ -8,6 +8,9 @@ MPV = (
     r"Found duplicated MOOV Atom\. Skipped it",
     # The option is of https, and the service is http.
     r"Could not set AVOption tls_verify",
+    # A busy machine: how long nothing new was shown is counted, and too long a wait fails.
+    r"Audio device underrun detected\.",
+    r"Audio/Video desynchronisation detected!",
 )
 
 VLC = (
@@ -43,6 +46,8 @@ VLC = (
 )
 
 GSTREAMER = (
+    # A busy machine, as above.
+    r"(A lot of buffers are being dropped\.|this computer is too slow)",
     # The tool prints the messages of the session that its sources share, and can't print objects.
     r"No value transform to serialize field",
     # The resampler that playbin3 always has in its chain, where there is nothing to resample.
