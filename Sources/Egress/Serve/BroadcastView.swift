@@ -65,6 +65,8 @@ struct BroadcastView {
 
   /// Nil when segments can't be named in that way.
   func manifest(of unit: MediaPresentation.Unit, timeURL: String) -> Rendered? {
+    let key = RenderCache.Key.manifest(unit, timeURL)
+    if let known = playlists[key] { return known }
     let presentation = MediaPresentation(
       snapshot,
       of: unit,
@@ -72,7 +74,7 @@ struct BroadcastView {
       publishTime: publishTime
     )
     guard unit != .number || presentation.isNumbered else { return nil }
-    return playlists.rendered(.manifest(unit, timeURL)) {
+    return playlists.rendered(key) {
       Rendered(presentation.render(), contentType: "application/dash+xml")
     }
   }
@@ -103,7 +105,7 @@ private struct ManifestState: Equatable {
         isLastComplete: rendition.segments.last?.isComplete ?? false,
         hasParts: rendition.segments.last?.parts.isEmpty == false,
         rates: rendition.rates,
-        eventStreams: rendition.segments.reduce(into: []) { $0.formUnion($1.eventStreams) }
+        eventStreams: Set(rendition.segments.lazy.flatMap(\.parts).flatMap(\.eventStreams))
       )
     }
     periods = snapshot.periods
@@ -130,6 +132,8 @@ private final class RenderCache {
       if case .manifest = entry.key { true } else { false }
     }
   }
+
+  subscript(key: Key) -> Rendered? { texts[key] }
 
   func rendered(_ key: Key, _ render: () -> Rendered) -> Rendered {
     if let text = texts[key] { return text }

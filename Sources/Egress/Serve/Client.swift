@@ -62,15 +62,15 @@ extension Client {
   /// How much is encrypted ahead of the socket.
   private static let sealedLimit = 65_536
 
-  /// What the bytes that came from the socket say; nil when they end the session.
-  func opened(_ bytes: Bytes) -> Bytes? {
+  /// What the bytes that came from the socket say; throws why they end the session.
+  func opened(_ bytes: Bytes) throws(TLSError) -> Bytes {
     guard let tls else { return bytes }
     let wasEstablished = tls.isEstablished
     defer {
       seal(tls.takeOutput())
       hasJustShakenHands = !wasEstablished && tls.isEstablished
     }
-    return try? tls.receive(bytes)
+    return try tls.receive(bytes)
   }
 
   /// Whether the client said that it sends nothing more, inside the session.

@@ -64,12 +64,7 @@ extension Responder {
       last.number < .max, number == last.number + 1
     else {
       let isPast = rendition.segments.first.map { number < $0.number } ?? false
-      return .now(
-        .notFound(
-          "no segment has the number \(number)",
-          cacheControl: isPast ? view.cache.gone : CachePolicy.soon
-        )
-      )
+      return missing("no segment has the number \(number)", isPast: isPast)
     }
     return .park(rendition: rendition.info.name, .numberedSegment(epoch: epoch, number: number))
   }
@@ -147,12 +142,11 @@ extension Responder {
 
   private func missing(_ rendition: RenditionSnapshot, _ start: Int64) -> Answer {
     let isPast = rendition.segments.first.map { start < $0.start } ?? false
-    return .now(
-      .notFound(
-        "no media starts at \(start)",
-        cacheControl: isPast ? view.cache.gone : CachePolicy.soon
-      )
-    )
+    return missing("no media starts at \(start)", isPast: isPast)
+  }
+
+  private func missing(_ text: String, isPast: Bool) -> Answer {
+    .now(.notFound(text, cacheControl: isPast ? view.cache.gone : CachePolicy.soon))
   }
 
   private func contentType(_ rendition: RenditionSnapshot) -> Bytes {

@@ -67,9 +67,13 @@ extension ServeLoop {
   }
 
   private func receive(_ bytes: Bytes, from client: Client) {
-    guard let plain = client.opened(bytes) else {
-      // The alert that says why may still go out.
+    let plain: Bytes
+    do throws(TLSError) {
+      plain = try client.opened(bytes)
+    } catch {
+      logger.debug("TLS with \(client.socket.peer) at \(client.listener.url): \(error)")
       metrics.tlsFailures.increment()
+      // The alert that says why may still go out.
       _ = write(client)
       return close(client)
     }
