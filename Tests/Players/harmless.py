@@ -3,14 +3,19 @@
 Every entry is an expression for a whole line, with the reason why it says nothing of ours.
 """
 
+# What a busy machine makes mpv and GStreamer say: how long nothing new was shown is counted all the same, and
+# too long a wait fails. With --smooth these are faults.
+BUSY = (
+    r"\[cplayer\] Audio device underrun detected\.",
+    r"\[cplayer\] Audio/Video desynchronisation detected!",
+    r"A lot of buffers are being dropped\.|this computer is too slow",
+)
+
 MPV = (
     # Its HLS demuxer reads the header anew with each segment, as ffmpeg's does.
     r"Found duplicated MOOV Atom\. Skipped it",
     # The option is of https, and the service is http.
     r"Could not set AVOption tls_verify",
-    # A busy machine: how long nothing new was shown is counted, and too long a wait fails.
-    r"Audio device underrun detected\.",
-    r"Audio/Video desynchronisation detected!",
 )
 
 VLC = (
@@ -46,8 +51,6 @@ VLC = (
 )
 
 GSTREAMER = (
-    # A busy machine, as above.
-    r"(A lot of buffers are being dropped\.|this computer is too slow)",
     # The tool prints the messages of the session that its sources share, and can't print objects.
     r"No value transform to serialize field",
     # The resampler that playbin3 always has in its chain, where there is nothing to resample.

@@ -107,6 +107,7 @@ class Player:
 
     def lines(self, pattern, known, text=None):
         """Lines of its output, or of a text, of a pattern that are not known to be harmless."""
+        known = (*known, *harmless.BUSY)
         return [
             line[:300] for line in (text or self.process.text()).splitlines()
             if re.search(pattern, line) and not any(re.search(entry, line) for entry in known)]
