@@ -21,8 +21,8 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT / "Tests/Peers"))
 
-import player
 import harmless
+import player
 import players
 import sameness
 from processes import Failed, Workspace, wait_until
