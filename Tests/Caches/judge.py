@@ -31,13 +31,15 @@ class Origins:
     """The requests that reached any origin, and its answers by name."""
 
     def __init__(self, origins, since=0.0):
-        self.asked, self.answers = [], {}
+        self.asked, self.answers, self.ended = [], {}, set()
         for origin in origins:
             for line in origin.lines():
                 if "asked" in line and line["at"] >= since and not OPERATIONS.match(line["target"]):
                     self.asked.append(line)
                 elif "answered" in line:
                     self.answers[line["answered"]] = line
+                elif "ended" in line:
+                    self.ended.add(line["ended"])
 
     def counts(self):
         """By kind, [requests, distinct objects]: a URL, a content coding, and what its ETag or status says.
@@ -57,7 +59,7 @@ class Origins:
         return {kind: [requests[kind], len(objects[kind])] for kind in sorted(requests)}
 
     def unanswered(self):
-        return {line["asked"]: line for line in self.asked if line["asked"] not in self.answers}
+        return {line["asked"]: line for line in self.asked if line["asked"] not in self.ended}
 
 
 def max_age(fields):

@@ -1,7 +1,8 @@
 """Stands before one origin and writes down what a cache asks of it.
 
 Every answer is given a field X-Origin-Answer, by which players can say which of them they were served. The
-log has one line of JSON when a request has come and one when its answer has been sent.
+log has one line of JSON when a request has come, one when all of its answer is known and all but the end of
+it is written, and one when that is sent: whenever this process is killed, what a cache has whole is known.
 """
 import argparse
 import asyncio
@@ -68,33 +69,41 @@ class Origin:
         fields = fields_of(first)
         status = int(first.split(b" ")[1])
         begun = time.monotonic()
-        writer.write(first[:-2] + f"X-Origin-Answer: {answer}\r\n\r\n".encode())
+        end = first[:-2] + f"X-Origin-Answer: {answer}\r\n\r\n".encode()
         digest = Digest(fields.get("content-encoding") == "gzip")
-        has_content = method != "HEAD" and status not in (204, 304)
-        if has_content and fields.get("transfer-encoding") == "chunked":
-            await self.pass_chunks(inner_reader, writer, digest)
-        elif has_content:
-            await self.pass_bytes(inner_reader, writer, int(fields["content-length"]), digest)
-        await writer.drain()
+        if method != "HEAD" and status not in (204, 304):
+            writer.write(end)
+            if fields.get("transfer-encoding") == "chunked":
+                end = await self.pass_chunks(inner_reader, writer, digest)
+            else:
+                end = await self.pass_bytes(inner_reader, writer, int(fields["content-length"]), digest)
         self.note(answered=answer, status=status, fields=fields, begun=begun, at=time.monotonic(),
                   sent=digest.sent.hexdigest(), plain=digest.plain.hexdigest())
+        writer.write(end)
+        await writer.drain()
+        self.note(ended=answer)
         return fields.get("connection") != "close"
 
     async def pass_bytes(self, reader, writer, count, digest):
+        """Passes all but the last piece, which it returns."""
+        data = b""
         while count:
+            writer.write(data)
             data = await reader.read(min(count, LIMIT))
             if not data:
                 raise asyncio.IncompleteReadError(b"", count)
-            writer.write(data)
             digest.add(data)
             count -= len(data)
+        return data
 
     async def pass_chunks(self, reader, writer, digest):
-        size = -1
-        while size:
+        """Passes all chunks but the last, the empty one, which it returns."""
+        while True:
             line = await reader.readuntil(b"\r\n")
             size = int(line, 16)
             data = await reader.readexactly(size + 2)
+            if not size:
+                return line + data
             writer.write(line + data)
             digest.add(data[:-2])
 
