@@ -29,6 +29,7 @@ import Wire
       route("/a/b/v/17/number/90.m4s")
         == .numberedSegment(broadcast: live, rendition: "v", epoch: "17", number: 90)
     )
+    #expect(route("/a/b/segments.mpd") == .manifest(broadcast: live, of: .wholeSegment))
     #expect(route("/a/b/sequences.mpd") == .manifest(broadcast: live, of: .part))
     #expect(route("/a/b/v/media.m3u8") == .mediaPlaylist(broadcast: live, rendition: "v", .media))
     #expect(

@@ -39,13 +39,6 @@ VLC = (
     # A rendition of another size was begun.
     r"\[h264 @ \w+\] Reinit context to \d+x\d+, pix_fmt: yuv420p$",
     r"main playlist warning: cannot reuse provided vout$",
-    # Low latency in DASH: it begins with the segment that grows, and keeps a second in hand, but reads
-    # in blocks of 32 KiB that it waits for until they are full (CHUNK_SIZE in
-    # modules/demux/adaptive/http/Chunk.h): sound of 64 kbit/s comes a segment of 2 s at a time. It
-    # waits, and keeps more in hand from then on. Up to 3 s are what the demo's segments explain.
-    r"main input error: ES_OUT_SET_\(GROUP_\)PCR  is called too late \(pts_delay increased to [12]\d{3} ms\)$",
-    r"main audio output warning: buffer too late \(-?\d+ us\): dropped$",
-    r"main decoder error: (Timestamp conversion failed|Could not convert timestamp)",
     # Its own safeguard while video waits for audio at the start; see src/input/decoder.c.
     r"main decoder error: buffer deadlock prevented",
 )

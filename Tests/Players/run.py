@@ -27,7 +27,7 @@ import players
 import sameness
 from processes import Failed, Workspace, wait_until
 
-HLS, DASH, NUMBERS = "index.m3u8", "manifest.mpd", "number.mpd"
+HLS, DASH, WHOLE, NUMBERS = "index.m3u8", "manifest.mpd", "segments.mpd", "number.mpd"
 
 
 class Skipped(Exception):
@@ -44,8 +44,9 @@ class Service:
         process = space.start("demo", [
             program, "demo", "--listen", "127.0.0.1:0", "--media", ROOT / "Fixtures/Media"])
         self.base = process.wait_for(r"^listening on (http://127\.0\.0\.1:\d+)$").group(1) + "/demo"
-        # A player that begins 3 segments before the edge finds them.
-        wait_until(lambda: self.listed() >= 4, 30, "there is media")
+        # A player that begins 3 segments before the edge finds them; VLC's DASH passes over the first two
+        # segments that are listed and over the last besides, and has too little in hand otherwise.
+        wait_until(lambda: self.listed() >= 8, 40, "there is media")
 
     def listed(self):
         try:
@@ -105,17 +106,23 @@ def is_same(space, service, name, seconds):
     return sameness.compare(space, service.base)
 
 
+# VLC's DASH is of whole segments: availabilityTimeComplete="false" makes VLC 3.0 keep 2 s in hand, which is
+# less than it needs of sound that it reads in blocks of 32 KiB (BUFFERING_LOWEST_LIMIT and CHUNK_SIZE in
+# modules/demux/adaptive): it plays such an MPD in order, but waits a few times.
 # GStreamer's DASH is by number alone: dashdemux2 adds the start of a SegmentTimeline to what it looks for in
 # it, so that it asks for media of twice the time and shows nothing, whoever made the live MPD
 # (gst_mpd_client2_stream_seek of ext/adaptivedemux2/dash/gstmpdclient.c, in 1.22 and in what came after it).
 CASES = [
     ("ffmpeg HLS", with_ffmpeg, HLS), ("ffmpeg DASH", with_ffmpeg, DASH),
     ("mpv HLS", with_player(players.MPV), HLS), ("mpv DASH", with_player(players.MPV), DASH),
-    ("VLC HLS", with_player(players.VLC), HLS), ("VLC DASH", with_player(players.VLC), DASH),
+    ("VLC HLS", with_player(players.VLC), HLS),
+    ("VLC DASH of whole segments", with_player(players.VLC), WHOLE),
     ("GStreamer HLS", with_player(players.GStreamer), HLS),
     ("GStreamer DASH by number", with_player(players.GStreamer), NUMBERS),
     ("the same frame at the same time", is_same, ""),
-    ("the MPD is valid", validates, DASH), ("the MPD by number is valid", validates, NUMBERS),
+    ("the MPD is valid", validates, DASH),
+    ("the MPD of whole segments is valid", validates, WHOLE),
+    ("the MPD by number is valid", validates, NUMBERS),
 ]
 
 

@@ -63,7 +63,7 @@ struct BroadcastView {
     }
   }
 
-  /// Nil when segments can't be named in that way.
+  /// Nil when there are no segments that can be named in that way.
   func manifest(of unit: MediaPresentation.Unit, timeURL: String) -> Rendered? {
     let key = RenderCache.Key.manifest(unit, timeURL)
     if let known = playlists[key] { return known }
@@ -73,7 +73,7 @@ struct BroadcastView {
       timeURL: timeURL,
       publishTime: publishTime
     )
-    guard unit != .number || presentation.isNumbered else { return nil }
+    guard presentation.isOffered else { return nil }
     return playlists.rendered(key) {
       Rendered(presentation.render(), contentType: "application/dash+xml")
     }

@@ -57,6 +57,9 @@ package enum Route: Equatable, Sendable {
     case "manifest.mpd":
       guard let path = broadcast(1) else { return nil }
       self = .manifest(broadcast: path, of: .segment)
+    case "segments.mpd":
+      guard let path = broadcast(1) else { return nil }
+      self = .manifest(broadcast: path, of: .wholeSegment)
     case "sequences.mpd":
       guard let path = broadcast(1) else { return nil }
       self = .manifest(broadcast: path, of: .part)

@@ -94,7 +94,7 @@ extension MediaPresentation {
     case .segment:
       if !snapshot.isEnded { writeResync(info, &xml) }
     case .part: writeSequenceProperties(members, period, &xml)
-    case .number: break
+    case .wholeSegment, .number: break
     }
     xml.element(
       "Role",

@@ -46,7 +46,9 @@ extension MediaPresentation {
         rendition.segments.filter { segment in
           segment.number >= start.number && segment.number < end && !gaps.contains(segment.number)
             && segment.endTime.microseconds > horizon
-            && (segment.isComplete || index == snapshot.periods.count - 1 && !segment.parts.isEmpty)
+            && (segment.isComplete
+              || unit != .wholeSegment && index == snapshot.periods.count - 1
+                && !segment.parts.isEmpty)
         }
       }
       guard isListable(start, end: end, segments, gaps) else { continue }

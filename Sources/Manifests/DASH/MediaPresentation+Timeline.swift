@@ -30,7 +30,7 @@ extension MediaPresentation {
     if let initSegment = segments.first?.initSegment {
       xml.attribute("initialization", base + MediaPath.initSegment(initSegment))
     }
-    let name = unit == .segment ? "$Time$" : "$Time$/$SubNumber$"
+    let name = unit == .part ? "$Time$/$SubNumber$" : "$Time$"
     xml.attribute("media", base + "\(period.start.epoch.name)/segment/\(name).m4s")
     xml.start("SegmentTimeline")
     writeTimeline(rendition, segments, &xml)
@@ -81,7 +81,7 @@ extension MediaPresentation {
     var segments = segments
     // The segment to come is named as soon as its start is known: a request for it is held, and
     // ffmpeg, which reads the list anew after each segment, loses its place in one that has not grown.
-    if !snapshot.isEnded, let last = segments.last, last.isComplete,
+    if !snapshot.isEnded, unit != .wholeSegment, let last = segments.last, last.isComplete,
       last.number == rendition.segments.last?.number
     {
       segments.append(

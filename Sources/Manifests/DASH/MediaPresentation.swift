@@ -14,6 +14,10 @@ package struct MediaPresentation {
   package enum Unit: Hashable, Sendable {
     /// Segments, sent while they grow.
     case segment
+    /// Segments once they are whole, without low latency.
+    ///
+    /// Its own MPD: for players that can't play media that grows, as VLC 3.0 can't without waiting.
+    case wholeSegment
     /// The parts of segments, as LL-HLS players do: every segment is a sequence of them.
     ///
     /// ISO/IEC 23009-1, 6th edition, §5.3.9.7; its own MPD, as players without it go astray.
@@ -23,6 +27,9 @@ package struct MediaPresentation {
     /// Its own MPD: for players that lose their way in a live SegmentTimeline, as GStreamer's does, or
     /// in media that grows. It needs segments that ``isNumbered``.
     case number
+
+    /// Whether what is asked for comes before its segment is whole.
+    var isLowLatency: Bool { self == .segment || self == .part }
   }
 
   let snapshot: PresentationSnapshot
@@ -47,6 +54,15 @@ package struct MediaPresentation {
     self.timeURL = timeURL
     self.publishTime = publishTime
     lowLatency = LowLatency(snapshot.constants)
+  }
+
+  /// Whether the broadcast has media that can be named so.
+  package var isOffered: Bool {
+    switch unit {
+    case .segment, .part: true
+    case .wholeSegment: !periods().isEmpty
+    case .number: isNumbered
+    }
   }
 
   package func render() -> Bytes {
@@ -86,7 +102,7 @@ package struct MediaPresentation {
       "maxSegmentDuration",
       xsDuration(microseconds: max(longest, segmentMicroseconds) + 999)
     )
-    if !snapshot.isEnded, unit != .number { writeServiceDescription(&xml) }
+    if !snapshot.isEnded, unit.isLowLatency { writeServiceDescription(&xml) }
     let origin =
       snapshot.isEnded
       ? periods.first?.anchor.time.microseconds ?? 0 : constants.zero.microseconds
