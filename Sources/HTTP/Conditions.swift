@@ -1,22 +1,54 @@
 package import Wire
 
-/// Evaluates If-None-Match, RFC 9110 §13.1.2.
+/// What the conditions of a request make of it, RFC 9110 §13.2.2.
+///
+/// Those of dates are ignored, as nothing here has one.
+package enum Precondition: Sendable, Hashable {
+  /// Answer as if there were no conditions.
+  case met
+  /// Answer 412.
+  case failed
+  /// Answer 304.
+  case notModified
+
+  /// Evaluates a request against a representation, whose `entityTag` is as sent in ETag.
+  package init(_ head: RequestHead, entityTag: String) {
+    if let field = head.value("if-match"),
+      !EntityTags.matches(field, entityTag, isStrong: true)
+    {
+      self = .failed
+    } else if EntityTags.matches(head.value("if-none-match"), entityTag) {
+      self = .notModified
+    } else {
+      self = .met
+    }
+  }
+}
+
+/// Evaluates lists of entity tags, RFC 9110 §13.1.1 and §13.1.2.
 package enum EntityTags {
-  /// Whether a field lists an entity tag by weak comparison, or is `*`.
+  /// Whether a field lists an entity tag, or is `*`.
   ///
-  /// `entityTag` is as sent in ETag, quotes included. A list is read up to its first mistake.
-  package static func matches(_ field: Bytes?, _ entityTag: String) -> Bool {
+  /// `entityTag` is as sent in ETag, quotes included. A list is read up to its first mistake. Weak tags
+  /// are like strong ones, unless the comparison is to be strong: then they match nothing.
+  package static func matches(
+    _ field: Bytes?,
+    _ entityTag: String,
+    isStrong: Bool = false
+  ) -> Bool {
     guard let field else { return false }
     var rest = trimmed(field.text[...])
     if rest == "*" { return true }
-    let opaque = entityTag.hasPrefix("W/") ? entityTag.dropFirst(2) : entityTag[...]
+    let isWeak = entityTag.hasPrefix("W/")
+    let opaque = isWeak ? entityTag.dropFirst(2) : entityTag[...]
     while !rest.isEmpty {
       rest = rest.drop { $0 == "," || $0 == " " || $0 == "\t" }
-      if rest.hasPrefix("W/") { rest = rest.dropFirst(2) }
+      let isListedWeak = rest.hasPrefix("W/")
+      if isListedWeak { rest = rest.dropFirst(2) }
       guard rest.first == "\"", let end = rest.dropFirst().firstIndex(of: "\"") else {
         return false
       }
-      if rest[...end] == opaque { return true }
+      if rest[...end] == opaque, !isStrong || !isWeak && !isListedWeak { return true }
       rest = rest[rest.index(after: end)...]
     }
     return false

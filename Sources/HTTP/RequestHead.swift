@@ -52,6 +52,19 @@ package struct RequestHead: Sendable, Hashable {
     return value
   }
 
+  /// Whom the client wants to reach, as `host[:port]`: a URL in the request line wins over Host.
+  ///
+  /// Nil when neither says so. RFC 9112 §3.2.2.
+  package var host: Bytes? {
+    let host = target.authority ?? value("host")
+    return host?.isEmpty == true ? nil : host
+  }
+
+  /// Whether the client waits for 100 (Continue) before it sends content; RFC 9110 §10.1.1.
+  ///
+  /// HTTP/1.0 knows no such thing.
+  var expectsContinue: Bool { version == .http11 && value("expect") != nil }
+
   /// Whether a comma-separated field has a token, letter case ignored.
   package func hasToken(_ token: String, in name: String) -> Bool {
     fields.contains { field in

@@ -178,7 +178,8 @@ extension RequestParser {
     return bytes[7] == UInt8(ascii: "0") ? .http10 : .http11
   }
 
-  private static func readField(_ line: Bytes) throws(RequestError) -> RequestHead.Field {
+  /// One field line of a head or a trailer section, RFC 9112 §5.
+  static func readField(_ line: Bytes) throws(RequestError) -> RequestHead.Field {
     guard line[0] != 0x20, line[0] != 0x09 else { throw .bad("folded field line") }
     let slice = line.slice
     guard let colon = slice.firstIndex(of: UInt8(ascii: ":")) else {
@@ -189,10 +190,13 @@ extension RequestParser {
     var value = slice[(colon + 1)...]
     while let byte = value.first, byte == 0x20 || byte == 0x09 { value.removeFirst() }
     while let byte = value.last, byte == 0x20 || byte == 0x09 { value.removeLast() }
-    guard value.allSatisfy({ $0 == 0x09 || $0 >= 0x20 && $0 != 0x7F }) else {
-      throw .bad("field value has a control character")
-    }
+    guard isText(value) else { throw .bad("field value has a control character") }
     return RequestHead.Field(name: name.text.lowercased(), value: Bytes(value))
+  }
+
+  /// Whether there are no control characters but tabs, RFC 9110 §5.5.
+  static func isText(_ bytes: ArraySlice<UInt8>) -> Bool {
+    bytes.allSatisfy { $0 == 0x09 || $0 >= 0x20 && $0 != 0x7F }
   }
 
   /// RFC 9112 §6.3 in its order, for requests.
@@ -200,7 +204,10 @@ extension RequestParser {
     let hosts = head.fields.filter { $0.name == "host" }
     guard hosts.count < 2 else { throw .bad("more than one Host") }
     guard head.version == .http10 || hosts.count == 1 else { throw .bad("no Host") }
-    if let host = hosts.first, !Target.isAuthority(host.value) { throw .bad("Host is not a host") }
+    // An empty one is for targets without a host, RFC 9112 §3.2.
+    if let host = hosts.first, !host.value.isEmpty, !Target.isAuthority(host.value) {
+      throw .bad("Host is not a host")
+    }
     if let expectation = head.value("expect"), expectation.text.lowercased() != "100-continue" {
       throw RequestError(.expectationFailed, "unknown expectation")
     }

@@ -89,8 +89,8 @@ package struct ServerConnection: ~Copyable {
         drain = (head, try ContentDrain(content, limit: limits.bodyBytes))
       }
       // A client that waits for 100 (Continue) gets its answer at once, and is not waited for.
-      if let (head, _) = drain {
-        let isWaiting = head.value("expect") != nil
+      if let (head, content) = drain {
+        let isWaiting = head.expectsContinue && !content.isDone
         var isComplete = isWaiting
         if !isWaiting { isComplete = try drain?.1.drain(&parser) == true }
         if isComplete {

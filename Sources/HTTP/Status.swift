@@ -14,6 +14,7 @@ package enum Status: UInt16, Sendable, Hashable {
   case notAcceptable = 406
   case requestTimeout = 408
   case gone = 410
+  case preconditionFailed = 412
   case contentTooLarge = 413
   case targetTooLong = 414
   case rangeNotSatisfiable = 416
@@ -44,6 +45,7 @@ package enum Status: UInt16, Sendable, Hashable {
     case .notAcceptable: "Not Acceptable"
     case .requestTimeout: "Request Timeout"
     case .gone: "Gone"
+    case .preconditionFailed: "Precondition Failed"
     case .contentTooLarge: "Content Too Large"
     case .targetTooLong: "URI Too Long"
     case .rangeNotSatisfiable: "Range Not Satisfiable"

@@ -21,6 +21,8 @@ package struct Target: Sendable, Hashable {
   }
 
   package let form: Form
+  /// `host[:port]` of a URL or of CONNECT; nil of a path.
+  package let authority: Bytes?
   /// Segments between slashes, decoded after splitting, so a `%2F` stays inside its segment.
   ///
   /// `/` is one empty segment, and a trailing slash makes the last one empty. Never `.` or `..`,
@@ -46,25 +48,31 @@ package struct Target: Sendable, Hashable {
     }
     guard !bytes.slice.contains(UInt8(ascii: "#")) else { throw .bad("target has a fragment") }
     if method == .other("CONNECT") {
-      self.init(form: .authority)
+      guard Target.isAuthority(bytes), Target.hasPort(bytes) else {
+        throw .bad("target of CONNECT is not host and port")
+      }
+      self.init(form: .authority, authority: bytes)
     } else if bytes == [UInt8(ascii: "*")] {
       guard method == .options else { throw .bad("target * is for OPTIONS") }
-      self.init(form: .server)
+      self.init(form: .server, authority: nil)
     } else if bytes[0] == UInt8(ascii: "/") {
-      try self.init(path: bytes)
+      try self.init(path: bytes, authority: nil)
     } else {
-      try self.init(path: Target.path(ofURL: bytes))
+      let (authority, path) = try Target.parts(ofURL: bytes)
+      try self.init(path: path, authority: authority)
     }
   }
 
-  private init(form: Form) {
+  private init(form: Form, authority: Bytes?) {
     self.form = form
+    self.authority = authority
     segments = []
     parameters = []
   }
 
-  private init(path bytes: Bytes) throws(RequestError) {
+  private init(path bytes: Bytes, authority: Bytes?) throws(RequestError) {
     form = .path
+    self.authority = authority
     let query = bytes.slice.firstIndex(of: UInt8(ascii: "?"))
     var path = bytes.slice[..<(query ?? bytes.slice.endIndex)].dropFirst()
     var segments: [Bytes] = []
@@ -103,8 +111,10 @@ package struct Target: Sendable, Hashable {
     return parameters
   }
 
-  /// The path and query of an absolute URL; its authority replaces Host, which nothing here uses.
-  private static func path(ofURL bytes: Bytes) throws(RequestError) -> Bytes {
+  /// The authority of an absolute URL, and its path with the query.
+  private static func parts(
+    ofURL bytes: Bytes
+  ) throws(RequestError) -> (authority: Bytes, path: Bytes) {
     let scheme = bytes.text.prefix(8).lowercased()
     let start = scheme.hasPrefix("http://") ? 7 : scheme == "https://" ? 8 : 0
     guard start > 0 else { throw .bad("target is neither a path nor an http URL") }
@@ -114,26 +124,11 @@ package struct Target: Sendable, Hashable {
         $0 - rest.slice.startIndex
       } ?? rest.count
     let authority = rest.prefix(length)
-    guard !authority.isEmpty, Target.isAuthority(authority) else {
-      throw .bad("target has no valid host")
-    }
+    guard Target.isAuthority(authority) else { throw .bad("target has no valid host") }
     let path = rest.suffix(from: length)
-    return path.isEmpty || path[0] != UInt8(ascii: "/") ? Bytes([0x2F] + path.array) : path
+    let hasPath = !path.isEmpty && path[0] == UInt8(ascii: "/")
+    return (authority, hasPath ? path : Bytes([0x2F] + path.array))
   }
-
-  /// Whether bytes could be `host[:port]`: RFC 3986 characters, no user information.
-  static func isAuthority(_ bytes: Bytes) -> Bool {
-    bytes.slice.allSatisfy { byte in
-      switch byte {
-      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-        UInt8(ascii: "0")...UInt8(ascii: "9"):
-        true
-      default: authorityMarks.contains(byte)
-      }
-    }
-  }
-
-  private static let authorityMarks = Array("-._~%!$&'()*+;=:[]".utf8)
 
   /// Percent-decodes once; nil when an escape is broken.
   private static func decode(_ raw: ArraySlice<UInt8>) -> Bytes? {
@@ -162,7 +157,7 @@ package struct Target: Sendable, Hashable {
     (decode(raw) ?? Bytes(raw)).text
   }
 
-  private static func digit(_ byte: UInt8) -> UInt8? {
+  static func digit(_ byte: UInt8) -> UInt8? {
     switch byte {
     case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
     case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10

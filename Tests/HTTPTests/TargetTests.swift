@@ -41,6 +41,16 @@ import Wire
     #expect(target.first("b") == "%zz")
   }
 
+  @Test(
+    arguments: [
+      ("http://h", "h"), ("http://h:81/a", "h:81"), ("https://[::1]:8443?x", "[::1]:8443"),
+      ("http://a%20b/", "a%20b"), ("/a", nil),
+    ] as [(String, String?)]
+  )
+  func `a URL says whom it is for`(text: String, authority: String?) throws {
+    #expect(try Target(Bytes(utf8: text)).authority == authority.map { Bytes(utf8: $0) })
+  }
+
   @Test func `other forms have no path`() throws {
     #expect(try Target(Bytes(utf8: "*"), method: .options).form == .server)
     #expect(try Target(Bytes(utf8: "h:1"), method: .other("CONNECT")).form == .authority)
@@ -118,6 +128,24 @@ import Wire
   func `HTTP-005 tags are compared weakly`(field: String?, expected: Bool) {
     #expect(EntityTags.matches(field.map { Bytes(utf8: $0) }, "\"a\"") == expected)
     #expect(EntityTags.matches(field.map { Bytes(utf8: $0) }, "W/\"a\"") == expected)
+  }
+
+  @Test(
+    arguments: [
+      ("*", true), ("\"a\"", true), ("\"b\", \"a\"", true), ("W/\"a\"", false), ("\"b\"", false),
+    ] as [(String, Bool)]
+  )
+  func `If-Match compares strongly, and comes before If-None-Match`(field: String, isMet: Bool) {
+    var driver = Driver()
+    driver.receive("GET / HTTP/1.1\r\nHost: h\r\nIf-Match: \(field)\r\n\r\n")
+    driver.receive("GET / HTTP/1.1\r\nHost: h\r\nIf-None-Match: *\r\nIf-Match: \(field)\r\n\r\n")
+    #expect(Precondition(driver.requests[0], entityTag: "\"a\"") == (isMet ? .met : .failed))
+    #expect(
+      Precondition(driver.requests[1], entityTag: "\"a\"") == (isMet ? .notModified : .failed)
+    )
+    #expect(
+      Precondition(driver.requests[0], entityTag: "W/\"a\"") == (field == "*" ? .met : .failed)
+    )
   }
 
   @Test(

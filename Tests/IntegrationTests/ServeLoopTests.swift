@@ -191,6 +191,9 @@ import Wire
       old.send(request)
       #expect(try old.reply().text.contains("value=\"http://\(server.address)/time\""))
     }
+    // Of a URL in the request line Host is not asked, RFC 9112 §3.2.2.
+    client.send("GET http://other:81/live/manifest.mpd HTTP/1.1\r\nHost: origin\r\n\r\n")
+    #expect(try client.reply().text.contains("value=\"http://other:81/time\""))
     let reply = try client.get("/time")
     #expect(reply.fields["cache-control"] == "no-store")
     let formatter = ISO8601DateFormatter()

@@ -141,9 +141,11 @@ final class TestClient {
     }
   }
 
-  func send(_ text: String) {
-    guard let tls else { return write(Bytes(utf8: text)) }
-    guard (try? tls.send(Bytes(utf8: text))) != nil else { return }
+  func send(_ text: String) { send(Bytes(utf8: text)) }
+
+  func send(_ bytes: Bytes) {
+    guard let tls else { return write(bytes) }
+    guard (try? tls.send(bytes)) != nil else { return }
     write(tls.takeOutput())
   }
 

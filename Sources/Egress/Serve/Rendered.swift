@@ -34,8 +34,10 @@ final class Rendered: Sendable {
       ResponseHead.line("Cache-Control", cacheControl),
       isCompressed ? compressedTagLine : plainTagLine, Self.vary, Response.crossOrigin,
     ]
-    if EntityTags.matches(request.value("if-none-match"), tag) {
-      return Response(.notModified, blocks, .none)
+    switch Precondition(request, entityTag: tag) {
+    case .met: break
+    case .failed: return .preconditionFailed(entityTag: tag)
+    case .notModified: return Response(.notModified, blocks, .none)
     }
     blocks.append(contentType)
     if isCompressed {

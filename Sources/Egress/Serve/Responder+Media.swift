@@ -34,8 +34,10 @@ extension Responder {
         ResponseHead.line("ETag", entityTag), Response.crossOrigin,
       ]
       // The name fixes the content, whole or not yet.
-      if EntityTags.matches(request.value("if-none-match"), entityTag) {
-        return .now(Response(.notModified, blocks, .none))
+      switch Precondition(request, entityTag: entityTag) {
+      case .met: break
+      case .failed: return .now(.preconditionFailed(entityTag: entityTag))
+      case .notModified: return .now(Response(.notModified, blocks, .none))
       }
       // A range is not looked at: of a length that is not known, 206 is poorly understood by caches.
       let response = Response(.ok, blocks + [contentType(rendition)], .growing)
@@ -190,7 +192,10 @@ extension Responder {
       ResponseHead.line("Cache-Control", cacheControl),
       ResponseHead.line("ETag", entityTag), Self.ranges, Response.crossOrigin,
     ]
-    if EntityTags.matches(request.value("if-none-match"), entityTag) {
+    switch Precondition(request, entityTag: entityTag) {
+    case .met: break
+    case .failed: return .preconditionFailed(entityTag: entityTag)
+    case .notModified:
       blocks[0] = ResponseHead.line("Cache-Control", lifetime)
       return Response(.notModified, blocks, .none)
     }

@@ -34,6 +34,16 @@ struct Response: Sendable {
     .text(.notFound, text, cacheControl: cacheControl)
   }
 
+  /// The client wants another representation than there is, RFC 9110 §15.5.13.
+  static func preconditionFailed(entityTag: String) -> Response {
+    .text(
+      .preconditionFailed,
+      "If-Match names another version",
+      cacheControl: CachePolicy.never,
+      extra: [ResponseHead.line("ETag", entityTag)]
+    )
+  }
+
   /// Any page may read us, and see the fields that players tune in by.
   static let crossOrigin = Bytes(
     utf8: "Access-Control-Allow-Origin: *\r\n"

@@ -59,7 +59,7 @@ extension ServeLoop {
     .notFound("no such broadcast, or it has no media yet")
   )
 
-  /// Host may be absent in HTTP/1.0 and empty in any version; the clock's URL is absolute even then.
+  /// Nobody may be named in HTTP/1.0; the clock's URL is absolute even then.
   private func responder(
     _ view: BroadcastView,
     _ route: Route,
@@ -67,7 +67,7 @@ extension ServeLoop {
     _ client: Client
   ) -> Responder {
     guard case .manifest = route else { return Responder(view: view, timeURL: "") }
-    let host = head.value("host")?.text ?? ""
+    let host = head.host?.text ?? ""
     let base =
       configuration.server.publicURL.isEmpty
       ? host.isEmpty ? client.listener.url : "\(client.listener.scheme)://\(host)"

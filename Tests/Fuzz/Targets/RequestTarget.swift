@@ -14,7 +14,8 @@ func fuzzRequest(_ bytes: Bytes) {
       precondition(segment != [0x2E] && segment != [0x2E, 0x2E], "no segment climbs")
     }
     _ = ByteRange(request, of: 1000, entityTag: "\"a\"")
-    _ = EntityTags.matches(request.value("if-none-match"), "\"a\"")
+    _ = Precondition(request, entityTag: "\"a\"")
+    _ = request.host
     _ = ContentCoding.acceptsGzip(request.value("accept-encoding"))
   }
 }
