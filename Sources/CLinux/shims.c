@@ -6,10 +6,12 @@
 #include <poll.h>
 #include <pthread.h>
 #include <spawn.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -49,6 +51,23 @@ void clinux_wait_readable(int descriptor, int milliseconds) {
   struct pollfd item = {.fd = descriptor, .events = POLLIN};
   while (poll(&item, 1, milliseconds) < 0 && errno == EINTR) {
   }
+}
+
+int clinux_send_to_unix(const char *name, int name_size, const char *text, int size) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  if (name_size < 1 || name_size > (int)sizeof address.sun_path - 1) return -1;
+  memcpy(address.sun_path, name, (size_t)name_size);
+  /* A path ends with NUL; the length of an abstract name counts, and NUL takes the place of its '@'. */
+  socklen_t length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + (size_t)name_size);
+  if (name[0] == '@')
+    address.sun_path[0] = 0;
+  else
+    length += 1;
+  int descriptor = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (descriptor < 0) return -1;
+  ssize_t sent = sendto(descriptor, text, (size_t)size, MSG_NOSIGNAL, (struct sockaddr *)&address, length);
+  close(descriptor);
+  return sent == size ? 0 : -1;
 }
 
 int clinux_epoll_create(void) { return epoll_create1(EPOLL_CLOEXEC); }

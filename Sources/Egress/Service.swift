@@ -3,7 +3,7 @@ internal import LinuxIO
 package import Logging
 internal import Synchronization
 internal import TLS
-internal import Wire
+package import Wire
 
 /// The addresses that the loops share, in the order of the configuration.
 private final class BoundAddresses: Sendable {
@@ -42,34 +42,34 @@ package final class Service {
   private let ingestMailbox: Mailbox<IngestMessage>
   private let observer: Mailbox<IngestReport>
   private let metrics = Metrics()
+  /// The ingest loop's is the last one.
   private var threads: [LoopThread] = []
+  private var pulses: [Pulse] = []
+  private let serving: LoopCount
   private let logger: Logger
-  private let server: Configuration.Server
+  private let threshold: LogThreshold?
+  private var configuration: Configuration
   /// Where players are served, in the order of the configuration, with the ports that the kernel picked.
   package let urls: [String]
 
   /// Binds and starts; connections are accepted when this returns.
   ///
-  /// Throws what can be known to fail: a port in use, a bad URL, unreadable credentials.
-  package init(_ configuration: Configuration, logger: Logger) throws {
+  /// A `threshold` of the log follows the configuration when that is read again. Throws what can be known
+  /// to fail: a port in use, a bad URL, unreadable credentials.
+  package init(
+    _ configuration: Configuration,
+    logger: Logger,
+    threshold: LogThreshold? = nil
+  ) throws {
     self.logger = logger
-    let limit = ProcessUsage.raiseDescriptorLimit()
-    let threadCount =
-      configuration.server.threads > 0
-      ? configuration.server.threads : max(1, ProcessUsage.cores - 1)
-    let wanted = configuration.server.connections * threadCount + 64
-    if limit < wanted {
-      logger.warning(
-        """
-        the limit of open files is \(limit), less than server.connections needs (\(wanted)); raise it \
-        with ulimit -n or LimitNOFILE
-        """
-      )
-    }
+    self.threshold = threshold
+    self.configuration = configuration
+    let threadCount = configuration.server.threadCount
+    serving = LoopCount(threadCount)
+    Self.checkDescriptors(configuration.server, logger)
     guard !configuration.server.endpoints.isEmpty else {
       throw ConfigurationError("neither server.listen nor server.listen-tls has an address")
     }
-    server = configuration.server
     let credentials = try ServerCredentials(configuration.server)
     let metrics = metrics
     let observer = try Mailbox<IngestReport>()
@@ -77,13 +77,15 @@ package final class Service {
     var mailboxes: [Mailbox<ServeMessage>] = []
     for _ in 0..<threadCount { mailboxes.append(try Mailbox<ServeMessage>()) }
     self.mailboxes = mailboxes
-    let serving = mailboxes
+    let receivers = mailboxes
     let ingestMailbox = try Mailbox<IngestMessage>()
     self.ingestMailbox = ingestMailbox
     // Each loop listens on its own sockets.
     let bound = BoundAddresses(configuration.server)
     do {
       for (index, mailbox) in mailboxes.enumerated() {
+        let (pulse, serving) = (Pulse(), serving)
+        pulses.append(pulse)
         threads.append(
           try LoopThread(
             name: "serve-\(index)",
@@ -95,23 +97,30 @@ package final class Service {
                 mailbox: mailbox,
                 ingest: ingestMailbox,
                 metrics: metrics,
-                logger: logger
+                logger: logger,
+                pulse: pulse
               )
-              return { loop.run() }
+              return {
+                loop.run()
+                serving.leave()
+              }
             }
           )
         )
       }
+      let pulse = Pulse()
+      pulses.append(pulse)
       threads.append(
         try LoopThread(
           name: "ingest",
           making: {
             let loop = try IngestLoop(
               configuration: configuration,
-              serving: serving,
+              serving: receivers,
               observer: observer,
               mailbox: ingestMailbox,
-              logger: logger
+              logger: logger,
+              pulse: pulse
             )
             return { loop.run() }
           }
@@ -125,16 +134,32 @@ package final class Service {
     urls = bound.urls
   }
 
-  /// Reads certificates again, for new connections; those that can't be used change nothing.
-  package func reload() {
+  /// Goes over to another configuration, as far as a running service can, and says what it can't.
+  ///
+  /// Certificates are read again, for new connections. What can't be used changes nothing.
+  package func reload(_ wanted: Configuration) {
+    let change = ConfigurationChange(from: configuration, to: wanted)
     do throws(ConfigurationError) {
-      guard let credentials = try ServerCredentials(server) else {
-        return logger.info("there are no certificates to read again")
+      try ConfigurationFile.validate(wanted)
+      if let credentials = try ServerCredentials(change.result.server) {
+        for mailbox in mailboxes { mailbox.post(.credentials(credentials)) }
+        logger.info("certificates are read again")
       }
-      for mailbox in mailboxes { mailbox.post(.credentials(credentials)) }
-      logger.info("certificates are read again")
     } catch {
-      logger.error("certificates stay as they are: \(error)")
+      return logger.error("the configuration stays as it is: \(error)")
+    }
+    configuration = change.result
+    threshold?.set(configuration.logLevel)
+    for mailbox in mailboxes { mailbox.post(.configuration(configuration)) }
+    let changed = change.live.isEmpty ? "nothing changed" : change.live.joined(separator: ", ")
+    logger.info("the configuration is read again: \(changed)")
+    if !change.atRestart.isEmpty {
+      logger.warning(
+        "these keys change at the next start only: \(change.atRestart.joined(separator: ", "))"
+      )
+    }
+    if change.live.contains("server.connections") {
+      Self.checkDescriptors(configuration.server, logger)
     }
   }
 
@@ -162,12 +187,75 @@ package final class Service {
     return parts.joined(separator: " | ")
   }
 
-  /// Stops accepting, answers what waits, closes the upstream, and waits for the threads.
-  package func stop() {
-    ingestMailbox.post(.stop)
+  /// Whether every loop has turned lately.
+  package func isAlive(now: Instant) -> Bool {
+    pulses.allSatisfy { now - $0.lastBeat < Self.longestTurn }
+  }
+
+  /// A loop that has not turned for so long hangs: each does so twice a second.
+  private static let longestTurn = Interval.seconds(10)
+
+  /// Says to who asks that the service is not ready any more; all is served as before.
+  package func drain() {
+    for mailbox in mailboxes { mailbox.post(.drain) }
+    logger.info("draining: readyz fails for \(configuration.server.drainDelay.seconds) s")
+  }
+
+  /// How long ``drain()`` should last.
+  package var drainDelay: Interval { configuration.server.drainDelay }
+
+  /// Takes no more connections and requests, and answers what waits; ``hasStopped`` tells when that is
+  /// over.
+  package func beginStop() {
     for mailbox in mailboxes { mailbox.postNewest(.stop) }
-    for thread in threads { thread.join() }
+  }
+
+  package var hasStopped: Bool { serving.isEmpty }
+
+  /// Breaks off what is still being sent.
+  package func endNow() {
+    for mailbox in mailboxes { mailbox.postNewest(.end) }
+  }
+
+  /// Stops, closes the upstream, and waits for the threads.
+  package func stop() {
+    beginStop()
+    // Segments that are being sent as they grow need media to the end.
+    for thread in threads.dropLast() { thread.join() }
+    ingestMailbox.post(.stop)
+    threads.last?.join()
     threads = []
     logger.info("stopped")
   }
+
+  /// Raises the limit of open files as far as it goes, and warns where that is not enough.
+  private static func checkDescriptors(_ server: Configuration.Server, _ logger: Logger) {
+    let limit = ProcessUsage.raiseDescriptorLimit()
+    // Beside connections: listeners, wake-ups, upstreams, standard streams.
+    let needed = server.connections * server.threadCount + 64
+    guard limit < needed else { return }
+    logger.warning(
+      """
+      the limit of open files is \(limit), but server.connections (\(server.connections)) on \
+      \(server.threadCount) threads needs \(needed); raise it with LimitNOFILE or ulimit -n, or lower \
+      server.connections to \(max(16, (limit - 64) / server.threadCount))
+      """
+    )
+  }
+}
+
+/// How many loops still run.
+private final class LoopCount: Sendable {
+  private let count: Atomic<Int>
+
+  init(_ count: Int) { self.count = Atomic(count) }
+
+  func leave() { count.subtract(1, ordering: .relaxed) }
+
+  var isEmpty: Bool { count.load(ordering: .relaxed) == 0 }
+}
+
+extension Configuration.Server {
+  /// How many loops serve.
+  var threadCount: Int { threads > 0 ? threads : max(1, ProcessUsage.cores - 1) }
 }

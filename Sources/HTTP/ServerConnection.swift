@@ -41,6 +41,7 @@ package struct ServerConnection: ~Copyable {
   private var isInputDone = false
   private var inputHasEnded = false
   private var ending: Closing?
+  private var refusal: Status?
   /// When the request being received began; nil between requests.
   private var requestStart: Instant?
   private var idleStart: Instant
@@ -79,7 +80,7 @@ package struct ServerConnection: ~Copyable {
     date: HTTPDate
   ) -> (RequestID, RequestHead)? {
     let limits = configuration.limits
-    guard !isInputDone, exchanges.count < limits.pipelinedRequests else { return nil }
+    guard !isInputDone, hasRoom else { return nil }
     // The usual case: it is asked after every answer, when nothing has come yet.
     guard parser.bufferedCount > 0 || drain != nil || inputHasEnded else { return nil }
     // While enough requests waited, the client could not go on with this one.
@@ -104,6 +105,14 @@ package struct ServerConnection: ~Copyable {
     }
     if inputHasEnded { endInput() }
     return nil
+  }
+
+  /// Whether another request may be taken: few answers wait, and little of them.
+  ///
+  /// Else a client that does not read could make us hold a segment for each request it pipelines.
+  private var hasRoom: Bool {
+    exchanges.count < configuration.limits.pipelinedRequests
+      && output.count < ServerConnection.outputMark
   }
 
   private mutating func take(_ head: RequestHead, isLast: Bool) -> (RequestID, RequestHead) {
@@ -135,7 +144,15 @@ package struct ServerConnection: ~Copyable {
     )
     exchange.respond(head, .whole([Bytes(utf8: error.reason + "\n")]), date: date)
     exchanges.append(exchange)
+    refusal = error.status
     endInput()
+  }
+
+  /// The status of a request that could not be read and was answered here, told once; nil when there is
+  /// none.
+  package mutating func takeRefusal() -> Status? {
+    defer { refusal = nil }
+    return refusal
   }
 
   private mutating func endInput() {
@@ -239,7 +256,7 @@ package struct ServerConnection: ~Copyable {
 
   /// Whether the caller should read from the socket.
   package var wantsRead: Bool {
-    !isInputDone && !inputHasEnded && exchanges.count < configuration.limits.pipelinedRequests
+    !isInputDone && !inputHasEnded && hasRoom
   }
 
   /// How to close, now; nil while the connection lives or has output to write.
@@ -252,7 +269,7 @@ package struct ServerConnection: ~Copyable {
   package var deadline: Instant? {
     guard !isInputDone, ending == nil else { return nil }
     if requestStart != nil || requestCount == 0 {
-      guard exchanges.count < configuration.limits.pipelinedRequests else { return nil }
+      guard hasRoom else { return nil }
       return (requestStart ?? idleStart) + configuration.limits.requestHeadTimeout
     }
     guard exchanges.isEmpty, output.isEmpty else { return nil }

@@ -7,6 +7,9 @@ package struct Readiness: Sendable, Equatable {
   package let canWrite: Bool
   /// The peer is gone or the socket failed; reading tells how.
   package let isHungUp: Bool
+
+  /// What a look at a descriptor that no event was reported for goes by.
+  package static let readable = Readiness(canRead: true, canWrite: false, isHungUp: false)
 }
 
 /// A registration with an event loop.

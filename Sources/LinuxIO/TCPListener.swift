@@ -29,6 +29,9 @@ package final class TCPListener {
 
   package var descriptor: CInt { socket.rawValue }
 
+  /// Gives the address up, though the listener is still referred to; who waits to be accepted is reset.
+  package func stop() { _ = Glibc.shutdown(socket.rawValue, CInt(SHUT_RDWR)) }
+
   /// What one attempt to accept gave.
   package enum Accepted {
     case connection(TCPSocket)

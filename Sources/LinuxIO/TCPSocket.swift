@@ -99,6 +99,15 @@ package final class TCPSocket {
     }
   }
 
+  /// Makes the end of this socket a reset.
+  ///
+  /// What waits to be sent is thrown away, and the peer learns that it has not got everything. The kernel else holds it for as long as the peer reads nothing.
+  package func resetAtClose() {
+    var option = linger(l_onoff: 1, l_linger: 0)
+    let size = socklen_t(MemoryLayout<linger>.size)
+    _ = unsafe setsockopt(socket.rawValue, SOL_SOCKET, SO_LINGER, &option, size)
+  }
+
   /// Tells the peer that nothing more comes, while still reading what it sends.
   package func shutdownWriting() { _ = Glibc.shutdown(socket.rawValue, CInt(SHUT_WR)) }
 }

@@ -79,5 +79,10 @@ func readText(_ path: String) throws -> String {
 
 /// The log of a command, on standard error.
 func makeLogger(_ configuration: Configuration) -> Logger {
-  Logger(label: "moq-egress") { _ in LineLog(level: configuration.logLevel) }
+  makeLogger(LogThreshold(configuration.logLevel))
+}
+
+/// The log of a command whose level may change.
+func makeLogger(_ threshold: LogThreshold) -> Logger {
+  Logger(label: "moq-egress") { _ in LineLog(threshold) }
 }

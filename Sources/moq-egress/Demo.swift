@@ -43,7 +43,7 @@ struct Demo: ParsableCommand {
       configuration.upstream.fingerprint = hex(fingerprint.slice)
       let service: Service
       do {
-        service = try startService(configuration)
+        service = try startService(configuration, logger: makeLogger(configuration))
       } catch {
         publication.stop()
         throw error

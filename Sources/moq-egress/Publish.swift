@@ -69,7 +69,7 @@ struct Publish: ParsableCommand {
           "publishing at \(scheme)://\(address)/ fingerprint \(hex(fingerprint.slice))\n"
         )
       }
-      waitForStop(signals) {}
+      waitForStop(signals)
       publication.stop()
     }
   }

@@ -1,7 +1,8 @@
 import ArgumentParser
 import Egress
+import Foundation
 import LinuxIO
-import Wire
+import Logging
 
 /// Runs the service until it is told to stop.
 struct Serve: ParsableCommand {
@@ -15,43 +16,53 @@ struct Serve: ParsableCommand {
 
   func run() throws {
     try reporting {
-      let configuration = try options.configuration()
-      guard configuration.isServing else {
-        throw Failure(
-          .usage,
-          "serve needs --upstream and --namespace (or --discover), or upstream.url and "
-            + "upstream.namespace, or sources, in --config FILE"
-        )
-      }
+      let configuration = try effective()
       let signals = try Signals()
-      let service = try startService(configuration)
+      let threshold = LogThreshold(configuration.logLevel)
+      let logger = makeLogger(threshold)
+      let service = try startService(configuration, logger: logger, threshold: threshold)
       for url in service.urls { StandardOutput().write("listening on \(url)\n") }
-      waitForStop(signals, reload: service.reload)
-      service.stop()
+      Supervision(service, signals, ServiceManager(ProcessInfo.processInfo.environment)).run {
+        do {
+          service.reload(try effective())
+        } catch let failure as Failure {
+          logger.error("the configuration stays as it is: \(failure.text)")
+        } catch {
+          logger.error("the configuration stays as it is: \(error)")
+        }
+      }
     }
   }
 }
 
+extension Serve {
+  /// What is in force by all layers, with something to follow.
+  private func effective() throws -> Configuration {
+    let configuration = try options.configuration()
+    guard configuration.isServing else {
+      throw Failure(
+        .usage,
+        "serve needs --upstream and --namespace (or --discover), or upstream.url and "
+          + "upstream.namespace, or sources, in --config FILE"
+      )
+    }
+    return configuration
+  }
+}
+
 /// Starts the service; what its configuration makes impossible is explained.
-func startService(_ configuration: Configuration) throws -> Service {
+func startService(
+  _ configuration: Configuration,
+  logger: Logger,
+  threshold: LogThreshold? = nil
+) throws -> Service {
   do {
-    return try Service(configuration, logger: makeLogger(configuration))
+    return try Service(configuration, logger: logger, threshold: threshold)
   } catch let error as ConfigurationError {
     throw Failure(.configuration, error.description)
   } catch let error as SystemError {
     throw error
   } catch {
     throw Failure(.configuration, "\(error)")
-  }
-}
-
-/// Blocks until a signal asks to stop; SIGHUP reloads.
-func waitForStop(_ signals: Signals, reload: () -> Void) {
-  while true {
-    switch signals.wait() {
-    case .terminate, .interrupt: return
-    case .hangUp: reload()
-    case nil: continue
-    }
   }
 }

@@ -309,4 +309,35 @@ import Wire
         + "Content-Length: 7\r\n\r\nabcdefg"
     )
   }
+
+  @Test func `requests behind an answer that is not taken wait, and are not lost`() {
+    var driver = Driver()
+    driver.connection.receive(Bytes(utf8: get + get + get), now: driver.now)
+    driver.turn(writing: false)
+    #expect(driver.requests.count == 3)
+    driver = Driver()
+    driver.receive(get)
+    let large = Bytes([UInt8](repeating: 1, count: 100_000))
+    driver.connection.respond(driver.ids[0], ResponseHead(.ok), .whole([large]), date: Driver.date)
+    driver.connection.receive(Bytes(utf8: get + get), now: driver.now)
+    driver.turn(writing: false)
+    #expect(driver.requests.count == 1)
+    #expect(driver.connection.wantsRead == false)
+    // Nobody is to blame for a request that we don't read.
+    #expect(driver.connection.deadline == nil)
+    driver.turn()
+    driver.turn()
+    #expect(driver.requests.count == 3)
+    #expect(driver.connection.wantsRead == true)
+  }
+
+  @Test func `a refusal is told once`() {
+    var driver = Driver()
+    driver.receive(get)
+    let before = driver.connection.takeRefusal()
+    driver.receive("GARBAGE\r\n\r\n")
+    let first = driver.connection.takeRefusal()
+    let second = driver.connection.takeRefusal()
+    #expect([before, first, second] == [nil, .badRequest, nil])
+  }
 }

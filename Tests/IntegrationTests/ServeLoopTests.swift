@@ -212,6 +212,15 @@ import Wire
 
 /// Limits of the server, at the limit and one past it.
 @Suite struct ServerLimitTests {
+  /// No more than a byte must be taken in a long time, but everything in one second.
+  private static let patient = {
+    var configuration = Configuration()
+    configuration.server.drainTimeout = .seconds(60)
+    configuration.server.drainBytes = 1
+    configuration.server.responseTimeout = .seconds(1)
+    return configuration
+  }()
+
   private let state = Live.states[Live.index(parts: 2)]
 
   @Test func `sixteen connections are served and the next is closed at once`() throws {
@@ -282,6 +291,17 @@ import Wire
         + " HTTP/1.1\r\nHost: h\r\n\r\n"
     )
     try server.until("the client is given up") { server.metrics.clientsTooSlow.value == 1 }
+    // Takes enough each time, and would hold the media for ever.
+    server.mailbox.post(.configuration(Self.patient))
+    let trickling = try server.client()
+    trickling.send(
+      "GET /live/v/" + MediaPath.segment(segment.epoch, start: segment.start)
+        + " HTTP/1.1\r\nHost: h\r\n\r\n"
+    )
+    try server.until("the trickle is given up") {
+      if trickling.buffer.count < 1_000_000 { try trickling.fill() }
+      return server.metrics.clientsTooSlow.value == 2
+    }
     // One that reads gets everything.
     let reader = try server.client()
     #expect(

@@ -232,4 +232,57 @@ import Wire
     #expect(try client.reply().status == 503)
     #expect(throws: (any Error).self) { _ = try server.client().get("/healthz") }
   }
+
+  @Test func `a segment that is being sent as it grows is finished after a stop`() throws {
+    let server = try TestServer()
+    try server.serve(state)
+    let client = try server.client()
+    client.send(
+      "GET /live/v/\(video.epoch.name)/segment/\(video.start).m4s HTTP/1.1\r\nHost: h\r\n\r\n"
+    )
+    #expect(try client.head().fields["transfer-encoding"] == "chunked")
+    let idle = try server.client()
+    #expect(try idle.get("/healthz").status == 200)
+    server.mailbox.post(.stop)
+    #expect(try idle.endsHere())
+    server.post(try #require(Live.states.last))
+    var bytes: [UInt8] = []
+    while case let chunk = try client.chunk(), !chunk.isEmpty { bytes += chunk }
+    let whole = try #require(Live.states.last?.renditions[0].segment(video.epoch.name, video.start))
+    #expect(bytes == whole.pieces.flatMap(\.array))
+    #expect(try client.endsHere())
+    server.stop()
+  }
+
+  @Test func `after a stop a segment that does not grow is broken off in time`() throws {
+    let server = try TestServer { $0.server.stopTimeout = .seconds(1) }
+    try server.serve(state)
+    let client = try server.client()
+    client.send(
+      "GET /live/v/\(video.epoch.name)/segment/\(video.start).m4s HTTP/1.1\r\nHost: h\r\n\r\n"
+    )
+    #expect(try client.head().status == 200)
+    server.stop()
+    #expect(throws: TestFault.self) { while !(try client.chunk().isEmpty) {} }
+  }
+
+  @Test func `draining fails readiness and serves as before, and a second word ends at once`()
+    throws
+  {
+    let server = try TestServer()
+    server.mailbox.post(.status(IngestReport(isReady: true)))
+    try server.serve(state)
+    let client = try server.client()
+    #expect(try client.get("/readyz").status == 200)
+    server.mailbox.post(.drain)
+    try server.until("it is not ready") { try client.get("/readyz").status == 503 }
+    #expect(try client.get("/live/index.m3u8").status == 200)
+    client.send(
+      "GET /live/v/\(video.epoch.name)/segment/\(video.start).m4s HTTP/1.1\r\nHost: h\r\n\r\n"
+    )
+    #expect(try client.head().status == 200)
+    server.mailbox.post(.end)
+    #expect(throws: TestFault.self) { while !(try client.chunk().isEmpty) {} }
+    server.stop()
+  }
 }

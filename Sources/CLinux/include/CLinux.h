@@ -21,6 +21,8 @@ int clinux_eventfd(void);
 /* Blocks until a descriptor can be read, or for so long; -1 for ever. */
 void clinux_wait_readable(int descriptor, int milliseconds);
 int clinux_epoll_create(void);
+/* Sends one datagram to a Unix socket, whose name begins with '@' when it is abstract; 0 when it was sent. */
+int clinux_send_to_unix(const char *name, int name_size, const char *text, int size);
 /* Blocks the signals in this thread and those it starts, and returns a descriptor that reads them. */
 int clinux_signalfd(const int *signals, int count);
 /* The next signal from a signalfd, 0 when none waits. */

@@ -31,6 +31,9 @@ package struct Configuration: Equatable, Sendable {
     package var idleTimeout = Interval.seconds(75)
     package var drainTimeout = Interval.seconds(10)
     package var drainBytes = 16 * 1024
+    package var responseTimeout = Interval.seconds(60)
+    package var drainDelay = Interval.seconds(0)
+    package var stopTimeout = Interval.seconds(10)
   }
 
   package struct Transport: Equatable, Sendable {

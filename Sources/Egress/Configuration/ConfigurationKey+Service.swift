@@ -184,6 +184,24 @@ extension ConfigurationKey {
       \.server.drainBytes,
       1...1_048_576
     ),
+    seconds(
+      "server.response-timeout",
+      "How long the last byte of a response may wait: so long after the window a client holds media.",
+      \.server.responseTimeout,
+      1...3600
+    ),
+    seconds(
+      "server.drain-delay",
+      "How long readyz fails before a stop closes anything: as long as balancers take to see it.",
+      \.server.drainDelay,
+      0...600
+    ),
+    seconds(
+      "server.stop-timeout",
+      "How long responses that are being sent may go on after a stop.",
+      \.server.stopTimeout,
+      0...600
+    ),
   ]
 
   static let transportKeys = [

@@ -29,6 +29,7 @@ final class IngestLoop {
   private let observer: Mailbox<IngestReport>?
   private let mailbox: Mailbox<IngestMessage>
   private let logger: Logger
+  private let pulse: Pulse
   private let loop: EventLoop
   private let mailboxToken: EventToken
   private let credentials: [Configuration.Trust: ClientCredentials]
@@ -52,6 +53,7 @@ final class IngestLoop {
     observer: Mailbox<IngestReport>?,
     mailbox: Mailbox<IngestMessage>,
     logger: Logger,
+    pulse: Pulse = Pulse(),
     tap: IngestCore.Tap? = nil
   ) throws {
     try ConfigurationFile.validate(configuration)
@@ -60,6 +62,7 @@ final class IngestLoop {
     self.observer = observer
     self.mailbox = mailbox
     self.logger = logger
+    self.pulse = pulse
     core = try IngestCore(configuration, tap: tap)
     var credentials: [Configuration.Trust: ClientCredentials] = [:]
     for trust in Set(configuration.effectiveSources.map(\.trust)) {
@@ -241,6 +244,7 @@ final class IngestLoop {
 
   private func postStatus() {
     statusAt = now + Self.statusInterval
+    pulse.beat(now)
     let report = core.report()
     for mailbox in serving { mailbox.postNewest(.status(report)) }
     observer?.post(report) { waiting, report in

@@ -4,15 +4,37 @@ internal import Manifests
 internal import Synchronization
 internal import Wire
 
+/// The least level that is logged, which may change while loggers are in use.
+package final class LogThreshold: Sendable {
+  private let current: Mutex<Logger.Level>
+
+  package init(_ level: Configuration.LogLevel) { current = Mutex(Self.level(level)) }
+
+  package func set(_ level: Configuration.LogLevel) {
+    current.withLock { $0 = Self.level(level) }
+  }
+
+  fileprivate var level: Logger.Level {
+    get { current.withLock { $0 } }
+    set { current.withLock { $0 = newValue } }
+  }
+
+  private static func level(_ level: Configuration.LogLevel) -> Logger.Level {
+    Logger.Level(rawValue: level.rawValue) ?? .info
+  }
+}
+
 /// Writes events as lines of time, level, text and `key=value` to standard error.
 package struct LineLog: LogHandler {
   package var metadata: Logger.Metadata = [:]
-  package var logLevel: Logger.Level
-  private let output: StandardError
+  private let threshold: LogThreshold
+  private let output = StandardError()
 
-  package init(level: Configuration.LogLevel) {
-    logLevel = Logger.Level(rawValue: level.rawValue) ?? .info
-    output = StandardError()
+  package init(_ threshold: LogThreshold) { self.threshold = threshold }
+
+  package var logLevel: Logger.Level {
+    get { threshold.level }
+    nonmutating set { threshold.level = newValue }
   }
 
   package subscript(metadataKey key: String) -> Logger.Metadata.Value? {

@@ -14,6 +14,8 @@ final class Metrics: Sendable {
   let tlsResumptions = Atomic<Int>(0)
   let tlsFailures = Atomic<Int>(0)
   let clientsTooSlow = Atomic<Int>(0)
+  let clientsTimedOut = Atomic<Int>(0)
+  let requestsRefused = Atomic<Int>(0)
   let parked = Atomic<Int>(0)
   let parkedTotal = Atomic<Int>(0)
   let parkedRefused = Atomic<Int>(0)

@@ -56,6 +56,18 @@ struct StatusReport {
       one(metrics.clientsTooSlow.value)
     )
     family(
+      "timed_out_clients_total",
+      "counter",
+      "Connections closed because no request came, or not in time.",
+      one(metrics.clientsTimedOut.value)
+    )
+    family(
+      "refused_requests_total",
+      "counter",
+      "Requests that could not be read: malformed, too large or too late.",
+      one(metrics.requestsRefused.value)
+    )
+    family(
       "tls_handshakes_total",
       "counter",
       "Encrypted sessions that came about.",

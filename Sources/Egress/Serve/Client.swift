@@ -20,8 +20,10 @@ final class Client {
   var lingerDeadline: Instant
   var isClosed = false
   /// Since when the client has taken less than it must; nil while nothing is pending.
-  var drainStart: Instant?
+  private var drainStart: Instant?
   private var drained = 0
+  /// What was pending at a moment, as far as it still is; all of it must go in time.
+  private var owed: (bytes: Int, since: Instant)?
   /// Of encrypted connections.
   private let tls: ServerSession?
   /// What is encrypted and waits for the socket.
@@ -53,6 +55,28 @@ final class Client {
       drainStart = now
       drained = 0
     }
+    guard let owed else { return }
+    self.owed = (owed.bytes - count, owed.since)
+    // What came behind it meanwhile is measured anew.
+    if owed.bytes <= count { self.owed = (connection.pendingBytes + sealed.count, now) }
+  }
+
+  /// Notes that the socket takes no more for now.
+  func noteFull(now: Instant) {
+    drainStart = drainStart ?? now
+    owed = owed ?? (connection.pendingBytes + sealed.count, now)
+  }
+
+  /// Notes that the socket took everything.
+  func noteEmpty() {
+    drainStart = nil
+    owed = nil
+  }
+
+  /// Whether it takes less than it must, or takes it too slowly for what it holds.
+  func isTooSlow(now: Instant, _ server: Configuration.Server) -> Bool {
+    drainStart.map { now - $0 > server.drainTimeout } ?? false
+      || owed.map { now - $0.since > server.responseTimeout } ?? false
   }
 }
 

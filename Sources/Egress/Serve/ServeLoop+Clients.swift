@@ -93,11 +93,15 @@ extension ServeLoop {
     guard !client.isClosed, !client.isLingering else { return }
     var isBusy = true
     while isBusy {
-      isBusy = false
+      isBusy = client.connection.pendingBytes > 0
       while let (id, head) = client.connection.poll(now: now, date: date) {
         let (answer, path) = answer(head, from: client)
         give(answer, to: id, head, client, path)
         isBusy = true
+      }
+      if let status = client.connection.takeRefusal() {
+        metrics.count(status: status.rawValue)
+        metrics.requestsRefused.increment()
       }
       // What was written makes room for requests that wait behind it.
       isBusy = write(client) && isBusy
@@ -111,9 +115,11 @@ extension ServeLoop {
         guard !client.hasEnded else { return close(client) }
         client.socket.shutdownWriting()
         client.isLingering = true
-        client.lingerDeadline = now + .seconds(2)
+        // A stop need not be slow for clients that don't close.
+        client.lingerDeadline = now + (isStopping ? .milliseconds(500) : .seconds(2))
         loop.modify(client.socket.descriptor, client.token, readable: true, writable: false)
       case .reset:
+        client.socket.resetAtClose()
         close(client)
       }
       return
@@ -149,14 +155,14 @@ extension ServeLoop {
         client.noteProgress(count, now: now, enough: configuration.server.drainBytes)
         client.wrote(count, now: now)
       case .wouldBlock:
-        client.drainStart = client.drainStart ?? now
+        client.noteFull(now: now)
         return false
       case .closed:
         close(client)
         return false
       }
     }
-    client.drainStart = nil
+    client.noteEmpty()
     return true
   }
 
@@ -173,13 +179,15 @@ extension ServeLoop {
       if now >= client.lingerDeadline { close(client) }
       return
     }
-    if let start = client.drainStart, now - start > configuration.server.drainTimeout {
+    if client.isTooSlow(now: now, configuration.server) {
       // It holds media that may have left the window long ago.
       metrics.clientsTooSlow.increment()
+      client.socket.resetAtClose()
       close(client)
       return
     }
     guard let deadline = client.connection.deadline, deadline <= now else { return }
+    metrics.clientsTimedOut.increment()
     // Nothing can be said to who has not shaken hands.
     guard client.isReady else { return close(client) }
     client.connection.handleTimeout(now: now, date: date)

@@ -19,7 +19,7 @@ extension ServeLoop {
     case .health: return (.now(.text(.ok, "ok", cacheControl: CachePolicy.never)), nil)
     case .readiness:
       let report = report()
-      let isReady = report.ingest.isReady && !isStopping
+      let isReady = report.ingest.isReady && !isDraining && !isStopping
       return (
         .now(
           .text(

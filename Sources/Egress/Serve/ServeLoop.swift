@@ -10,7 +10,7 @@ internal import Wire
 /// Media arrives by mailbox. Between two turns of the loop nothing changes, so a request that finds
 /// its media missing can be parked without a race: what satisfies it comes by the same mailbox.
 final class ServeLoop {
-  let configuration: Configuration
+  private(set) var configuration: Configuration
   let mailbox: Mailbox<ServeMessage>
   let ingest: Mailbox<IngestMessage>
   let metrics: Metrics
@@ -22,7 +22,8 @@ final class ServeLoop {
   /// What encrypted sessions begin with; replaced when certificates are.
   var tls: ServerContext?
   let mailboxToken: EventToken
-  let http: ServerConfiguration
+  private(set) var http: ServerConfiguration
+  private let pulse: Pulse
   let preview = PreviewFiles()
 
   var clients: [EventToken: Client] = [:]
@@ -31,7 +32,11 @@ final class ServeLoop {
   var onDemand: OnDemand
   var waiting: [Waiting.Key: Waiting] = [:]
   var parkedCount = 0
+  /// Not ready any more, though everything is served.
+  var isDraining = false
   var isStopping = false
+  /// When what is still being sent is broken off; nil before a stop.
+  var stopDeadline: Instant?
   var now: Instant
   var date: HTTPDate
   var dateSecond: Int64
@@ -49,7 +54,8 @@ final class ServeLoop {
     mailbox: Mailbox<ServeMessage>,
     ingest: Mailbox<IngestMessage>,
     metrics: Metrics,
-    logger: Logger
+    logger: Logger,
+    pulse: Pulse = Pulse()
   ) throws(SystemError) {
     self.configuration = configuration
     self.listeners = listeners
@@ -59,16 +65,10 @@ final class ServeLoop {
     onDemand = OnDemand(configuration)
     self.metrics = metrics
     self.logger = logger
+    self.pulse = pulse
     loop = try EventLoop()
     mailboxToken = try loop.add(mailbox.descriptor)
-    var limits = HTTPLimits()
-    limits.headBytes = configuration.server.headBytes
-    limits.targetBytes = configuration.server.targetBytes
-    limits.fields = configuration.server.fields
-    limits.pipelinedRequests = configuration.server.pipelined
-    limits.requestHeadTimeout = configuration.server.headTimeout
-    limits.idleTimeout = configuration.server.idleTimeout
-    http = ServerConfiguration(limits: limits, errorFields: Response.errorFields)
+    http = ServerConfiguration(configuration.server)
     now = Clock.now
     let utc = Clock.utc
     dateSecond = utc.microseconds / 1_000_000
@@ -139,8 +139,17 @@ final class ServeLoop {
     case .retired(let path):
       let names = broadcasts.removeValue(forKey: path)?.snapshot.renditions.map(\.info.name) ?? []
       for name in names { wake(Waiting.Key(broadcast: path, rendition: name)) }
+    case .configuration(let configuration):
+      // Connections that are open keep the limits of heads they began with.
+      self.configuration = configuration
+      http = ServerConfiguration(configuration.server)
+    case .drain:
+      isDraining = true
     case .stop:
       stop()
+    case .end:
+      stop()
+      end()
     }
   }
 
@@ -156,6 +165,8 @@ final class ServeLoop {
 
   func sweep() {
     nextSweep = now + Self.sweepInterval
+    pulse.beat(now)
+    if let stopDeadline, now >= stopDeadline { end() }
     if listening.isEmpty, !isStopping {
       for listener in listeners {
         if let token = try? loop.add(listener.socket.descriptor) { listening[token] = listener }
@@ -165,32 +176,18 @@ final class ServeLoop {
     for (key, entry) in waiting { expire(entry, key) }
     for client in clients.values { check(client) }
   }
+}
 
-  /// Stops accepting, answers what waits with 503, and lets what is being written finish.
-  func stop() {
-    guard !isStopping else { return }
-    isStopping = true
-    pauseListening()
-    for entry in waiting.values {
-      for parked in entry.parked {
-        unpark()
-        guard let client = clients[parked.client] else { continue }
-        respond(
-          .unavailable("the server is stopping"),
-          to: parked.request,
-          client
-        )
-        flush(client)
-      }
-      for growing in entry.growing {
-        guard let client = clients[growing.client] else { continue }
-        client.connection.abort(growing.request)
-        flush(client)
-      }
-    }
-    waiting = [:]
-    for client in clients.values where !client.hasOutput { close(client) }
-    // What is still being written has the drain timeout; idle connections were closed above.
-    for client in clients.values { client.drainStart = client.drainStart ?? now }
+extension ServerConfiguration {
+  /// The limits of a configuration.
+  init(_ server: Configuration.Server) {
+    var limits = HTTPLimits()
+    limits.headBytes = server.headBytes
+    limits.targetBytes = server.targetBytes
+    limits.fields = server.fields
+    limits.pipelinedRequests = server.pipelined
+    limits.requestHeadTimeout = server.headTimeout
+    limits.idleTimeout = server.idleTimeout
+    self.init(limits: limits, errorFields: Response.errorFields)
   }
 }

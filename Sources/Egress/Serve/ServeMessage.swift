@@ -13,7 +13,14 @@ enum ServeMessage: Sendable {
   case absent(BroadcastPath)
   /// A broadcast is no longer served.
   case retired(BroadcastPath)
+  /// Limits and timeouts for connections that come, and what all are held to.
+  case configuration(Configuration)
+  /// A stop is near: whoever asks whether we are ready is told that we aren't.
+  case drain
+  /// Take no more connections and requests; end when those that there are have been answered.
   case stop
+  /// End now.
+  case end
 }
 
 extension Mailbox where Value == ServeMessage {

@@ -1,0 +1,153 @@
+"""What operators and service managers do: reload, drain, stop, watch."""
+import re
+import signal
+import socket
+import ssl
+import time
+
+from bridge import BASE, Bridge, expect, make_certificate
+from processes import wait_until
+
+
+class Manager:
+    """The socket of a service manager."""
+
+    def __init__(self, space):
+        self.path = space.folder / "notify"
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(str(self.path))
+        self.socket.settimeout(20)
+        space.callback(self.socket.close)
+
+    def next(self):
+        """The next message, but for those that say that all is well."""
+        while (text := self.socket.recv(4096).decode()) == "WATCHDOG=1":
+            pass
+        return text
+
+
+def signal_to(bridge, number):
+    bridge.process.process.send_signal(number)
+
+
+def ended(bridge, seconds=20):
+    expect(bridge.process.process.wait(seconds) == 0, f"it ended with {bridge.process.process.returncode}")
+
+
+def notify(space, arguments):
+    manager = Manager(space)
+    bridge = Bridge(
+        space, arguments.program, environment=[f"NOTIFY_SOCKET={manager.path}", "WATCHDOG_USEC=200000"],
+        publishes=False)
+    expect(manager.next() == "READY=1", "it does not say that it is ready")
+    expect(manager.socket.recv(4096) == b"WATCHDOG=1", "it does not say that it is alive")
+    expect(manager.socket.recv(4096) == b"WATCHDOG=1", "it does not go on saying so")
+    signal_to(bridge, signal.SIGHUP)
+    text = manager.next()
+    expect(re.fullmatch(r"RELOADING=1\nMONOTONIC_USEC=\d+", text), f"{text} for a reload")
+    expect(manager.next() == "READY=1", "it does not say that it is ready again")
+    signal_to(bridge, signal.SIGTERM)
+    expect(manager.next() == "STOPPING=1", "it does not say that it stops")
+    ended(bridge)
+    return "ready, alive, reloading, stopping"
+
+
+def reload(space, arguments):
+    bridge = Bridge(space, arguments.program, "head-bytes: 8192", publishes=False)
+    long = "x" * 1000
+    expect(bridge.get("/healthz", X=long)[0] == 200, "a head of 1,000 bytes is refused")
+
+    bridge.configure("head-bytes: 600\nthreads: 2\nlisten: 127.0.0.1:1", "log-level: debug\n")
+    bridge.config.write_text(bridge.config.read_text().replace("  threads: 1\n", ""))
+    signal_to(bridge, signal.SIGHUP)
+    bridge.process.wait_for(r"the configuration is read again: server.head-bytes, log-level$")
+    bridge.process.wait_for(r"these keys change at the next start only: server.listen, server.threads$")
+    wait_until(lambda: bridge.get("/healthz", X=long)[0] == 431, 10, "the new limit")
+
+    for text, reason in [
+        ("server:\n  head-bites: 700\n", r"unknown key server.head-bites; did you mean server.head-bytes\?"),
+        ("server: [", "not YAML"), ("server:\n  head-bytes: 1\n", "not a whole number from 512"),
+        (bridge.upstream + "server:\n  certificates: /nowhere.pem:/nowhere.key\n", "/nowhere.pem"),
+        ("", "serve needs --upstream"),
+    ]:
+        bridge.config.write_text(text)
+        signal_to(bridge, signal.SIGHUP)
+        bridge.process.wait_for(rf"error the configuration stays as it is: .*{reason}")
+    bridge.config.unlink()
+    signal_to(bridge, signal.SIGHUP)
+    bridge.process.wait_for(r"error the configuration stays as it is: .*can't be read")
+    expect(bridge.get("/healthz", X=long)[0] == 431, "a bad file changed something")
+    expect(bridge.get("/healthz")[0] == 200, "it does not serve any more")
+    return "limits and log change, addresses wait, 6 bad files change nothing"
+
+
+def drain(space, arguments):
+    chain, key = make_certificate(space.folder, "own")
+    bridge = Bridge(
+        space, arguments.program,
+        f"listen-tls: 127.0.0.1:0\ncertificates: {chain}:{key}\ndrain-delay: 1.5\nstop-timeout: 20")
+    context = ssl.create_default_context(cafile=chain)
+    idle = context.wrap_socket(
+        socket.create_connection(("127.0.0.1", bridge.secure_port), timeout=20), server_hostname="localhost",
+        suppress_ragged_eofs=False)
+    # A segment that has just begun, and a reload that waits.
+    text = wait_until(lambda: growing(bridge), 20, "a segment that grows")
+    segment = open_request(bridge, text)
+    number = re.search(r"MEDIA-SEQUENCE:(\d+)", bridge.playlist()).group(1)
+    held = open_request(bridge, f"{BASE}/240p/media.m3u8?_HLS_msn={int(number) + bridge.playlist().count('#EXTINF') + 1}")
+    wait_until(lambda: bridge.metric("parked") >= 1, 10, "a request that waits")
+    started = time.monotonic()
+    signal_to(bridge, signal.SIGTERM)
+    wait_until(lambda: bridge.get("/readyz")[0] == 503, 1.2, "readyz fails first")
+    expect(bridge.get(f"{BASE}/index.m3u8")[0] == 200, "draining does not serve")
+    waited = held.recv(65_536)
+    expect(time.monotonic() - started > 1, "the held request was answered before the delay was over")
+    expect(b" 503 " in waited.split(b"\r\n")[0] or b" 200 " in waited.split(b"\r\n")[0], f"{waited[:60]}")
+    expect(idle.recv(1) == b"", "the idle TLS client does not get the end")
+    try:
+        bridge.connect().close()
+        expect(False, "connections are taken after the stop")
+    except ConnectionRefusedError:
+        pass
+    content = b""
+    while more := segment.recv(65_536):
+        content += more
+    expect(content.endswith(b"\r\n0\r\n\r\n"), "the growing segment is broken off")
+    ended(bridge)
+    return f"readyz, held, growing of {len(content)} bytes, close_notify; {time.monotonic() - started:.1f} s in all"
+
+
+def growing(bridge):
+    """The path of a segment that has begun and not ended, by the hint; none between two."""
+    text = bridge.playlist()
+    tail = text[text.rfind("#EXTINF"):]
+    parts = re.findall(r'#EXT-X-PART:.*?URI="(\w+)/part/(\d+)\.m4s"', tail)
+    return f"{BASE}/240p/{parts[0][0]}/segment/{parts[0][1]}.m4s" if parts else None
+
+
+def open_request(bridge, path):
+    connection = bridge.connect()
+    connection.sendall(f"GET {path} HTTP/1.1\r\nHost: h\r\n\r\n".encode())
+    return connection
+
+
+def twice(space, arguments):
+    bridge = Bridge(space, arguments.program, "drain-delay: 300\nstop-timeout: 300", publishes=False)
+    signal_to(bridge, signal.SIGTERM)
+    bridge.process.wait_for("draining")
+    signal_to(bridge, signal.SIGINT)
+    ended(bridge)
+    return "a second signal ends the drain"
+
+
+def descriptors(space, arguments):
+    bridge = Bridge(space, arguments.program, "connections: 1000000", publishes=False)
+    found = bridge.process.wait_for(
+        r"warning the limit of open files is (\d+), but server.connections \(1000000\) on 1 threads needs 1000064;"
+        r" raise it with LimitNOFILE or ulimit -n, or lower server.connections to (\d+)$")
+    return f"limit {found.group(1)}, {found.group(2)} connections fit"
+
+
+CASES = [
+    ("service manager", notify), ("reload", reload), ("drain", drain), ("stop twice", twice),
+    ("descriptors", descriptors)]
