@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Everything that must hold before a change lands: format, style, build, tests, real peers, codecs, the
-# checker, players, the preview page, caches, fuzzing, sanitizers. --quick leaves out the last eight. All
-# steps run even when one fails; the last line counts the tests of every step, a step without tests as one.
+# checker, players, the preview page, caches, hostile clients, fuzzing, sanitizers. --quick leaves out the last nine.
+# All steps run even when one fails; the last line counts the tests of every step, a step without tests as one.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
@@ -134,6 +134,9 @@ else
     begin "players" Tests/Players/run.sh
     begin "preview" Tests/Preview/run.sh
     begin "caches" Tests/Caches/run.sh
+    finish
+    begin "hardening" Tests/Hardening/run.sh --parts requests,operations,encryption
+    begin "attacks" Tests/Hardening/run.sh --parts attacks
     finish
     step "fuzzing" fuzz
     # XCTest leaks what it runs, and a connection whose assertion failed is left alone, not freed.

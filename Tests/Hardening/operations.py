@@ -1,11 +1,13 @@
 """What operators and service managers do: reload, drain, stop, watch."""
 import re
+import shutil
 import signal
 import socket
 import ssl
+import subprocess
 import time
 
-from bridge import BASE, Bridge, expect, make_certificate
+from bridge import BASE, ROOT, Bridge, expect, make_certificate
 from processes import wait_until
 
 
@@ -148,6 +150,22 @@ def descriptors(space, arguments):
     return f"limit {found.group(1)}, {found.group(2)} connections fit"
 
 
+def unit(space, arguments):
+    """The unit is one that systemd reads; the program it names need not be installed here."""
+    if not shutil.which("systemd-analyze"):
+        return "SKIPPED: there is no systemd-analyze"
+    text = (ROOT / "Config/moq-egress.service").read_text()
+    file = space.folder / "moq-egress.service"
+    file.write_text(text.replace("/usr/local/bin/moq-egress", "/bin/true"))
+    done = subprocess.run(["systemd-analyze", "verify", file], capture_output=True, text=True, timeout=60)
+    expect(done.returncode == 0 and not done.stderr, done.stderr)
+    done = subprocess.run(
+        ["systemd-analyze", "security", "--offline=true", "--threshold=20", file], capture_output=True, text=True,
+        timeout=60)
+    expect(done.returncode == 0, done.stdout[-200:])
+    return re.search(r"Overall exposure level.*: ([\d.]+)", done.stdout).group(1)
+
+
 CASES = [
-    ("service manager", notify), ("reload", reload), ("drain", drain), ("stop twice", twice),
+    ("systemd unit", unit), ("service manager", notify), ("reload", reload), ("drain", drain), ("stop twice", twice),
     ("descriptors", descriptors)]
