@@ -182,6 +182,10 @@ def main():
         add("Boxes", path.read_bytes())
     add("Request", b"GET /live/cam1/index.m3u8?_HLS_msn=3 HTTP/1.1\r\nHost: a\r\nRange: bytes=0-9\r\n\r\n")
     add("Request", b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n")
+    for case in json.loads((ROOT / "Fixtures/HTTP/requests.json").read_text()):
+        text = "".join(
+            part if isinstance(part, str) else part["repeat"] * min(part["times"], 100) for part in case["request"])
+        add("Request", text.replace("{media}", "/a").replace("{tag}", '"a"').encode("latin-1"))
     whole, delta = json.dumps(CATALOG).encode(), json.dumps(DELTA).encode()
     add("Catalog", whole)
     add("Catalog", whole + b"\0" + delta)

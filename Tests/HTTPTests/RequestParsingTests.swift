@@ -42,6 +42,32 @@ import Wire
     #expect(Set(RequestCase.all.map(\.name)).count == RequestCase.all.count)
   }
 
+  @Test func `1,000 requests of two halves are read the same whole and byte by byte`() throws {
+    var generator = SeededGenerator(seed: 1)
+    let inputs = RequestCase.all.map { $0.bytes(media: "/media", tag: "\"a\"") }.filter {
+      $0.count < 1000
+    }
+    var handed = 0
+    for _ in 0..<1000 {
+      let first = try #require(inputs.randomElement(using: &generator))
+      let second = try #require(inputs.randomElement(using: &generator))
+      let cut = (
+        Int.random(in: 0...first.count, using: &generator),
+        Int.random(in: 0...second.count, using: &generator)
+      )
+      let bytes = Array(first[..<cut.0] + second[cut.1...])
+      var whole = Driver()
+      whole.receive(Bytes(bytes))
+      var pieces = Driver()
+      for byte in bytes { pieces.receive(Bytes([byte])) }
+      #expect(pieces.requests == whole.requests)
+      #expect(pieces.output == whole.output)
+      #expect(pieces.connection.closing == whole.connection.closing)
+      handed += whole.requests.count
+    }
+    #expect(handed > 50)
+  }
+
   @Test func `nothing is handed out after a request that was refused`() {
     for input in RequestCase.all where input.refused {
       var driver = Driver()
