@@ -319,6 +319,27 @@ import Wire
     }
   }
 
+  @Test(arguments: [Scenario.outage, .gapsPastBoundary])
+  func `HLS-074 what is skipped was listed before, though gaps are listed all at once`(
+    _ scenario: Scenario
+  ) throws {
+    var skipsGaps = false
+    for (name, seen) in scenario.playlists {
+      for (before, after) in zip(seen, seen.dropFirst()) {
+        let snapshot = scenario.snapshots[after.snapshot]
+        let state = try #require(snapshot.renditions.first { $0.info.name == name })
+        let delta = try StrictPlaylist(
+          MediaPlaylist(state, of: snapshot, asOf: try #require(state.edge)).render(skips: true)
+        )
+        let skipped = after.playlist.segments.prefix(delta.skipped)
+        let known = Set(before.playlist.segments.map(\.number))
+        #expect(skipped.allSatisfy { known.contains($0.number) })
+        skipsGaps = skipsGaps || skipped.contains(where: \.isGap)
+      }
+    }
+    #expect(skipsGaps || scenario !== Scenario.gapsPastBoundary)
+  }
+
   @Test func `HLS-074 with a window of a minute more than half of it is skipped`() throws {
     let broadcast = RecordedBroadcast.scripted([.video("video"), .audio()], seconds: 70)
     var bridge = SimulatedBridge(broadcast)

@@ -135,7 +135,7 @@ struct Manifest: ~Copyable {
     let period = Manifest.milliseconds(manifest.string("/m:MPD/@minimumUpdatePeriod"))
     #expect(period > 0 && period <= segment)
     let buffer = Manifest.milliseconds(manifest.string("/m:MPD/@timeShiftBufferDepth"))
-    #expect(buffer == 12_000)
+    #expect(buffer == scenario.last.constants.window.nanoseconds / 1_000_000)
     let delay = Manifest.milliseconds(manifest.string("/m:MPD/@suggestedPresentationDelay"))
     #expect(delay >= 2 * segment)
     if scenario !== Scenario.longGroups { #expect(delay < buffer) }
@@ -258,6 +258,27 @@ struct Manifest: ~Copyable {
         }
       }
     }
+  }
+
+  @Test(arguments: Scenario.smooth)
+  func `DASH-013 a growing segment gets the duration that it is listed with`(
+    _ scenario: Scenario
+  ) throws {
+    var count = 0
+    for snapshot in scenario.snapshots {
+      let manifest = try Manifest(snapshot)
+      for rendition in scenario.last.renditions {
+        let ends = Dictionary(
+          rendition.segments.filter(\.isComplete).map { ($0.start, $0.end) }
+        ) { _, last in last }
+        for segment in manifest.segments(period: 1, id: rendition.info.name) {
+          guard let end = ends[segment.start] else { continue }
+          #expect(end == segment.start + segment.duration, "\(rendition.info.name)")
+          count += 1
+        }
+      }
+    }
+    #expect(count > 0)
   }
 
   @Test(arguments: Scenario.all)

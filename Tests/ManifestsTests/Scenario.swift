@@ -148,6 +148,24 @@ extension Scenario {
     return Scenario("an outage of eight seconds", bridge.snapshots)
   }()
 
+  /// The upstream is away for longer than clients keep of what was skipped.
+  static let gapsPastBoundary: Scenario = {
+    let first = RecordedBroadcast.scripted(ladderTracks, seconds: 24)
+    let second = RecordedBroadcast.scripted(
+      ladderTracks,
+      seconds: 16,
+      startSeconds: 42,
+      firstGroup: 21
+    )
+    var policy = Scenario.policy
+    policy.window = .seconds(40)
+    var bridge = SimulatedBridge(first, policy: policy)
+    bridge.run(first)
+    bridge.presentation.restart()
+    bridge.run(second)
+    return Scenario("an outage of eighteen seconds", bridge.snapshots)
+  }()
+
   /// Longer than can be listed as gaps.
   static let longOutage: Scenario = {
     let first = RecordedBroadcast.scripted(ladderTracks, seconds: 12)
@@ -189,7 +207,7 @@ extension Scenario {
 
   static let all = [
     ladder, ntsc, shortGroups, longGroups, audioOnly, audioPair, wholeGroups, coarse, loss, stall,
-    restart, outage, longOutage, lateTrack, ended,
+    restart, outage, gapsPastBoundary, longOutage, lateTrack, ended,
   ]
 
   /// Those whose media is whole and on time, where rules about pace hold.

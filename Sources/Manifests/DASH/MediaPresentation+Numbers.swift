@@ -47,7 +47,7 @@ extension MediaPresentation {
 
   /// Where slots of sound without groups begin: at whole lengths, which each segment misses by some
   /// frames in its own way.
-  private func grid(of lead: RenditionSnapshot, near ticks: Int64) -> Int64 {
+  func grid(of lead: RenditionSnapshot, near ticks: Int64) -> Int64 {
     guard lead.info.kind == .audio else { return ticks }
     let length = snapshot.constants.segmentLength.ticks
     let whole = (ticks + length / 2) / length * length

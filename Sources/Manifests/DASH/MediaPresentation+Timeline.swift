@@ -143,11 +143,13 @@ extension MediaPresentation {
     else { return nominal }
     let ahead = segment.number - sibling.number + 1
     let boundary = MediaTime(
-      ticks: sibling.start + length.ticks * ahead,
+      ticks: grid(of: lead, near: sibling.start) + length.ticks * ahead,
       timescale: length.timescale
     ).rounded(toScale: segment.timescale)
     let frame = rendition.chunkDuration
-    let rest = boundary - segment.start - frame / 2
+    // Sound that leads goes on to the first frame that is not more than a quarter early.
+    let isLead = lead.info.name == rendition.info.name
+    let rest = boundary - segment.start - (isLead ? frame / 4 : frame / 2)
     return max(frame, (rest + frame - 1) / frame * frame)
   }
 }

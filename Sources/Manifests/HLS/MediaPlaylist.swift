@@ -102,9 +102,14 @@ package struct MediaPlaylist {
   }
 
   /// How many segments lie wholly before the skip boundary, counted from the playlist's end.
+  ///
+  /// Gaps are listed all at once, when media comes after them, and end the segment before them: a client
+  /// that has just read the playlist may not know, so none of these is skipped before all are.
   private func skippedCount(_ segments: [Segment]) -> Int {
     let boundary = Int64(lowLatency.canSkipUntil) * 1_000_000
-    return distances(segments).prefix { $0 >= boundary }.count
+    let count = distances(segments).prefix { $0 >= boundary }.count
+    guard count < segments.count, segments[count].isGap else { return count }
+    return segments[..<count].lastIndex { !$0.isGap } ?? 0
   }
 
   /// How much media lies between the end of each segment and the playlist's, in microseconds: by
