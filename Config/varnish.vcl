@@ -67,14 +67,16 @@ sub vcl_init {
 }
 
 sub vcl_recv {
+  if (req.restarts == 0) {
+    call take_token;
+  }
   if (req.method != "GET" && req.method != "HEAD" && req.method != "OPTIONS") {
     return (synth(405));
   }
   # Operations are not for viewers.
-  if (req.url ~ "^/(metrics|status\.json|healthz|readyz)(\?|$)") {
+  if (req.restarts == 0 && req.url ~ "^/(metrics|status\.json|healthz|readyz|authorize(/[^?]*)?)(\?|$)") {
     return (synth(404));
   }
-  # A token is checked here.
 
   # What an answer depends on: its path and three directives. Nothing else of the query gets into the key, and
   # nothing else is sent to the origin: no CMCD, no token, no cookie. Gzip or not is Varnish's own affair.
@@ -98,7 +100,29 @@ sub vcl_recv {
   if (req.method == "OPTIONS" || req.url == "/time") {
     return (pass);
   }
+  # What is asked for waits until the origin has said that this viewer may have it.
+  if (req.restarts == 0 && req.http.X-Moq-Check == "yes") {
+    set req.http.X-Moq-Target = req.url;
+    set req.url = "/authorize" + req.http.X-Moq-Token + regsub(regsub(req.url, "\?.*$", ""),
+      "/(?:[^/]+/[^/]+/(?:segment|part|number)/[^/]+(?:/[^/]+)?\.m4s|[^/]+/[^/]+\.mp4|[^/]+/(?:media|iframes)\.m3u8|preview/[^/]+/[^/]+|[^/]*)$",
+      "/");
+  }
   return (hash);
+}
+
+# A viewer's token, of the path or of the query, which the origin is asked about once in five minutes for each
+# viewer and broadcast. Only characters of tokens: what is sent must not say more than one.
+sub take_token {
+  # With access.token-keys and access.origin-secrets at the origins, "yes"; without, "no".
+  set req.http.X-Moq-Check = "no";  # edit
+  set req.http.X-Moq-Token = "";
+  unset req.http.X-Moq-Target;
+  if (req.url ~ "^/(?:~|%7[Ee])[A-Za-z0-9._-]+/") {
+    set req.http.X-Moq-Token = regsub(req.url, "^/(?:~|%7[Ee])([A-Za-z0-9._-]+)/.*$", "/~\1");
+  } else if (req.url ~ "[?&]token=[A-Za-z0-9._-]+(?:&|$)") {
+    set req.http.X-Moq-Token = regsub(req.url, "^.*?[?&]token=([A-Za-z0-9._-]+)(?:&.*)?$", "/~\1");
+  }
+  set req.url = regsub(req.url, "^/(?:~|%7[Ee])[^/?]+/", "/");
 }
 
 sub vcl_hash {
@@ -109,6 +133,10 @@ sub vcl_hash {
 sub vcl_backend_fetch {
   # A viewer's Host must not get into a manifest that others are given: the backend's address stands in.
   unset bereq.http.Host;
+  unset bereq.http.X-Moq-Check;
+  unset bereq.http.X-Moq-Target;
+  unset bereq.http.X-Moq-Token;
+  set bereq.http.X-Origin-Secret = "one of access.origin-secrets";  # edit
 }
 
 sub vcl_backend_response {
@@ -173,6 +201,11 @@ sub keep {
 }
 
 sub vcl_deliver {
+  if (req.http.X-Moq-Target && resp.status == 204) {
+    set req.url = req.http.X-Moq-Target;
+    unset req.http.X-Moq-Target;
+    return (restart);
+  }
   if (obj.uncacheable) {
     set resp.http.Cache-Status = "varnish; fwd=bypass";
   } else if (obj.hits > 0) {

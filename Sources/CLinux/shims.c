@@ -45,6 +45,29 @@ int clinux_socket(int family, int is_stream) {
   return socket(family, (is_stream ? SOCK_STREAM : SOCK_DGRAM) | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 }
 
+static int unix_address(struct sockaddr_un *address, const char *path) {
+  memset(address, 0, sizeof *address);
+  address->sun_family = AF_UNIX;
+  if (strlen(path) >= sizeof address->sun_path) {
+    errno = ENAMETOOLONG;
+    return -1;
+  }
+  strcpy(address->sun_path, path);
+  return 0;
+}
+
+int clinux_bind_unix(int descriptor, const char *path) {
+  struct sockaddr_un address;
+  if (unix_address(&address, path) != 0) return -1;
+  return bind(descriptor, (struct sockaddr *)&address, sizeof address);
+}
+
+int clinux_connect_unix(int descriptor, const char *path) {
+  struct sockaddr_un address;
+  if (unix_address(&address, path) != 0) return -1;
+  return connect(descriptor, (struct sockaddr *)&address, sizeof address);
+}
+
 int clinux_eventfd(void) { return eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC); }
 
 void clinux_wait_readable(int descriptor, int milliseconds) {
@@ -68,6 +91,15 @@ int clinux_send_to_unix(const char *name, int name_size, const char *text, int s
   ssize_t sent = sendto(descriptor, text, (size_t)size, MSG_NOSIGNAL, (struct sockaddr *)&address, length);
   close(descriptor);
   return sent == size ? 0 : -1;
+}
+
+int clinux_wait_writable(int descriptor, int milliseconds) {
+  struct pollfd item = {.fd = descriptor, .events = POLLOUT};
+  int result;
+  do {
+    result = poll(&item, 1, milliseconds);
+  } while (result < 0 && errno == EINTR);
+  return result == 1 && (item.revents & POLLOUT) != 0;
 }
 
 int clinux_epoll_create(void) { return epoll_create1(EPOLL_CLOEXEC); }

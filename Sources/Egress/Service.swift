@@ -5,34 +5,6 @@ internal import Synchronization
 internal import TLS
 package import Wire
 
-/// The addresses that the loops share, in the order of the configuration.
-private final class BoundAddresses: Sendable {
-  private let endpoints: [(address: SocketAddress, isSecure: Bool)]
-  private let addresses: Mutex<[SocketAddress]>
-
-  init(_ server: Configuration.Server) {
-    endpoints = server.endpoints
-    addresses = Mutex(server.endpoints.map(\.address))
-  }
-
-  /// Listens on all of them; the first loop picks the ports that the others share.
-  func listen(isShared: Bool) throws(SystemError) -> [ServeListener] {
-    var listeners: [ServeListener] = []
-    for (index, address) in addresses.withLock({ $0 }).enumerated() {
-      let socket = try TCPListener(address, isShared: isShared)
-      addresses.withLock { $0[index] = socket.address }
-      listeners.append(ServeListener(socket: socket, isSecure: endpoints[index].isSecure))
-    }
-    return listeners
-  }
-
-  var urls: [String] {
-    zip(endpoints, addresses.withLock { $0 }).map { endpoint, address in
-      "\(endpoint.isSecure ? "https" : "http")://\(address)"
-    }
-  }
-}
-
 /// The running service: an ingest loop and serve loops, each on a thread of its own.
 package final class Service {
   /// What sessions say of us.
@@ -49,6 +21,7 @@ package final class Service {
   private let logger: Logger
   private let threshold: LogThreshold?
   private var configuration: Configuration
+  private let log: AccessLog?
   /// Where players are served, in the order of the configuration, with the ports that the kernel picked.
   package let urls: [String]
 
@@ -67,11 +40,15 @@ package final class Service {
     let threadCount = configuration.server.threadCount
     serving = LoopCount(threadCount)
     Self.checkDescriptors(configuration.server, logger)
-    guard !configuration.server.endpoints.isEmpty else {
+    guard configuration.server.endpoints.contains(where: { $0.side == .viewers }) else {
       throw ConfigurationError("neither server.listen nor server.listen-tls has an address")
     }
     let credentials = try ServerCredentials(configuration.server)
+    let secrets = try AccessSecrets(configuration.access)
+    let limits = ClientLimits(configuration.access)
     let metrics = metrics
+    let log = try Self.log(configuration.access, metrics, logger)
+    self.log = log
     let observer = try Mailbox<IngestReport>()
     self.observer = observer
     var mailboxes: [Mailbox<ServeMessage>] = []
@@ -94,6 +71,9 @@ package final class Service {
                 configuration: configuration,
                 listeners: try bound.listen(isShared: threadCount > 1),
                 tls: try credentials.map { try ServerContext($0, protocol: ServeLoop.httpName) },
+                secrets: secrets,
+                limits: limits,
+                log: log,
                 mailbox: mailbox,
                 ingest: ingestMailbox,
                 metrics: metrics,
@@ -129,6 +109,7 @@ package final class Service {
     } catch {
       for mailbox in mailboxes { mailbox.postNewest(.stop) }
       for thread in threads { thread.join() }
+      log?.stop()
       throw error
     }
     urls = bound.urls
@@ -136,7 +117,7 @@ package final class Service {
 
   /// Goes over to another configuration, as far as a running service can, and says what it can't.
   ///
-  /// Certificates are read again, for new connections. What can't be used changes nothing.
+  /// Certificates are read again, for new connections, and secrets; the access log is opened anew. What can't be used changes nothing.
   package func reload(_ wanted: Configuration) {
     let change = ConfigurationChange(from: configuration, to: wanted)
     do throws(ConfigurationError) {
@@ -145,6 +126,9 @@ package final class Service {
         for mailbox in mailboxes { mailbox.post(.credentials(credentials)) }
         logger.info("certificates are read again")
       }
+      let secrets = try AccessSecrets(change.result.access)
+      for mailbox in mailboxes { mailbox.post(.secrets(secrets)) }
+      log?.reopen()
     } catch {
       return logger.error("the configuration stays as it is: \(error)")
     }
@@ -161,6 +145,14 @@ package final class Service {
     if change.live.contains("server.connections") {
       Self.checkDescriptors(configuration.server, logger)
     }
+  }
+
+  private static func log(
+    _ access: Configuration.Access,
+    _ metrics: Metrics,
+    _ logger: Logger
+  ) throws -> AccessLog? {
+    access.log.isEmpty ? nil : try AccessLog(access.log, metrics: metrics, logger: logger)
   }
 
   private var lastReport: IngestReport?
@@ -225,6 +217,7 @@ package final class Service {
     ingestMailbox.post(.stop)
     threads.last?.join()
     threads = []
+    log?.stop()
     logger.info("stopped")
   }
 

@@ -1,11 +1,11 @@
-import Wire
+package import Wire
 
 /// Hosts and ports as URLs and Host name them.
 ///
 /// RFC 3986 §3.2, RFC 9110 §4.2.4: user information is an error.
 extension Target {
   /// Whether bytes are `host` or `host:port`, the host not empty.
-  static func isAuthority(_ bytes: Bytes) -> Bool {
+  package static func isAuthority(_ bytes: Bytes) -> Bool {
     let slice = bytes.slice
     if slice.first == UInt8(ascii: "[") {
       guard let end = slice.firstIndex(of: UInt8(ascii: "]")) else { return false }

@@ -31,6 +31,12 @@ package struct HTTPDate: Sendable, Hashable {
       + padded(second / 60 % 60, 2) + ":" + padded(second % 60, 2) + " GMT"
   }
 
+  /// The same in the Common Log Format: `25/Nov/2026:22:21:51 +0000`.
+  package var commonLog: String {
+    let fields = text.split(separator: " ")
+    return "\(fields[1])/\(fields[2])/\(fields[3]):\(fields[4]) +0000"
+  }
+
   private static let weekdays = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"]
   private static let months = [
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",

@@ -75,6 +75,16 @@ package struct RequestHead: Sendable, Hashable {
     }
   }
 
+  /// The same request for the path below the first segment; traps when there is no other.
+  package func droppingFirstSegment() -> RequestHead {
+    RequestHead(
+      method: method,
+      target: target.droppingFirstSegment(),
+      version: version,
+      fields: fields
+    )
+  }
+
   /// Whether the client wants to send more on this connection, RFC 9112 §9.3.
   package var wantsKeepAlive: Bool {
     guard !hasToken("close", in: "connection") else { return false }

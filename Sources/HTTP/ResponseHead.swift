@@ -17,6 +17,12 @@ package struct ResponseHead: Sendable, Hashable {
     blocks.append(ResponseHead.line(name, value))
   }
 
+  /// Puts another block where one is; ignored when it isn't there.
+  package mutating func replace(_ block: Bytes, by other: Bytes) {
+    guard let index = blocks.firstIndex(of: block) else { return }
+    blocks[index] = other
+  }
+
   /// One field line for use as, or in, a block.
   package static func line(_ name: String, _ value: String) -> Bytes {
     precondition(RequestParser.isToken(name.utf8), "field names are tokens")
@@ -31,6 +37,9 @@ package struct ResponseHead: Sendable, Hashable {
     writer.write(utf8: "\r\n")
     return writer.bytes
   }
+
+  /// Whether a text can name a field, RFC 9110 §5.1.
+  package static func isFieldName(_ text: String) -> Bool { RequestParser.isToken(text.utf8) }
 
   /// How the content is framed on the wire.
   enum Framing {

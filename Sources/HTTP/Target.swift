@@ -63,6 +63,19 @@ package struct Target: Sendable, Hashable {
     }
   }
 
+  /// The same target below the first segment; traps when there is no other.
+  func droppingFirstSegment() -> Target {
+    precondition(segments.count > 1, "a path has a segment")
+    return Target(path: Array(segments.dropFirst()), parameters: parameters, authority: authority)
+  }
+
+  private init(path segments: [Bytes], parameters: [Parameter], authority: Bytes?) {
+    form = .path
+    self.authority = authority
+    self.segments = segments
+    self.parameters = parameters
+  }
+
   private init(form: Form, authority: Bytes?) {
     self.form = form
     self.authority = authority

@@ -2,12 +2,16 @@ internal import CLinux
 internal import Glibc
 package import Wire
 
-/// A listening TCP socket.
+/// A listening socket of TCP, or of a path of the file system.
 ///
-/// Several listeners may share one address, and the kernel then spreads connections over them.
-package final class TCPListener {
+/// Several listeners may share one address, and the kernel then spreads connections over them. Of a path
+/// there is one, which several threads may accept from.
+package final class TCPListener: Sendable {
   private let socket: FileDescriptor
-  /// The bound address, with the port that the kernel picked when 0 was asked for.
+  /// Of a path.
+  private let file: SocketFile?
+  /// The bound address, with the port that the kernel picked when 0 was asked for; of a path, none that
+  /// means anything.
   package let address: SocketAddress
 
   package init(_ address: SocketAddress, isShared: Bool) throws(SystemError) {
@@ -25,7 +29,26 @@ package final class TCPListener {
     guard bound == 0 else { throw SystemError("bind \(address)") }
     guard listen(descriptor, 4096) == 0 else { throw SystemError("listen \(address)") }
     self.address = SocketAddress.local(of: descriptor) ?? address
+    file = nil
   }
+
+  /// Listens at a path, whose file goes with the listener.
+  ///
+  /// - Parameters:
+  ///   - path: where; a socket that nobody listens at any more is replaced.
+  ///   - mode: who may connect, as of chmod(2); nil leaves it to the umask.
+  /// - Throws: why it can't be, such as another server that listens there.
+  package init(unix path: String, mode: UInt32?) throws(SystemError) {
+    let descriptor = clinux_socket(AF_UNIX, 1)
+    guard descriptor >= 0 else { throw SystemError("socket unix:\(path)") }
+    socket = FileDescriptor(owning: descriptor)
+    file = try SocketFile(binding: descriptor, to: path, mode: mode)
+    guard listen(descriptor, 4096) == 0 else { throw SystemError("listen unix:\(path)") }
+    address = .loopback(port: 0)
+  }
+
+  /// Whether connections come by a path, and have no addresses.
+  package var isLocal: Bool { file != nil }
 
   package var descriptor: CInt { socket.rawValue }
 

@@ -7,7 +7,7 @@ struct MoQEgress: ParsableCommand {
     abstract: "Serves Media-over-QUIC broadcasts as LL-HLS and DASH: the origin behind your CDN.",
     subcommands: [
       Serve.self, Demo.self, Publish.self, ProbeCommand.self, Record.self, ReplayCommand.self,
-      Check.self, CheckConfig.self,
+      Check.self, CheckConfig.self, SignURL.self,
     ]
   )
 }

@@ -42,9 +42,9 @@ def edited(path, *edits):
 class Origin:
     """A bridge, and before it the program that counts."""
 
-    def __init__(self, space, program, upstream, name, part_target):
+    def __init__(self, space, program, upstream, name, part_target, access=""):
         config = space.folder / f"{name}.yml"
-        config.write_text(f"server:\n  public-url: https://localhost\n"
+        config.write_text(f"server:\n  public-url: https://localhost\n{access}"
                           f"packaging:\n  part-target: {part_target}\n")
         self.name = name
         self.bridge = space.start(f"bridge-{name}", [
@@ -78,6 +78,7 @@ class Cache:
 
     base = f"/{NAMESPACE}"
     tls_port = None
+    secret = "the-secret-of-the-cdn"
 
     def context(self):
         return ssl.create_default_context(cafile=str(self.space.certificate))
@@ -101,7 +102,7 @@ class Nginx(Cache):
     # It does not know the length of what came in chunks.
     has_ranges_of_grown = False
 
-    def __init__(self, space, origins):
+    def __init__(self, space, origins, checks_tokens=False):
         self.space = space
         self.port = self.tls_port = free_port()
         self.certificate = space.certificate
@@ -113,6 +114,8 @@ class Nginx(Cache):
             ("^user .*?;", user), ("^error_log .*?;", "error_log stderr;"),
             (r"127\.0\.0\.1:8080", f"127.0.0.1:{origins[0].port}"),
             (r"127\.0\.0\.1:8081", f"127.0.0.1:{origins[1].port}"),
+            ("one of access.origin-secrets", self.secret),
+            ("auth_request off;", f"auth_request {'/moq-authorize' if checks_tokens else 'off'};"),
             ("/var/cache/nginx/moq-egress", f"{folder}/nginx-cache"),
             ("listen 443", f"listen 127.0.0.1:{self.port}"), ("live.example.com", "localhost"),
             (r"/\S*privkey.pem", str(space.key)), (r"/\S*fullchain.pem", str(space.certificate)),
@@ -128,14 +131,16 @@ class Varnish(Cache):
     has_ranges_of_grown = True
     certificate = None
 
-    def __init__(self, space, origins):
+    def __init__(self, space, origins, checks_tokens=False):
         self.space = space
         self.port, self.proxy_port = free_port(), free_port()
         vcl = space.folder / "varnish.vcl"
         host = (r'\.host = "127\.0\.0\.1"', '.host = "127.0.0.1"')
         vcl.write_text(edited(
             ROOT / "Config/varnish.vcl", host, host, host, ('"8080"', f'"{origins[0].port}"'),
-            ('"8081"', f'"{origins[1].port}"'), ('"8081"', f'"{origins[1].port}"')))
+            ('"8081"', f'"{origins[1].port}"'), ('"8081"', f'"{origins[1].port}"'),
+            ("one of access.origin-secrets", self.secret),
+            ('"no"', '"yes"' if checks_tokens else '"no"')))
         process = space.start("varnish", [
             "varnishd", "-F", "-n", space.folder / "varnish", "-f", vcl, "-s", "malloc,256m",
             "-j", "none", "-p", "feature=+http2", "-p", "thread_pool_max=2000",

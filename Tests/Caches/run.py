@@ -19,6 +19,7 @@ sys.path.append(str(ROOT / "Tests/Peers"))
 
 import judge
 import recipes
+import tokens
 from details import Details, expect
 from processes import Failed, Workspace, wait_until
 
@@ -81,12 +82,16 @@ def merged(served):
     return list(entries.values())
 
 
-def start(space, arguments, make):
+def start(space, arguments, make, viewer=None):
+    """With a viewer, one that needs a token."""
     upstream = recipes.publish(space, arguments.program)
     origins = [
-        recipes.Origin(space, arguments.program, upstream, name, arguments.part_target) for name in "AB"]
-    cache = make(space, origins)
+        recipes.Origin(space, arguments.program, upstream, name, arguments.part_target,
+                       viewer.access if viewer else "") for name in "AB"]
+    cache = make(space, origins, checks_tokens=viewer is not None)
     details = Details(cache, origins)
+    if viewer:
+        cache.base = details.base = viewer.base("/live/", 3600)
     # Two whole segments, so that there are some that a cache has not been asked for.
     wait_until(
         lambda: details.get(f"{cache.base}/240p/media.m3u8").body.count(b"#EXTINF") >= 3, 60,
@@ -102,6 +107,12 @@ def one_client(space, arguments, make):
         else:
             banner("SKIPPED: TLS and HTTP/2 before Varnish: hitch is not installed")
     return details.all()
+
+
+def viewers(space, arguments, make):
+    issuer = tokens.Issuer(space, arguments.program, recipes.Cache.secret)
+    _, _, details = start(space, arguments, make, issuer)
+    return tokens.all_checks(details, issuer)
 
 
 def newest(origin):
@@ -186,7 +197,8 @@ def main():
         if not shutil.which(program):
             banner(f"SKIPPED: {program} is not installed")
             continue
-        for what, body in (("one client", one_client), ("many players", many_players)):
+        for what, body in (
+                ("one client", one_client), ("tokens", viewers), ("many players", many_players)):
             name = f"{make.name}, {what}"
             if re.search(arguments.only, name):
                 results.append(run(

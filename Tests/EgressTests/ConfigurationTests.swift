@@ -50,7 +50,14 @@ import Wire
     for key in ConfigurationKey.all {
       let value =
         switch key.path {
-        case "server.listen", "server.listen-tls": "[::1]:9999 127.0.0.1:80"
+        case "server.socket-mode": "640"
+        case "access.origin-secret-field": "X-Other"
+        case "access.cross-origin": "https://a.example https://*.b.example:8443"
+        case "access.trusted-proxies": "10.0.0.0/8 ::1 unix:"
+        case "access.proxy-fields": "forwarded"
+        case "access.log-format": "json"
+        case "server.listen", "server.listen-tls", "server.listen-admin":
+          "[::1]:9999 127.0.0.1:80 unix:/run/moq-egress.sock"
         case "server.certificates": "chain.pem:key.pem b.pem:b.key"
         case "upstream.draft": "16"
         case "upstream.transport": "quic"

@@ -199,6 +199,10 @@ def main():
     for url in ["moqt://relay.example:4433/app?token=1", "moqt://[::1]:443/", "moqt://h",
                 "https://relay.example/a?b"]:
         add("Upstream", url.encode())
+    for case in json.loads((ROOT / "Fixtures/Access/tokens.json").read_text())["cases"]:
+        add("Access", case["token"].encode())
+    for fields in (b"1.2.3.4, 10.1.1.1", b'for="[2001:db8::1]:4711";proto=https;host=a, for=10.1.1.1'):
+        add("Access", fields)
     for side, steps in enumerate(WEBTRANSPORT):
         script = bytes([side])
         for stream, text in steps:

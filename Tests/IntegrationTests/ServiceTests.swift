@@ -1,3 +1,4 @@
+import Foundation
 import LinuxIO
 import Logging
 import TLS
@@ -28,7 +29,7 @@ import Wire
 
   @Test func `it listens on several addresses, encrypted and not`() throws {
     var configuration = configuration(threads: 2)
-    configuration.server.listen.append(try #require(SocketAddress("[::1]:0")))
+    configuration.server.listen.append(try #require(ListenAddress("[::1]:0")))
     configuration.server.secureListen = [.loopback(port: 0)]
     func pair(_ name: String) -> String {
       MediaFixture.path("TLS/\(name).pem") + ":" + MediaFixture.path("TLS/\(name).key")
@@ -51,6 +52,77 @@ import Wire
     }
     configuration.server.listen = []
     configuration.server.secureListen = []
+    #expect(throws: ConfigurationError.self) { _ = try Service(configuration, logger: logger) }
+  }
+
+  /// What curl is told at a path: status and content.
+  private func curl(_ path: String, _ url: String, _ more: [String] = []) throws -> String {
+    let process = Process()
+    process.executableURL = URL(filePath: "/usr/bin/curl")
+    process.arguments =
+      ["-s", "--max-time", "10", "--unix-socket", path, "-w", "%{http_code}"] + more + [url]
+    let output = Pipe()
+    process.standardOutput = output
+    try process.run()
+    process.waitUntilExit()
+    return String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+  }
+
+  @Test func `it listens at paths, encrypted and not, from several loops, and takes them away`()
+    throws
+  {
+    // The program ignores it too.
+    _ = signal(SIGPIPE, SIG_IGN)
+    let paths = try (0..<3).map { _ in try ScratchFile() }
+    var configuration = configuration(threads: 3)
+    configuration.server.listen = [.unix(path: paths[0].path)]
+    configuration.server.secureListen = [.unix(path: paths[1].path)]
+    configuration.server.adminListen = [.unix(path: paths[2].path)]
+    configuration.server.certificates = [
+      MediaFixture.path("TLS/first.pem") + ":" + MediaFixture.path("TLS/first.key")
+    ]
+    configuration.server.socketMode = 0o620
+    // What a server that was killed leaves behind is no hindrance; a file that is something else is.
+    let stale = try TCPListener(unix: paths[2].path, mode: nil)
+    let moved = paths[2].path + "x"
+    try FileManager.default.moveItem(atPath: paths[2].path, toPath: moved)
+    withExtendedLifetime(stale) {}
+    let service = try Service(configuration, logger: logger)
+    #expect(service.urls == paths.map { "unix:\($0.path)" })
+    for _ in 0..<6 {
+      #expect(try curl(paths[0].path, "http://h/healthz") == "ok\n200")
+      #expect(try curl(paths[1].path, "https://h/healthz", ["-k"]) == "ok\n200")
+      #expect(try curl(paths[2].path, "http://h/metrics").hasSuffix("200"))
+      #expect(try curl(paths[0].path, "http://h/metrics").hasSuffix("404"))
+    }
+    let attributes = try FileManager.default.attributesOfItem(atPath: paths[0].path)
+    #expect(attributes[.posixPermissions] as? Int == 0o620)
+    // Somebody listens there.
+    #expect(throws: SystemError.self) { _ = try Service(configuration, logger: logger) }
+    #expect(try curl(paths[0].path, "http://h/healthz") == "ok\n200")
+    service.stop()
+    for path in paths { #expect(!FileManager.default.fileExists(atPath: path.path)) }
+    try paths[0].write("a file")
+    #expect(throws: SystemError.self) { _ = try Service(configuration, logger: logger) }
+    #expect(paths[0].text() == "a file")
+  }
+
+  @Test func `operations are where operators are, and nothing else is`() throws {
+    var configuration = configuration(threads: 2)
+    configuration.server.adminListen = [.loopback(port: 0)]
+    let service = try Service(configuration, logger: logger)
+    defer { service.stop() }
+    let (viewers, operators) = (
+      try TestClient(address(service)), try TestClient(address(service, 1))
+    )
+    for path in ["/metrics", "/status.json"] {
+      #expect(try viewers.get(path).status == 404)
+      #expect(try operators.get(path).status == 200)
+    }
+    #expect(try viewers.get("/healthz").status == 200)
+    #expect(try operators.get("/healthz").status == 200)
+    #expect(try operators.get("/live/index.m3u8").text == "nothing is served here\n")
+    configuration.server.listen = []
     #expect(throws: ConfigurationError.self) { _ = try Service(configuration, logger: logger) }
   }
 
@@ -78,7 +150,7 @@ import Wire
     let service = try Service(configuration(threads: 1), logger: logger)
     defer { service.stop() }
     var second = configuration(threads: 1)
-    second.server.listen = [try address(service)]
+    second.server.listen = [.port(try address(service))]
     #expect(throws: (any Error).self) { _ = try Service(second, logger: logger) }
   }
 }

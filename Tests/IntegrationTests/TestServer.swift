@@ -18,6 +18,7 @@ final class TestServer {
   let ingest: Mailbox<IngestMessage>
   let metrics = Metrics()
   let address: SocketAddress
+  private let log: AccessLog?
   private let thread: LoopThread
   private var isStopped = false
 
@@ -34,17 +35,28 @@ final class TestServer {
     self.ingest = ingest
     let bound = Bound()
     let (settings, metrics) = (configuration, metrics)
+    let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+    let log =
+      settings.access.log.isEmpty
+      ? nil : try AccessLog(settings.access.log, metrics: metrics, logger: logger)
+    self.log = log
     thread = try LoopThread(name: "test-serve") {
-      let listener = try TCPListener(settings.server.listen[0], isShared: false)
+      guard case .port(let address) = settings.server.listen[0] else {
+        throw TestFault("the address is none of TCP")
+      }
+      let listener = try TCPListener(address, isShared: false)
       bound.address.withLock { $0 = listener.address }
       let loop = try ServeLoop(
         configuration: settings,
         listeners: [ServeListener(socket: listener, isSecure: credentials != nil)],
         tls: try credentials.map { try ServerContext($0, protocol: ServeLoop.httpName) },
+        secrets: try AccessSecrets(settings.access),
+        limits: ClientLimits(settings.access),
+        log: log,
         mailbox: mailbox,
         ingest: ingest,
         metrics: metrics,
-        logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        logger: logger
       )
       return { loop.run() }
     }
@@ -89,6 +101,7 @@ final class TestServer {
     isStopped = true
     mailbox.post(.stop)
     thread.join()
+    log?.stop()
   }
 
   deinit { stop() }

@@ -17,9 +17,14 @@ int clinux_epoll_wait(int epoll, uint32_t *events, uint64_t *tokens, int capacit
 int clinux_accept(int listener, struct sockaddr *address, socklen_t *length);
 /* socket with SOCK_NONBLOCK | SOCK_CLOEXEC; `type` is SOCK_STREAM or SOCK_DGRAM. */
 int clinux_socket(int family, int is_stream);
+/* Binds a socket to a path, or connects it. */
+int clinux_bind_unix(int descriptor, const char *path);
+int clinux_connect_unix(int descriptor, const char *path);
 int clinux_eventfd(void);
 /* Blocks until a descriptor can be read, or for so long; -1 for ever. */
 void clinux_wait_readable(int descriptor, int milliseconds);
+/* Waits until a descriptor can be written, for so long at most: 1 when it can. */
+int clinux_wait_writable(int descriptor, int milliseconds);
 int clinux_epoll_create(void);
 /* Sends one datagram to a Unix socket, whose name begins with '@' when it is abstract; 0 when it was sent. */
 int clinux_send_to_unix(const char *name, int name_size, const char *text, int size);

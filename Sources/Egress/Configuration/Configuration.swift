@@ -12,8 +12,12 @@ package struct Configuration: Equatable, Sendable {
   }
 
   package struct Server: Equatable, Sendable {
-    package var listen = [SocketAddress.loopback(port: 8080)]
-    package var secureListen: [SocketAddress] = []
+    package var listen = [ListenAddress.loopback(port: 8080)]
+    package var secureListen: [ListenAddress] = []
+    /// For operations; empty: they are where viewers are.
+    package var adminListen: [ListenAddress] = []
+    /// Who may connect to Unix sockets, as of chmod(2); nil: what the umask says.
+    package var socketMode: UInt32?
     /// `CHAIN:KEY`, paths of PEM files.
     package var certificates: [String] = []
     /// A PEM file; empty: clients need no certificate.
@@ -34,6 +38,35 @@ package struct Configuration: Equatable, Sendable {
     package var responseTimeout = Interval.seconds(60)
     package var drainDelay = Interval.seconds(0)
     package var stopTimeout = Interval.seconds(10)
+  }
+
+  /// Who may ask for what, and what is written down about it.
+  package struct Access: Equatable, Sendable {
+    package enum LogFormat: String, CaseIterable, Sendable {
+      /// The Combined Log Format, then seconds until the answer was out, and those among them that
+      /// the request waited for media.
+      case combined
+      /// One JSON object a line.
+      case json
+    }
+
+    /// A file of `ID:SECRET` lines; empty: no tokens.
+    package var tokenKeys = ""
+    /// A file of one secret a line; empty: anybody may ask.
+    package var originSecrets = ""
+    package var originSecretField = "X-Origin-Secret"
+    package var hasOpenHealth = true
+    package var crossOrigin = CrossOrigin()
+    package var proxies = TrustedProxies()
+    package var proxyFields = Viewer.Fields.xForwarded
+    /// `-` for standard output; empty: none.
+    package var log = ""
+    package var logFormat = LogFormat.combined
+    /// 0: no limit.
+    package var connectionsPerAddress = 0
+    /// 0: no limit.
+    package var requestsPerSecond = 0
+    package var requestBurst = 100
   }
 
   package struct Transport: Equatable, Sendable {
@@ -59,6 +92,7 @@ package struct Configuration: Equatable, Sendable {
   package var sources: [Upstream] = []
   package var packaging = PackagingPolicy()
   package var server = Server()
+  package var access = Access()
   package var quic = Transport()
   package var moq = Sessions()
   package var logLevel = LogLevel.info

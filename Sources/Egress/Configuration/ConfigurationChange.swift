@@ -19,7 +19,16 @@ package struct ConfigurationChange: Sendable {
     // Sockets and threads are there already.
     result.server.listen = current.server.listen
     result.server.secureListen = current.server.secureListen
+    result.server.adminListen = current.server.adminListen
+    result.server.socketMode = current.server.socketMode
     result.server.threads = current.server.threads
+    result.access = wanted.access
+    // What counts and what writes are made at the start, as is who was not counted.
+    result.access.proxies = current.access.proxies
+    result.access.log = current.access.log
+    result.access.connectionsPerAddress = current.access.connectionsPerAddress
+    result.access.requestsPerSecond = current.access.requestsPerSecond
+    result.access.requestBurst = current.access.requestBurst
   }
 }
 
@@ -27,8 +36,12 @@ extension ConfigurationKey {
   /// Whether a service that runs takes a new value.
   package var isLive: Bool {
     switch path {
-    case "server.listen", "server.listen-tls", "server.threads": false
-    default: path == "log-level" || path.hasPrefix("server.")
+    case "server.listen", "server.listen-tls", "server.listen-admin", "server.socket-mode",
+      "server.threads", "access.trusted-proxies", "access.log", "access.connections-per-address",
+      "access.requests-per-second", "access.request-burst":
+      false
+    default:
+      path == "log-level" || path.hasPrefix("server.") || path.hasPrefix("access.")
     }
   }
 }

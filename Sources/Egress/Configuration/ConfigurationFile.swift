@@ -168,6 +168,7 @@ package enum ConfigurationFile {
     "packaging": "How media is cut and how much is kept. Bridges that stand in for each other need "
       + "the same values here.",
     "server": "The HTTP server and what one client may cost.",
+    "access": "Who may ask for what, and what is written down about it.",
     "quic": "The connection to the relay.",
     "moq": "What the relay may make us hold.",
   ]

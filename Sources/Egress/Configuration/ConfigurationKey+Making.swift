@@ -75,19 +75,19 @@ extension ConfigurationKey {
   static func addresses(
     _ path: String,
     _ explanation: String,
-    _ field: Path<[SocketAddress]>
+    _ field: Path<[ListenAddress]>
   ) -> ConfigurationKey {
     ConfigurationKey(
       path: path,
-      unit: "ADDRESS:PORT …",
+      unit: "ADDRESS:PORT or unix:PATH …",
       explanation: explanation,
       get: { $0[keyPath: field].map(\.description).joined(separator: " ") },
       set: { configuration, text throws(ConfigurationError) in
-        var addresses: [SocketAddress] = []
+        var addresses: [ListenAddress] = []
         for word in text.split(separator: " ") {
-          guard let address = SocketAddress(String(word)) else {
+          guard let address = ListenAddress(String(word)) else {
             throw ConfigurationError(
-              "'\(word)' is not ADDRESS:PORT, such as 127.0.0.1:8080 or [::1]:8080"
+              "'\(word)' is not ADDRESS:PORT, such as 127.0.0.1:8080 or [::1]:8080, nor unix:PATH"
             )
           }
           addresses.append(address)

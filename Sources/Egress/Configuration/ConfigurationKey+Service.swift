@@ -84,6 +84,23 @@ extension ConfigurationKey {
       "Where HTTPS is served, none or several.",
       \.server.secureListen
     ),
+    addresses(
+      "server.listen-admin",
+      "Where operations are served, and no more where viewers are; empty: there.",
+      \.server.adminListen
+    ),
+    ConfigurationKey(
+      path: "server.socket-mode",
+      unit: "octal digits",
+      explanation: "Who may connect to Unix sockets, such as 660; empty: what the umask says.",
+      get: { $0.server.socketMode.map { String($0, radix: 8) } ?? "" },
+      set: { configuration, text throws(ConfigurationError) in
+        guard text.isEmpty || (UInt32(text, radix: 8).map { $0 <= 0o777 } ?? false) else {
+          throw ConfigurationError("'\(text)' is not a mode of three octal digits, such as 660")
+        }
+        configuration.server.socketMode = UInt32(text, radix: 8)
+      }
+    ),
     ConfigurationKey(
       path: "server.certificates",
       unit: "CHAIN:KEY …",

@@ -31,7 +31,7 @@ package struct ConfigurationKey: Sendable {
 extension ConfigurationKey {
   /// Every key, in the order of the file.
   package static let all: [ConfigurationKey] =
-    upstreamKeys + packagingKeys + serverKeys + transportKeys + sessionKeys + [
+    upstreamKeys + packagingKeys + serverKeys + accessKeys + transportKeys + sessionKeys + [
       ConfigurationKey(
         path: "log-level",
         unit: "error, warning, info, debug, trace",

@@ -21,6 +21,20 @@ final class Metrics: Sendable {
   let parkedRefused = Atomic<Int>(0)
   let parkedExpired = Atomic<Int>(0)
 
+  let connectionsRefusedByAddress = Atomic<Int>(0)
+  let requestsTooEarly = Atomic<Int>(0)
+  let accessLinesDropped = Atomic<Int>(0)
+  let refusedTokens = Atomic<Int>(0)
+  let refusedSecrets = Atomic<Int>(0)
+
+  func count(_ refusal: Gate.Refusal) {
+    switch refusal {
+    case .token: refusedTokens.increment()
+    case .secret: refusedSecrets.increment()
+    case .notServedHere: break
+    }
+  }
+
   func count(status: UInt16) {
     switch status {
     case 200..<300: responses2xx.add(1, ordering: .relaxed)

@@ -35,6 +35,30 @@ struct StatusReport {
         ("{class=\"5xx\"}", Double(metrics.responses5xx.value)),
       ]
     )
+    family(
+      "access_refused_total",
+      "counter",
+      "Requests without what they must show.",
+      [
+        ("{missing=\"token\"}", Double(metrics.refusedTokens.value)),
+        ("{missing=\"secret\"}", Double(metrics.refusedSecrets.value)),
+      ]
+    )
+    family(
+      "address_refused_total",
+      "counter",
+      "Connections and requests refused because one address had too many.",
+      [
+        ("{of=\"connections\"}", Double(metrics.connectionsRefusedByAddress.value)),
+        ("{of=\"requests\"}", Double(metrics.requestsTooEarly.value)),
+      ]
+    )
+    family(
+      "access_log_dropped_total",
+      "counter",
+      "Lines of the access log that were not written.",
+      one(metrics.accessLinesDropped.value)
+    )
     family("sent_bytes_total", "counter", "Bytes written to clients.", one(metrics.bytesSent.value))
     family("connections", "gauge", "Open client connections.", one(metrics.connectionsOpen.value))
     family(

@@ -10,6 +10,8 @@ final class Client {
   let socket: TCPSocket
   let listener: ServeListener
   let token: EventToken
+  /// The peer's IP address, in its shortest form.
+  let address: Bytes?
   var connection: ServerConnection
   var watchesRead = true
   var watchesWrite = false
@@ -24,6 +26,8 @@ final class Client {
   private var drained = 0
   /// What was pending at a moment, as far as it still is; all of it must go in time.
   private var owed: (bytes: Int, since: Instant)?
+  /// In the order they came; empty when nothing is to be known about them.
+  var asked: [Asked] = []
   /// Of encrypted connections.
   private let tls: ServerSession?
   /// What is encrypted and waits for the socket.
@@ -44,6 +48,7 @@ final class Client {
     self.listener = listener
     self.tls = tls
     self.token = token
+    address = listener.peerAddress(of: socket)
     self.connection = connection
     lingerDeadline = now
   }

@@ -36,6 +36,28 @@ extension Response {
   private static let usualFields =
     "Range, If-Range, If-None-Match, CMCD-Request, CMCD-Object, CMCD-Status, CMCD-Session"
 
+  /// A viewer may ask, which a cache may believe for so long.
+  static func authorized(seconds: Int64) -> Response {
+    Response(
+      .noContent,
+      [
+        ResponseHead.line(
+          "Cache-Control",
+          seconds > 0 ? "public, max-age=\(seconds)" : CachePolicy.never
+        ), crossOrigin,
+      ],
+      .none
+    )
+  }
+
+  /// A 429 for one address: never another's.
+  static let tooManyRequests = text(
+    .tooManyRequests,
+    "too many requests of one address",
+    cacheControl: CachePolicy.never,
+    extra: [ResponseHead.line("Retry-After", "1")]
+  )
+
   static func methodNotAllowed(_ name: String) -> Response {
     .text(
       .methodNotAllowed,

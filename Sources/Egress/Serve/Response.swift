@@ -45,14 +45,14 @@ struct Response: Sendable {
   }
 
   /// Any page may read us, and see the fields that players tune in by.
-  static let crossOrigin = Bytes(
-    utf8: "Access-Control-Allow-Origin: *\r\n"
-      + "Access-Control-Expose-Headers: Age, Date, ETag, Content-Length, Content-Range\r\n"
-  )
+  static let crossOrigin = Bytes(utf8: "Access-Control-Allow-Origin: *\r\n" + exposedFields)
 
-  /// Fields of answers that the connection makes by itself.
-  static let errorFields = Bytes(
-    utf8: "Cache-Control: no-store\r\nAccess-Control-Allow-Origin: *\r\n"
-      + "Access-Control-Expose-Headers: Age, Date, ETag, Content-Length, Content-Range\r\n"
-  )
+  static let exposedFields =
+    "Access-Control-Expose-Headers: Age, Date, ETag, Content-Length, Content-Range\r\n"
+
+  /// Fields of answers that the connection makes by itself, whoever's page has asked.
+  static func errorFields(_ policy: CrossOrigin) -> Bytes {
+    let fields = policy.hasList ? CrossOrigin.vary : crossOrigin
+    return Bytes(utf8: "Cache-Control: no-store\r\n" + fields.text)
+  }
 }

@@ -14,11 +14,14 @@ extension ServeLoop {
       switch listener.socket.accept() {
       case .connection(let socket):
         let session = listener.isSecure ? tls.flatMap { try? ServerSession($0) } : nil
+        let address = listener.peerAddress(of: socket)
+        guard admits(address) else { continue }
         guard clients.count < configuration.server.connections, !isStopping,
           session != nil || !listener.isSecure, let token = try? loop.add(socket.descriptor)
         else {
           // Closed at once; accepting no more would leave it in the queue, unanswered.
           metrics.connectionsRefused.increment()
+          release(address)
           continue
         }
         clients[token] = Client(
@@ -95,8 +98,7 @@ extension ServeLoop {
     while isBusy {
       isBusy = client.connection.pendingBytes > 0
       while let (id, head) = client.connection.poll(now: now, date: date) {
-        let (answer, path) = answer(head, from: client)
-        give(answer, to: id, head, client, path)
+        receive(head, id, from: client)
         isBusy = true
       }
       if let status = client.connection.takeRefusal() {
@@ -163,6 +165,7 @@ extension ServeLoop {
       }
     }
     client.noteEmpty()
+    if isNoting { writeDown(client) }
     return true
   }
 
@@ -171,6 +174,8 @@ extension ServeLoop {
     client.isClosed = true
     loop.remove(client.socket.descriptor, client.token)
     clients[client.token] = nil
+    if isNoting { writeDown(client, isGone: true) }
+    release(client.address)
     metrics.connectionsOpen.increment(by: -1)
   }
 

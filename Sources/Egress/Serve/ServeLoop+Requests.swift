@@ -67,12 +67,18 @@ extension ServeLoop {
     _ client: Client
   ) -> Responder {
     guard case .manifest = route else { return Responder(view: view, timeURL: "") }
-    let host = head.host?.text ?? ""
     let base =
       configuration.server.publicURL.isEmpty
-      ? host.isEmpty ? client.listener.url : "\(client.listener.scheme)://\(host)"
-      : configuration.server.publicURL
+      ? url(askedBy: head, client) : configuration.server.publicURL
     return Responder(view: view, timeURL: base + (base.hasSuffix("/") ? "time" : "/time"))
+  }
+
+  /// What the viewer has asked, as far as it is known.
+  private func url(askedBy head: RequestHead, _ client: Client) -> String {
+    let viewer = viewer(head, client)
+    let scheme = viewer.scheme ?? client.listener.scheme
+    let host = viewer.host ?? head.host?.text ?? ""
+    return host.isEmpty ? client.listener.url : "\(scheme)://\(host)"
   }
 
   func give(
@@ -90,7 +96,7 @@ extension ServeLoop {
       guard head.method == .get, let path,
         let rendition = Route(head.target.segments)?.growingRendition
       else { return }
-      client.connection.append(id, pieces)
+      client.append(id, pieces)
       waiting[Waiting.Key(broadcast: path, rendition: rendition), default: Waiting()].growing
         .append(
           Waiting.Growing(
@@ -113,6 +119,7 @@ extension ServeLoop {
       parkedCount += 1
       metrics.parked.increment()
       metrics.parkedTotal.increment()
+      client.noteParked(id, now: now)
       waiting[Waiting.Key(broadcast: path, rendition: rendition), default: Waiting()].parked
         .append(
           Waiting.Parked(
@@ -128,6 +135,12 @@ extension ServeLoop {
 
   func respond(_ response: Response, to id: RequestID, _ client: Client) {
     metrics.count(status: response.status.rawValue)
-    client.connection.respond(id, response.head, response.body, date: date)
+    var head = response.head
+    if configuration.access.crossOrigin.hasList {
+      let fields = configuration.access.crossOrigin.fields(for: client.origin(id))
+      head.replace(Response.crossOrigin, by: fields)
+    }
+    client.noteAnswer(id, response, now: now)
+    client.connection.respond(id, head, response.body, date: date)
   }
 }

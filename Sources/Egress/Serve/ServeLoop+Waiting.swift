@@ -44,17 +44,17 @@ extension ServeLoop {
     for var growing in entry.growing {
       guard let client = clients[growing.client] else { continue }
       guard let news = responder?.growth(growing.growth, in: rendition) else {
-        client.connection.abort(growing.request)
+        client.abort(growing.request)
         flush(client)
         continue
       }
       if !news.pieces.isEmpty {
-        client.connection.append(growing.request, news.pieces)
+        client.append(growing.request, news.pieces)
         growing.growth.sentParts = news.sent
         growing.deadline = holdDeadline(key.broadcast)
       }
       if news.isWhole {
-        client.connection.finish(growing.request)
+        client.finish(growing.request)
       } else {
         rest.growing.append(growing)
       }
@@ -94,7 +94,7 @@ extension ServeLoop {
     kept.growing = entry.growing.filter { growing in
       guard let client = clients[growing.client] else { return false }
       guard growing.deadline <= now else { return true }
-      client.connection.abort(growing.request)
+      client.abort(growing.request)
       flush(client)
       return false
     }

@@ -21,6 +21,14 @@ final class ServeLoop {
   var listening: [EventToken: ServeListener] = [:]
   /// What encrypted sessions begin with; replaced when certificates are.
   var tls: ServerContext?
+  /// Who may ask; its secrets are replaced when their files are.
+  var gate: Gate
+  let limits: ClientLimits
+  /// Nil when nobody wants one.
+  let log: AccessLog?
+  /// Lines of this turn, and how many.
+  var logLines = ByteWriter()
+  var logLineCount = 0
   let mailboxToken: EventToken
   private(set) var http: ServerConfiguration
   private let pulse: Pulse
@@ -51,6 +59,9 @@ final class ServeLoop {
     configuration: Configuration,
     listeners: [ServeListener],
     tls: ServerContext?,
+    secrets: AccessSecrets,
+    limits: ClientLimits,
+    log: AccessLog?,
     mailbox: Mailbox<ServeMessage>,
     ingest: Mailbox<IngestMessage>,
     metrics: Metrics,
@@ -60,6 +71,13 @@ final class ServeLoop {
     self.configuration = configuration
     self.listeners = listeners
     self.tls = tls
+    self.limits = limits
+    self.log = log
+    gate = Gate(
+      secrets: secrets,
+      hasOpenHealth: configuration.access.hasOpenHealth,
+      hasOperators: !configuration.server.adminListen.isEmpty
+    )
     self.mailbox = mailbox
     self.ingest = ingest
     onDemand = OnDemand(configuration)
@@ -68,7 +86,7 @@ final class ServeLoop {
     self.pulse = pulse
     loop = try EventLoop()
     mailboxToken = try loop.add(mailbox.descriptor)
-    http = ServerConfiguration(configuration.server)
+    http = ServerConfiguration(configuration)
     now = Clock.now
     let utc = Clock.utc
     dateSecond = utc.microseconds / 1_000_000
@@ -94,6 +112,7 @@ final class ServeLoop {
       }
       tick()
       if now >= nextSweep { sweep() }
+      handOverLog()
     }
   }
 
@@ -134,6 +153,8 @@ final class ServeLoop {
       } catch {
         logger.error("certificates are not replaced: \(error)")
       }
+    case .secrets(let secrets):
+      gate.secrets = secrets
     case .absent(let path):
       settleArrivals(path)
     case .retired(let path):
@@ -142,7 +163,8 @@ final class ServeLoop {
     case .configuration(let configuration):
       // Connections that are open keep the limits of heads they began with.
       self.configuration = configuration
-      http = ServerConfiguration(configuration.server)
+      http = ServerConfiguration(configuration)
+      gate.hasOpenHealth = configuration.access.hasOpenHealth
     case .drain:
       isDraining = true
     case .stop:
@@ -180,7 +202,8 @@ final class ServeLoop {
 
 extension ServerConfiguration {
   /// The limits of a configuration.
-  init(_ server: Configuration.Server) {
+  init(_ configuration: Configuration) {
+    let server = configuration.server
     var limits = HTTPLimits()
     limits.headBytes = server.headBytes
     limits.targetBytes = server.targetBytes
@@ -188,6 +211,6 @@ extension ServerConfiguration {
     limits.pipelinedRequests = server.pipelined
     limits.requestHeadTimeout = server.headTimeout
     limits.idleTimeout = server.idleTimeout
-    self.init(limits: limits, errorFields: Response.errorFields)
+    self.init(limits: limits, errorFields: Response.errorFields(configuration.access.crossOrigin))
   }
 }

@@ -9,6 +9,8 @@ enum ServeMessage: Sendable {
   case status(IngestReport)
   /// What new encrypted sessions show.
   case credentials(ServerCredentials)
+  /// What requests have to show.
+  case secrets(AccessSecrets)
   /// Nobody has a broadcast that was asked for.
   case absent(BroadcastPath)
   /// A broadcast is no longer served.

@@ -249,7 +249,9 @@ async function copy(id) {
 }
 
 function nameBroadcast() {
-  const fields = location.pathname.split("/").slice(0, -1).filter(Boolean).map((field) => {
+  // A viewer's token may come before the name.
+  const path = location.pathname.replace(/^\/~[^/]*(?=\/.)/, "");
+  const fields = path.split("/").slice(0, -1).filter(Boolean).map((field) => {
     try {
       return decodeURIComponent(field);
     } catch {

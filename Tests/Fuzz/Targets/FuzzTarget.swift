@@ -20,6 +20,7 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
   case checkedManifest = "CheckedManifest"
   case checkedMedia = "CheckedMedia"
   case response = "Response"
+  case access = "Access"
 
   package func run(_ bytes: Bytes) {
     switch self {
@@ -38,6 +39,7 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
     case .checkedManifest: fuzzCheckedManifest(bytes)
     case .checkedMedia: fuzzCheckedMedia(bytes)
     case .response: fuzzResponse(bytes)
+    case .access: fuzzAccess(bytes)
     }
   }
 }
