@@ -66,6 +66,7 @@ package final class Service {
     self.configuration = configuration
     let threadCount = configuration.server.threadCount
     serving = LoopCount(threadCount)
+    ProcessUsage.shareHeap()
     Self.checkDescriptors(configuration.server, logger)
     guard !configuration.server.endpoints.isEmpty else {
       throw ConfigurationError("neither server.listen nor server.listen-tls has an address")
