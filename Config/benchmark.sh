@@ -1,7 +1,17 @@
 #!/bin/sh
-# Measures moq-egress under many blocking LL-HLS clients.
+# Measures moq-egress: beside nginx (Debian's package), or under many blocking LL-HLS clients.
 #
+#   Config/benchmark.sh compare [BENCHMARK…] [OPTION…]
 #   Config/benchmark.sh [SECONDS [CLIENTS [OPTION…]]]
+#
+# `compare` runs Tests/Benchmarks/run.py, whose benchmarks are playlists, segments, release, viewers,
+# stream and ingest (all): answers for each CPU second of the server, in turn with an nginx of one worker
+# that keeps the same files open; how soon 1, 1,000 and 10,000 waiting requests are answered after the
+# media's last datagram; memory of a viewer and of a broadcast; CPU for each GB received, with --python
+# PROGRAM (one that has aiomoqt) beside its subscriber. One thread serves; its CPU alone is counted, as
+# packaging goes on beside it. CPU seconds hold on a busy machine, latencies don't.
+#
+# Without `compare`:
 #
 # Builds the service and its load client for release, runs `moq-egress demo` on a port that the kernel
 # picks, lets CLIENTS (2000) players follow all renditions for SECONDS (120), and prints latencies,
@@ -16,6 +26,14 @@
 #
 # Exits 0 when no client saw an error or missed a part.
 set -eu
+
+if [ "${1:-}" = compare ]; then
+  shift
+  cd "$(dirname "$0")/.."
+  swift build -c release --product moq-egress
+  swift build -c release --product moq-egress-load
+  exec python3 Tests/Benchmarks/run.py "$@" --programs "$(swift build -c release --show-bin-path)"
+fi
 
 seconds=${1:-120}
 clients=${2:-2000}

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <poll.h>
 #include <pthread.h>
 #include <spawn.h>
@@ -153,6 +154,8 @@ int64_t clinux_raise_descriptor_limit(void) {
   getrlimit(RLIMIT_NOFILE, &limit);
   return (int64_t)limit.rlim_cur;
 }
+
+void clinux_share_heap(void) { mallopt(M_ARENA_MAX, 1); }
 
 int64_t clinux_cores(void) { return sysconf(_SC_NPROCESSORS_ONLN); }
 

@@ -39,6 +39,7 @@ package final class Service {
     self.configuration = configuration
     let threadCount = configuration.server.threadCount
     serving = LoopCount(threadCount)
+    ProcessUsage.shareHeap()
     Self.checkDescriptors(configuration.server, logger)
     guard configuration.server.endpoints.contains(where: { $0.side == .viewers }) else {
       throw ConfigurationError("neither server.listen nor server.listen-tls has an address")
@@ -117,16 +118,18 @@ package final class Service {
 
   /// Goes over to another configuration, as far as a running service can, and says what it can't.
   ///
-  /// Certificates are read again, for new connections, and secrets; the access log is opened anew. What can't be used changes nothing.
+  /// Certificates are read again, for new connections, and secrets; the access log is opened anew. What
+  /// can't be used changes nothing.
   package func reload(_ wanted: Configuration) {
     let change = ConfigurationChange(from: configuration, to: wanted)
     do throws(ConfigurationError) {
       try ConfigurationFile.validate(wanted)
-      if let credentials = try ServerCredentials(change.result.server) {
+      let credentials = try ServerCredentials(change.result.server)
+      let secrets = try AccessSecrets(change.result.access)
+      if let credentials {
         for mailbox in mailboxes { mailbox.post(.credentials(credentials)) }
         logger.info("certificates are read again")
       }
-      let secrets = try AccessSecrets(change.result.access)
       for mailbox in mailboxes { mailbox.post(.secrets(secrets)) }
       log?.reopen()
     } catch {

@@ -16,6 +16,9 @@ struct OutputQueue {
     }
   }
 
+  /// The piece to write when there is only one.
+  var only: Bytes? { pieces.count == 1 ? pieces[0] : nil }
+
   /// The next pieces to write, at most `limit`.
   func next(_ limit: Int) -> [Bytes] {
     first == 0 && pieces.count <= limit ? pieces : Array(pieces[first...].prefix(limit))
@@ -24,6 +27,17 @@ struct OutputQueue {
   /// Drops what was written.
   mutating func drop(_ written: Int) {
     precondition(written <= count, "no more is written than there was")
+    if written == count {
+      // Room for a few stays: connections outnumber what is being sent.
+      if pieces.capacity > Self.keptPieces {
+        pieces = []
+      } else {
+        pieces.removeAll(keepingCapacity: true)
+      }
+      first = 0
+      count = 0
+      return
+    }
     count -= written
     var left = written
     while left > 0 {
@@ -42,6 +56,8 @@ struct OutputQueue {
       first = 0
     }
   }
+
+  private static let keptPieces = 4
 
   mutating func removeAll() { self = OutputQueue() }
 }

@@ -25,8 +25,8 @@ package enum Version: Sendable, Hashable {
   case http11
 }
 
-/// A request without its content.
-package struct RequestHead: Sendable, Hashable {
+/// A request without its content; one object for all who ask in the same words, see ``KnownHeads``.
+package final class RequestHead: Sendable, Equatable {
   /// One field line.
   package struct Field: Sendable, Hashable {
     /// In lower case.
@@ -40,6 +40,19 @@ package struct RequestHead: Sendable, Hashable {
   package let version: Version
   /// In the order they came.
   package let fields: [Field]
+
+  init(method: Method, target: Target, version: Version, fields: [Field]) {
+    self.method = method
+    self.target = target
+    self.version = version
+    self.fields = fields
+  }
+
+  package static func == (left: RequestHead, right: RequestHead) -> Bool {
+    left === right
+      || left.method == right.method && left.target == right.target
+        && left.version == right.version && left.fields == right.fields
+  }
 
   /// The value of a field; the lines of a repeated field are joined by commas.
   ///

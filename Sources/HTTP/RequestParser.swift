@@ -28,7 +28,13 @@ struct RequestParser {
 
   var bufferedCount: Int { buffer.count }
 
-  mutating func append(_ bytes: Bytes) { buffer.append(contentsOf: bytes.slice) }
+  /// Whether nothing of the next request has come.
+  var isFresh: Bool { buffer.isEmpty && requestLine == nil && emptyLines == 0 }
+
+  mutating func append(_ bytes: Span<UInt8>) {
+    buffer.reserveCapacity(buffer.count + bytes.count)
+    for index in bytes.indices { buffer.append(bytes[index]) }
+  }
 
   /// Forgets everything received, after the last request that will be read.
   mutating func discard() {
@@ -139,7 +145,8 @@ struct RequestParser {
 
   /// Frees what has been read.
   private mutating func dropRead() {
-    buffer.removeFirst(position)
+    // An idle connection holds no buffer.
+    if position == buffer.count { buffer = [] } else { buffer.removeFirst(position) }
     position = 0
     lineStart = 0
   }

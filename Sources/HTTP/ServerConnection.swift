@@ -31,7 +31,12 @@ package struct ServerConnection: ~Copyable {
   }
 
   private let configuration: ServerConfiguration
+  private let knownHeads: KnownHeads?
   private var parser: RequestParser
+  /// A whole head that has come and was known; what follows it is in the parser.
+  private var knownHead: RequestHead?
+  /// What came at once when nothing had come before: perhaps a whole head, to be known from then on.
+  private var freshBytes: [UInt8]?
   private var drain: (RequestHead, ContentDrain)?
   /// In the order of the requests; the first one's answer is the next to leave.
   private var exchanges: [Exchange] = []
@@ -46,8 +51,14 @@ package struct ServerConnection: ~Copyable {
   private var requestStart: Instant?
   private var idleStart: Instant
 
-  package init(_ configuration: ServerConfiguration, now: Instant) {
+  /// Connections with equal limits may share what heads they know.
+  package init(
+    _ configuration: ServerConfiguration,
+    knownHeads: KnownHeads? = nil,
+    now: Instant
+  ) {
     self.configuration = configuration
+    self.knownHeads = knownHeads
     parser = RequestParser(limits: configuration.limits)
     idleStart = now
   }
@@ -56,9 +67,22 @@ package struct ServerConnection: ~Copyable {
 
   /// Takes bytes from the socket.
   package mutating func receive(_ bytes: Bytes, now: Instant) {
+    receive(bytes.slice.span, now: now)
+  }
+
+  /// Takes bytes from the socket; they are copied as far as they are kept.
+  package mutating func receive(_ bytes: Span<UInt8>, now: Instant) {
     guard !isInputDone, !bytes.isEmpty else { return }
-    parser.append(bytes)
     requestStart = requestStart ?? now
+    freshBytes = nil
+    if let knownHeads, bytes.count <= KnownHeads.longest, parser.isFresh, drain == nil,
+      knownHead == nil
+    {
+      knownHead = knownHeads.head(bytes)
+      guard knownHead == nil else { return }
+      freshBytes = Bytes(copying: bytes).array
+    }
+    parser.append(bytes)
   }
 
   /// Notes that the client will send no more; requests already here are still answered.
@@ -82,11 +106,22 @@ package struct ServerConnection: ~Copyable {
     let limits = configuration.limits
     guard !isInputDone, hasRoom else { return nil }
     // The usual case: it is asked after every answer, when nothing has come yet.
-    guard parser.bufferedCount > 0 || drain != nil || inputHasEnded else { return nil }
+    guard parser.bufferedCount > 0 || drain != nil || inputHasEnded || knownHead != nil else {
+      return nil
+    }
+    if let head = knownHead {
+      knownHead = nil
+      return take(head, isLast: false)
+    }
     // While enough requests waited, the client could not go on with this one.
     if parser.bufferedCount > 0 { requestStart = requestStart ?? now }
     do throws(RequestError) {
       if drain == nil, let (head, content) = try parser.next() {
+        if let freshBytes, content == .none, parser.bufferedCount == 0, head.value("expect") == nil
+        {
+          knownHeads?.remember(head, freshBytes)
+        }
+        freshBytes = nil
         drain = (head, try ContentDrain(content, limit: limits.bodyBytes))
       }
       // A client that waits for 100 (Continue) gets its answer at once, and is not waited for.
@@ -158,6 +193,8 @@ package struct ServerConnection: ~Copyable {
   private mutating func endInput() {
     isInputDone = true
     drain = nil
+    knownHead = nil
+    freshBytes = nil
     requestStart = nil
     parser.discard()
   }
@@ -183,6 +220,18 @@ package struct ServerConnection: ~Copyable {
     update(id) { $0.respond(head, body, date: date) }
   }
 
+  /// Answers a request with what others get too.
+  package mutating func respond(_ id: RequestID, _ answer: SharedAnswer, date: HTTPDate) {
+    guard let first = exchanges.first, first.id == id, first.phase == .waiting, !first.isHead,
+      !first.closes, first.version == .http11, ending == nil,
+      output.count < ServerConnection.outputMark
+    else { return update(id) { $0.respond(answer.head, answer.body, date: date) } }
+    // The usual case: the answer is the next to leave, and does so at once.
+    output.append(answer.output(date))
+    exchanges.removeFirst()
+    advance()
+  }
+
   /// Adds content to a growing answer; ignored when that has ended or goes to a HEAD.
   package mutating func append(_ id: RequestID, _ pieces: [Bytes]) {
     update(id) { $0.append(pieces) }
@@ -206,6 +255,9 @@ package struct ServerConnection: ~Copyable {
   }
 
   // MARK: Output
+
+  /// The piece to write when there is only one; the same until ``wrote(_:now:)``.
+  package var onlyOutput: Bytes? { output.only }
 
   /// The next pieces to write, at most `maxPieces`; the same until ``wrote(_:now:)``.
   package func pollOutput(maxPieces: Int) -> [Bytes] { output.next(maxPieces) }

@@ -21,6 +21,11 @@ package enum ProcessUsage {
   /// Processors that are online.
   package static var cores: Int { Int(clinux_cores()) }
 
+  /// Lets all threads take memory from one heap; call it before there are any.
+  ///
+  /// What one thread makes and another drops, as media is, leaves holes in a heap of the first's own.
+  package static func shareHeap() { clinux_share_heap() }
+
   /// Raises the soft limit of open descriptors to the hard limit and returns it.
   package static func raiseDescriptorLimit() -> Int { Int(clinux_raise_descriptor_limit()) }
 }

@@ -20,6 +20,8 @@ package struct EventToken: Hashable, Sendable {
   let slot: UInt32
   let generation: UInt32
   var packed: UInt64 { UInt64(generation) << 32 | UInt64(slot) }
+
+  package func hash(into hasher: inout Hasher) { hasher.combine(packed) }
 }
 
 /// Level-triggered epoll with stale events filtered out.

@@ -82,6 +82,15 @@ package final class TCPSocket {
     return wouldBlock ? .wouldBlock : .closed
   }
 
+  /// Writes as much of one piece as the kernel takes.
+  package func write(_ piece: Bytes) -> Transfer {
+    let count = unsafe piece.slice.withUnsafeBytes { bytes in
+      retrying { unsafe Glibc.send(socket.rawValue, bytes.baseAddress, bytes.count, 0) }
+    }
+    if count >= 0 { return .bytes(count) }
+    return wouldBlock ? .wouldBlock : .closed
+  }
+
   /// Nests the pieces' scopes, so that every pointer is valid while `body` runs.
   private static func fill(
     _ vectors: UnsafeMutableBufferPointer<iovec>,

@@ -60,11 +60,20 @@ final class StreamTable {
     return event
   }
 
+  /// Bytes that a connection gathers without asking for memory anew.
+  private static let keptCapacity = 131_072
+
   private func closeData() {
     guard openStream >= 0 else { return }
-    events.append(.streamData(UInt64(openStream), Bytes(openBytes), isFinal: openIsFinal))
+    // A copy of just that size: media is held for long, and must not hold room that was left.
+    let bytes = unsafe openBytes.withUnsafeBufferPointer { unsafe Bytes(Array($0)) }
+    events.append(.streamData(UInt64(openStream), bytes, isFinal: openIsFinal))
     openStream = -1
-    openBytes = []
+    if openBytes.capacity > Self.keptCapacity {
+      openBytes = []
+    } else {
+      openBytes.removeAll(keepingCapacity: true)
+    }
     openIsFinal = false
   }
 

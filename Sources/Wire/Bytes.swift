@@ -15,9 +15,8 @@ package struct Bytes: Sendable, Hashable {
 
   /// Copies the bytes of a span, which may die after the call.
   @inlinable package init(copying span: Span<UInt8>) {
-    var array: [UInt8] = []
-    array.reserveCapacity(span.count)
-    for index in span.indices { array.append(span[index]) }
+    var array = [UInt8](repeating: 0, count: span.count)
+    for index in span.indices { array[index] = span[index] }
     storage = array[...]
   }
 

@@ -51,7 +51,7 @@ import Wire
     let key = try #require(ConfigurationKey.named(path))
     let values = [
       "20", "2", "0.3", "5000", "70000", "true", "false", "trace", "a:b", "[::1]:9", "quic",
-      "moqt://b/",
+      "moqt://b/", "https://a.example", "10.0.0.0/8", "forwarded", "x-forwarded", "json", "common",
       String(repeating: "0", count: 64),
     ]
     for value in values {

@@ -15,11 +15,12 @@ struct Driver: ~Copyable {
   var ids: [RequestID] = []
   var output: [UInt8] = []
 
-  init(_ change: (inout HTTPLimits) -> Void = { _ in }) {
+  init(knownHeads: KnownHeads? = nil, _ change: (inout HTTPLimits) -> Void = { _ in }) {
     var limits = HTTPLimits()
     change(&limits)
     connection = ServerConnection(
       ServerConfiguration(limits: limits, errorFields: Self.errorFields),
+      knownHeads: knownHeads,
       now: now
     )
   }

@@ -2,6 +2,18 @@ import Wire
 
 /// What the command line asks for.
 struct Options {
+  enum Mode: String {
+    /// LL-HLS players follow a broadcast.
+    case players
+    /// Every connection asks for the same again as soon as it has its answer.
+    case rate
+    /// Every connection has one answer and stays.
+    case hold
+    /// Every connection waits for the next part of a playlist, again and again.
+    case release
+  }
+
+  var mode = Mode.players
   var server = SocketAddress.loopback(port: 8080)
   /// The multivariant playlist's path.
   var path = "/demo/index.m3u8"
@@ -18,9 +30,15 @@ struct Options {
   /// The server's process, to watch what it costs.
   var process: Int?
   var seed: UInt64 = 1
+  /// Parts that are waited for.
+  var rounds = 10
+  /// Connections that are held wait for their answer.
+  var isWaiting = false
+  /// Where datagrams for the publisher come, and the publisher.
+  var relay: (at: SocketAddress, to: SocketAddress)?
 
   static let usage = """
-    usage: moq-egress-load --server ADDRESS:PORT [options]
+    usage: moq-egress-load [players] --server ADDRESS:PORT [options]
       --path PATH       multivariant playlist (default /demo/index.m3u8)
       --clients N       LL-HLS clients, spread over all renditions (default 2000)
       --seconds N       length of the run (default 120)
@@ -30,12 +48,26 @@ struct Options {
       --churn           break off at random, also in the middle of requests, and come again
       --pid PID         the server's process: its CPU time, memory and descriptors are reported
       --seed N          of the random choices of --churn (default 1)
+    usage: moq-egress-load rate|hold|release --server ADDRESS:PORT --path PATH [options]
+      rate: ask again and again; hold: ask once and stay; release: wait for the next part of the
+      media playlist PATH
+      --clients N       connections
+      --seconds N       length of a rate run
+      --waiting         hold: what is asked for does not come
+      --rounds N        parts that are waited for (default 10)
+      --relay ADDRESS:PORT=ADDRESS:PORT
+                        hand datagrams on between who dials the first and the second: latency counts
+                        from the last one of media that was handed on
 
     """
 
   /// Reads arguments; the error is a sentence.
   init(_ arguments: [String]) throws(Complaint) {
     var rest = arguments[...]
+    if let name = rest.first, let mode = Mode(rawValue: name) {
+      self.mode = mode
+      rest.removeFirst()
+    }
     func value(_ name: String) throws(Complaint) -> String {
       guard let text = rest.popFirst() else { throw Complaint("\(name) needs a value") }
       return text
@@ -47,14 +79,21 @@ struct Options {
       }
       return number
     }
+    func address(_ text: String, _ name: String) throws(Complaint) -> SocketAddress {
+      guard let address = SocketAddress(text) else {
+        throw Complaint("\(name) is ADDRESS:PORT, not \(text)")
+      }
+      return address
+    }
     while let argument = rest.popFirst() {
       switch argument {
-      case "--server":
-        let text = try value(argument)
-        guard let address = SocketAddress(text) else {
-          throw Complaint("--server is ADDRESS:PORT, not \(text)")
-        }
-        server = address
+      case "--server": server = try address(try value(argument), argument)
+      case "--relay":
+        let ends = try value(argument).split(separator: "=", maxSplits: 1).map(String.init)
+        guard ends.count == 2 else { throw Complaint("--relay is ADDRESS:PORT=ADDRESS:PORT") }
+        relay = (at: try address(ends[0], argument), to: try address(ends[1], argument))
+      case "--waiting": isWaiting = true
+      case "--rounds": rounds = try count(argument)
       case "--path": path = try value(argument)
       case "--clients": clients = try count(argument)
       case "--seconds": seconds = try count(argument)

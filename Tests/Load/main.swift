@@ -22,14 +22,8 @@ func reportRest(_ options: Options, _ output: StandardOutput) throws {
   output.write("\n")
 }
 
-do {
-  let options = try Options(Array(CommandLine.arguments.dropFirst()))
-  _ = signal(SIGPIPE, SIG_IGN)
-  let limit = ProcessUsage.raiseDescriptorLimit()
-  let links = options.clients * (options.fetchesParts || options.holdsHints ? 2 : 1)
-  guard limit > links + 16 else {
-    throw Complaint("\(links) connections do not fit into \(limit) descriptors")
-  }
+/// LL-HLS players for as long as asked; the exit code is 0 when none saw an error or missed a part.
+func follow(_ options: Options) throws -> CInt {
   let renditions = try findRenditions(options)
   let figures = Figures(start: Clock.utc)
   let output = StandardOutput()
@@ -40,7 +34,23 @@ do {
   try LoadLoop(options, renditions, figures).run()
   output.write(figures.report(renditions))
   try reportRest(options, output)
-  exit(figures.errors.isEmpty && figures.missed == 0 ? 0 : 1)
+  return figures.errors.isEmpty && figures.missed == 0 ? 0 : 1
+}
+
+do {
+  let options = try Options(Array(CommandLine.arguments.dropFirst()))
+  _ = signal(SIGPIPE, SIG_IGN)
+  let limit = ProcessUsage.raiseDescriptorLimit()
+  let links = options.clients * (options.fetchesParts || options.holdsHints ? 2 : 1)
+  guard limit > links + 16 else {
+    throw Complaint("\(links) connections do not fit into \(limit) descriptors")
+  }
+  switch options.mode {
+  case .players: exit(try follow(options))
+  case .rate: try measureRate(options)
+  case .hold: try hold(options)
+  case .release: try ReleaseLoop(options).run()
+  }
 } catch let complaint as Complaint {
   StandardError().write("\(complaint)\n\(Options.usage)")
   exit(2)

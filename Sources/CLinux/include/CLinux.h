@@ -41,6 +41,8 @@ int64_t clinux_resident_bytes(void);
 int64_t clinux_cpu_microseconds(void);
 /* Raises the soft limit of open descriptors to the hard one and returns it. */
 int64_t clinux_raise_descriptor_limit(void);
+/* Lets all threads take memory from one heap; to be called before there are any. */
+void clinux_share_heap(void);
 /* Processors that are online. */
 int64_t clinux_cores(void);
 /* Starts a program that is looked for in PATH, with low priority, nothing to read, and its outputs in a

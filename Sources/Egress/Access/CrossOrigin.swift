@@ -1,5 +1,5 @@
 internal import HTTP
-package import Wire
+internal import Wire
 
 /// Whose pages may read answers: everybody's, or those of a list.
 ///

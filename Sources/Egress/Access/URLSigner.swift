@@ -1,6 +1,6 @@
 internal import HTTP
 internal import LinuxIO
-package import Wire
+internal import Wire
 
 /// Signs URLs by a key of a file.
 package struct URLSigner {

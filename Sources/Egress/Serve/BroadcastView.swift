@@ -12,6 +12,7 @@ struct BroadcastView {
   private let publishTime: UTCTime
   private let playlists: RenderCache
   private let manifestState: ManifestState
+  let answers = KnownAnswers()
 
   /// Follows the view before it, whose manifest stays while it would say the same.
   ///

@@ -102,6 +102,7 @@ extension Client {
     return try tls.receive(bytes)
   }
 
+  var isEncrypted: Bool { tls != nil }
   /// Whether the client said that it sends nothing more, inside the session.
   var isClosedByPeer: Bool { tls?.isClosedByPeer ?? false }
   var isResumed: Bool { tls?.isResumed ?? false }
@@ -111,10 +112,11 @@ extension Client {
 
   var hasOutput: Bool { connection.pendingBytes > 0 || !sealed.isEmpty }
 
-  /// What to give the socket next.
-  func nextOutput() -> [Bytes] {
-    if tls == nil { return connection.pollOutput(maxPieces: TCPSocket.piecesPerWrite) }
-    return sealed.isEmpty ? [] : [sealed]
+  /// Gives the socket what is next; nil when that has to wait for the handshake.
+  func send() -> Transfer? {
+    if isEncrypted { return sealed.isEmpty ? nil : socket.write(sealed) }
+    if let only = connection.onlyOutput { return socket.write(only) }
+    return socket.write(connection.pollOutput(maxPieces: TCPSocket.piecesPerWrite))
   }
 
   /// Encrypts what the connection has to say; false when the session has broken.
@@ -131,7 +133,7 @@ extension Client {
     return true
   }
 
-  /// Notes what the socket took of `nextOutput`.
+  /// Notes what the socket took of what was sent.
   func wrote(_ count: Int, now: Instant) {
     if tls == nil {
       connection.wrote(count, now: now)

@@ -204,7 +204,10 @@ extension Responder {
       blocks.append(ResponseHead.line("Content-Range", field))
     }
     switch range {
-    case .whole: return Response(.ok, blocks, .whole(pieces))
+    case .whole:
+      var response = Response(.ok, blocks, .whole(pieces))
+      response.isLasting = !isConcealed
+      return response
     case .part(let range): return Response(.partialContent, blocks, .whole(pieces.slice(range)))
     case .unsatisfiable: return Response(.rangeNotSatisfiable, blocks, .none)
     }

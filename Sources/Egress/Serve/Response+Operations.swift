@@ -51,12 +51,14 @@ extension Response {
   }
 
   /// A 429 for one address: never another's.
-  static let tooManyRequests = text(
-    .tooManyRequests,
-    "too many requests of one address",
-    cacheControl: CachePolicy.never,
-    extra: [ResponseHead.line("Retry-After", "1")]
-  )
+  static var tooManyRequests: Response {
+    .text(
+      .tooManyRequests,
+      "too many requests of one address",
+      cacheControl: CachePolicy.never,
+      extra: [ResponseHead.line("Retry-After", "1")]
+    )
+  }
 
   static func methodNotAllowed(_ name: String) -> Response {
     .text(

@@ -2,15 +2,26 @@ internal import HTTP
 internal import Wire
 
 /// An answer, ready for a connection.
-struct Response: Sendable {
-  var head: ResponseHead
-  var body: Body
+struct Response {
+  var head: ResponseHead { didSet { shared = nil } }
+  let body: Body
+  /// Of an answer that many get: where its bytes as sent are kept.
+  private(set) var shared: SharedAnswer?
+  /// Whole media that stays what it is as long as it is there.
+  var isLasting = false
 
   var status: Status { head.status }
 
   init(_ status: Status, _ blocks: [Bytes], _ body: Body) {
     head = ResponseHead(status, blocks)
     self.body = body
+  }
+
+  /// The same answer, whose bytes are made once for all who get it.
+  var sharing: Response {
+    var response = self
+    response.shared = SharedAnswer(head, body)
+    return response
   }
 
   /// A short text with its own lifetime; every answer carries the CORS fields.

@@ -3,7 +3,7 @@ internal import Preview
 package import Wire
 
 /// What a URL names.
-package enum Route: Equatable, Sendable {
+package enum Route: Hashable, Sendable {
   case health
   case readiness
   case metrics
@@ -134,5 +134,13 @@ package enum Route: Equatable, Sendable {
 /// A broadcast as URLs name it: the fields of its track namespace.
 package struct BroadcastPath: Hashable, Sendable {
   package let fields: [Bytes]
-  package init(fields: [Bytes]) { self.fields = fields }
+  /// Made once, as every request is looked up by it.
+  private let hash: Int
+
+  package init(fields: [Bytes]) {
+    self.fields = fields
+    hash = fields.hashValue
+  }
+
+  package func hash(into hasher: inout Hasher) { hasher.combine(hash) }
 }

@@ -29,7 +29,7 @@ extension ServeLoop {
           listener: listener,
           tls: session,
           token: token,
-          connection: ServerConnection(http, now: now),
+          connection: ServerConnection(http, knownHeads: knownHeads, now: now),
           now: now
         )
         metrics.connectionsOpen.increment()
@@ -55,7 +55,7 @@ extension ServeLoop {
       switch client.socket.read(into: &buffer) {
       case .bytes(let count):
         if client.isLingering { return }
-        receive(Bytes(Array(buffer[..<count])), from: client)
+        receive(buffer.span.extracting(first: count), from: client)
       case .closed:
         // A client that has closed its side may still read; one with nothing to come is gone.
         guard client.connection.openRequests > 0, !readiness.isHungUp, !client.isLingering,
@@ -69,10 +69,11 @@ extension ServeLoop {
     flush(client)
   }
 
-  private func receive(_ bytes: Bytes, from client: Client) {
+  private func receive(_ bytes: Span<UInt8>, from client: Client) {
+    guard client.isEncrypted else { return client.connection.receive(bytes, now: now) }
     let plain: Bytes
     do throws(TLSError) {
-      plain = try client.opened(bytes)
+      plain = try client.opened(Bytes(copying: bytes))
     } catch {
       logger.debug("TLS with \(client.socket.peer) at \(client.listener.url): \(error)")
       metrics.tlsFailures.increment()
@@ -148,10 +149,9 @@ extension ServeLoop {
         close(client)
         return false
       }
-      let pieces = client.nextOutput()
       // An answer to a request can't be there before the handshake is over; an alert may be.
-      guard !pieces.isEmpty else { break }
-      switch client.socket.write(pieces) {
+      guard let transfer = client.send() else { break }
+      switch transfer {
       case .bytes(let count):
         metrics.bytesSent.increment(by: count)
         client.noteProgress(count, now: now, enough: configuration.server.drainBytes)

@@ -12,7 +12,7 @@ extension ServeLoop {
     case .other(let name):
       return (.now(.methodNotAllowed(name)), nil)
     }
-    guard let route = Route(head.target.segments) else {
+    guard let route = routes.route(of: head) else {
       return (.now(.notFound("nothing is served here")), nil)
     }
     switch route {
@@ -51,26 +51,35 @@ extension ServeLoop {
         return (onDemand.covers(path) ? .park(rendition: nil, .broadcast) : Self.noBroadcast, path)
       }
       if case .preview = route { return (.now(preview.page(head)), path) }
-      return (responder(view, route, head, client).answer(route, head), path)
+      return (answer(route, head, of: view, client), path)
     }
   }
 
-  static let noBroadcast = Answer.now(
-    .notFound("no such broadcast, or it has no media yet")
-  )
+  static var noBroadcast: Answer { .now(.notFound("no such broadcast, or it has no media yet")) }
 
-  /// Nobody may be named in HTTP/1.0; the clock's URL is absolute even then.
-  private func responder(
-    _ view: BroadcastView,
+  private func answer(
     _ route: Route,
     _ head: RequestHead,
+    of view: BroadcastView,
     _ client: Client
-  ) -> Responder {
-    guard case .manifest = route else { return Responder(view: view, timeURL: "") }
+  ) -> Answer {
+    // A manifest's absolute URL depends on the viewer too.
+    guard case .manifest = route else {
+      let answer = view.answers.answer(to: head) {
+        Responder(view: view, timeURL: "").answer(route, head)
+      }
+      if case .now(let response) = answer, response.isLasting, let shared = response.shared,
+        let whole = hotMedia.content(of: route, shared.body)
+      {
+        shared.body = .whole([whole])
+      }
+      return answer ?? Self.noBroadcast
+    }
     let base =
       configuration.server.publicURL.isEmpty
       ? url(askedBy: head, client) : configuration.server.publicURL
-    return Responder(view: view, timeURL: base + (base.hasSuffix("/") ? "time" : "/time"))
+    let timeURL = base + (base.hasSuffix("/") ? "time" : "/time")
+    return Responder(view: view, timeURL: timeURL).answer(route, head)
   }
 
   /// What the viewer has asked, as far as it is known.
@@ -135,12 +144,16 @@ extension ServeLoop {
 
   func respond(_ response: Response, to id: RequestID, _ client: Client) {
     metrics.count(status: response.status.rawValue)
-    var head = response.head
+    client.noteAnswer(id, response, now: now)
     if configuration.access.crossOrigin.hasList {
+      var head = response.head
       let fields = configuration.access.crossOrigin.fields(for: client.origin(id))
       head.replace(Response.crossOrigin, by: fields)
+      client.connection.respond(id, head, response.body, date: date)
+    } else if let shared = response.shared {
+      client.connection.respond(id, shared, date: date)
+    } else {
+      client.connection.respond(id, response.head, response.body, date: date)
     }
-    client.noteAnswer(id, response, now: now)
-    client.connection.respond(id, head, response.body, date: date)
   }
 }

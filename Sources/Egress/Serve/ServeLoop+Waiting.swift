@@ -25,6 +25,7 @@ extension ServeLoop {
     var rest = Waiting()
     // What waits is media, for which no absolute URL is needed.
     let responder = broadcasts[key.broadcast].map { Responder(view: $0, timeURL: "") }
+    let answers = responder?.view.answers
     for parked in entry.parked {
       guard let client = clients[parked.client] else {
         unpark()
@@ -32,7 +33,10 @@ extension ServeLoop {
       }
       let given =
         responder == nil
-        ? Self.noBroadcast : responder?.answer(parked: parked.want, in: rendition, parked.head)
+        ? Self.noBroadcast
+        : answers?.answer(to: parked.head, after: parked.want) {
+          responder?.answer(parked: parked.want, in: rendition, parked.head)
+        }
       guard let answer = given else {
         rest.parked.append(parked)
         continue

@@ -33,6 +33,9 @@ final class ServeLoop {
   private(set) var http: ServerConfiguration
   private let pulse: Pulse
   let preview = PreviewFiles()
+  let knownHeads = KnownHeads()
+  var routes = KnownRoutes()
+  var hotMedia = HotMedia()
 
   var clients: [EventToken: Client] = [:]
   var broadcasts: [BroadcastPath: BroadcastView] = [:]
@@ -102,8 +105,11 @@ final class ServeLoop {
   func run() {
     while !isStopping || !clients.isEmpty {
       do {
+        var isFirst = true
         try loop.wait(until: nextSweep) { token, readiness in
-          tick()
+          // What was ready together happens at one time.
+          if isFirst { tick() }
+          isFirst = false
           handle(token, readiness)
         }
       } catch {
@@ -158,6 +164,7 @@ final class ServeLoop {
     case .absent(let path):
       settleArrivals(path)
     case .retired(let path):
+      hotMedia.removeAll()
       let names = broadcasts.removeValue(forKey: path)?.snapshot.renditions.map(\.info.name) ?? []
       for name in names { wake(Waiting.Key(broadcast: path, rendition: name)) }
     case .configuration(let configuration):

@@ -2,13 +2,16 @@ import Wire
 
 /// The unread bytes of one stream, for decoders that are fed in pieces.
 ///
-/// Small structures are parsed again when more bytes arrive; long runs are gathered once, growing
-/// with what arrives and never reserving what is merely claimed.
+/// Small structures are parsed again when more bytes arrive; long runs are gathered once, into room that
+/// grows with what arrives: never so much as is merely claimed, and in the end no more than it takes.
 struct StreamInput {
   private var unread = Bytes()
   private var gathered: [UInt8] = []
   /// The length of the run being gathered; 0 while none is.
   private var wanted = 0
+
+  /// Room that is made for a long run, by what has come of it.
+  private static let growth = 4
 
   /// What this input holds on to.
   var bufferedBytes: Int { gathered.count + unread.count }
@@ -18,6 +21,9 @@ struct StreamInput {
     var bytes = bytes
     if wanted > 0 {
       let count = min(wanted - gathered.count, bytes.count)
+      if gathered.capacity < gathered.count + count {
+        gathered.reserveCapacity(min(wanted, Self.growth * (gathered.count + count)))
+      }
       gathered.append(contentsOf: bytes[0..<count].slice)
       bytes = bytes.suffix(from: count)
       guard !bytes.isEmpty else { return }

@@ -1,7 +1,8 @@
 import HTTP
 import Wire
 
-/// Gives the input to a connection at once and to another byte by byte; both must say the same.
+/// Gives the input to a connection at once, to another byte by byte, and to one that knows its heads;
+/// all must say the same.
 func fuzzRequest(_ bytes: Bytes) {
   var whole = Client()
   whole.send(bytes)
@@ -9,6 +10,13 @@ func fuzzRequest(_ bytes: Bytes) {
   for byte in bytes.slice { pieces.send([byte]) }
   precondition(whole.requests == pieces.requests, "requests don't depend on how bytes arrive")
   precondition(whole.output == pieces.output, "answers don't depend on how bytes arrive")
+  let known = KnownHeads()
+  for _ in 0..<2 {
+    var again = Client(known)
+    again.send(bytes)
+    precondition(whole.requests == again.requests, "requests don't depend on what is known")
+    precondition(whole.output == again.output, "answers don't depend on what is known")
+  }
   for request in whole.requests {
     for segment in request.target.segments {
       precondition(segment != [0x2E] && segment != [0x2E, 0x2E], "no segment climbs")
@@ -25,9 +33,13 @@ private struct Client: ~Copyable {
   static let now = Instant(nanoseconds: 0)
   static let date = HTTPDate(UTCTime(microseconds: 0))
 
-  var connection = ServerConnection(ServerConfiguration(), now: now)
+  var connection: ServerConnection
   var requests: [RequestHead] = []
   var output: [UInt8] = []
+
+  init(_ knownHeads: KnownHeads? = nil) {
+    connection = ServerConnection(ServerConfiguration(), knownHeads: knownHeads, now: Self.now)
+  }
 
   mutating func send(_ bytes: Bytes) {
     connection.receive(bytes, now: Self.now)

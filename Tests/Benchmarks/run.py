@@ -1,0 +1,249 @@
+#!/usr/bin/env python3
+"""Measures moq-egress, and nginx beside it, on this machine; see Config/benchmark.sh."""
+import argparse
+import json
+import pathlib
+import re
+import signal
+import statistics
+import subprocess
+import tempfile
+import time
+
+from servers import (
+    Egress, Failed, Nginx, Process, fetch, kernel_bytes, resident_bytes, seconds_of, warn)
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BENCHMARKS = ["playlists", "segments", "release", "viewers", "stream", "ingest"]
+MEDIA = ROOT / "Fixtures/Media/720p.mp4"
+
+
+class Bench:
+    def __init__(self, options):
+        self.options = options
+        self.program = options.programs / "moq-egress"
+        self.load = options.programs / "moq-egress-load"
+
+    # Answers a second
+
+    def playlists(self):
+        self.compare("playlist", 64, lambda path, text: path)
+
+    def segments(self):
+        def newest(path, text):
+            segments = re.findall(r"^[^#\n]+\.m4s$", text, re.M)
+            return path.rsplit("/", 1)[0] + "/" + segments[-1]
+
+        self.compare("segment", 16, newest)
+
+    def compare(self, what, connections, choose):
+        """The same content by both servers in turn, answers for each second of their CPU time."""
+        egress = Egress(self.program, [MEDIA], **{"packaging.window": 6})
+        nginx = Nginx()
+        try:
+            path, text = egress.media_playlist()
+            while text.count("#EXTINF") < 3:
+                time.sleep(0.5)
+                path, text = egress.media_playlist()
+            rates = {}
+            for _ in range(self.options.rounds):
+                path, text = egress.media_playlist()
+                chosen = choose(path, text)
+                content = fetch(egress.address, chosen)
+                nginx.put(chosen, content)
+                for server in (nginx, egress):
+                    rates.setdefault(server.name, []).append(
+                        self.rate(server, chosen, connections))
+        finally:
+            egress.stop()
+            nginx.stop()
+        print(f"\n{what}s of {len(content)} bytes, {connections} connections, "
+              f"{self.options.rounds} rounds of {self.options.seconds} s in turn, medians")
+        print("| | answers/s | MB/s | answers/CPU s | MB/CPU s |\n|---|---|---|---|---|")
+        per_second = {}
+        for name, rows in rates.items():
+            answers, size, per_second[name] = (
+                statistics.median(column) for column in zip(*rows))
+            print(f"| {name} | {answers:,.0f} | {size / 1e6:,.0f} | {per_second[name]:,.0f} "
+                  f"| {per_second[name] * size / answers / 1e6:,.0f} |")
+        ratio = per_second["moq-egress"] / per_second["nginx"]
+        print(f"| ratio | | | {ratio:.2f} | |")
+
+    def rate(self, server, path, connections):
+        before = server.seconds()
+        result = subprocess.run(
+            [self.load, "rate", "--server", server.address, "--path", path, "--clients",
+             str(connections), "--seconds", str(self.options.seconds)],
+            capture_output=True, text=True, check=False)
+        if result.returncode:
+            raise Failed(f"{server.name}: {result.stderr}")
+        cost = server.seconds() - before
+        figures = json.loads(result.stdout)
+        return (
+            figures["answers"] / figures["seconds"], figures["bytes"] / figures["seconds"],
+            figures["answers"] / cost)
+
+    # Requests that wait
+
+    def release(self):
+        print("\nwaiting requests of one part, milliseconds from the last datagram of its media "
+              f"to the answer's last byte, medians of {self.options.parts} parts")
+        print("| waiting | first | p50 | p99 | last |\n|---|---|---|---|---|")
+        for count in (1, 1000, 10_000):
+            egress = Egress(
+                self.program, [MEDIA], relay=True,
+                **{"packaging.window": 6, "packaging.part-target": 1, "server.connections": 20000})
+            try:
+                playlist = f"/bench/{MEDIA.stem}/media.m3u8"
+                result = subprocess.run(
+                    [self.load, "release", "--server", egress.address, "--path", playlist,
+                     "--clients", str(count), "--rounds", str(self.options.parts), "--relay",
+                     f"{egress.relay}={egress.upstream}"],
+                    capture_output=True, text=True, check=False)
+                if result.returncode:
+                    raise Failed(f"{count} waiting: {result.stderr}{egress.process.output()}")
+            finally:
+                egress.stop()
+            rows = [json.loads(line) for line in result.stdout.splitlines()]
+            columns = [
+                statistics.median(row[key] for row in rows)
+                for key in ("first", "p50", "p99", "last")]
+            print(f"| {count:,} | " + " | ".join(f"{value:.2f}" for value in columns) + " |")
+
+
+    # Memory
+
+    def viewers(self):
+        """What a viewer that waits costs, between two requests and with one of them."""
+        count = 10_000
+        print(f"\nmemory of each of {count:,} viewers in bytes")
+        print("| | in the server | in the kernel, both ends |\n|---|---|---|")
+        nginx = Nginx()
+        try:
+            nginx.put("/a.m3u8", bytes(1000))
+            self.hold("nginx, idle", nginx, "/a.m3u8", count)
+        finally:
+            nginx.stop()
+        for name in ("idle", "waiting for a part"):
+            egress = Egress(
+                self.program, [MEDIA], **{"packaging.window": 6, "packaging.part-target": 2,
+                                          "server.connections": 20000})
+            try:
+                path, text = egress.media_playlist()
+                extra = []
+                if name != "idle":
+                    # Nothing comes any more; what is held waits for three target durations.
+                    egress.publisher.process.send_signal(signal.SIGSTOP)
+                    time.sleep(0.5)
+                    text = fetch(egress.address, path).decode()
+                    number = int(re.search(r"MEDIA-SEQUENCE:(\d+)", text).group(1))
+                    path += f"?_HLS_msn={number + text.count('#EXTINF')}"
+                    extra = ["--waiting"]
+                self.hold(f"moq-egress, {name}", egress, path, count, extra)
+            finally:
+                egress.publisher.process.send_signal(signal.SIGCONT)
+                egress.stop()
+
+    def hold(self, name, server, path, count, extra=()):
+        before, kernel = resident_bytes(server.id), kernel_bytes()
+        client = Process(
+            [self.load, "hold", "--server", server.address, "--path", path, "--clients", count,
+             *extra])
+        try:
+            client.wait_for('"held"', 60)
+            each = (resident_bytes(server.id) - before) / count
+            both = (kernel_bytes() - kernel) / count
+            print(f"| {name} | {each:,.0f} | {both:,.0f} |")
+        finally:
+            client.stop()
+
+    def stream(self):
+        """What a broadcast takes beside its media, once the window is full."""
+        window = 10
+        egress = Egress(self.program, self.options.media, **{"packaging.window": window})
+        try:
+            empty = resident_bytes(egress.id)
+            egress.media_playlist()
+            time.sleep(2 * window + 8)
+            held = egress.metric("held_bytes")
+            resident = resident_bytes(egress.id)
+        finally:
+            egress.stop()
+        print("\nmemory of a rendition in MB\n"
+              "| media held | resident without media | with it | beside the media |\n"
+              f"|---|---|---|---|\n| {held / 1e6:.1f} | {empty / 1e6:.1f} | {resident / 1e6:.1f} "
+              f"| {(resident - empty - held) / 1e6:.1f} |")
+
+    # Ingest
+
+    def ingest(self):
+        """CPU from the UDP socket to packaged parts, beside a subscriber that drops its objects."""
+        seconds = 10
+        print(f"\nCPU seconds for each GB of objects received over QUIC, in {seconds} s")
+        print("| | Mbit/s | CPU s/GB |\n|---|---|---|")
+        egress = Egress(self.program, self.options.media, **{"packaging.window": 6})
+        try:
+            egress.media_playlist()
+            cost, size = seconds_of(egress.id), egress.metric("object_bytes_total")
+            packaging = seconds_of(egress.id, "ingest")
+            time.sleep(seconds)
+            cost = seconds_of(egress.id) - cost
+            packaging = seconds_of(egress.id, "ingest") - packaging
+            size = egress.metric("object_bytes_total") - size
+            self.print_ingest("moq-egress, ingest thread", size, seconds, packaging)
+            self.print_ingest("moq-egress, the process", size, seconds, cost)
+            if self.options.python:
+                subscriber = Process(
+                    [self.options.python, pathlib.Path(__file__).with_name("subscriber.py"),
+                     "--address", egress.upstream, "--track",
+                     pathlib.Path(self.options.media[0]).stem, "--seconds", seconds])
+                figures = json.loads(subscriber.wait_for("{.*}", seconds + 20).group())
+                subscriber.stop()
+                self.print_ingest(
+                    "aiomoqt, subscriber alone", figures["bytes"], figures["seconds"],
+                    figures["cpu"])
+        finally:
+            egress.stop()
+
+    @staticmethod
+    def print_ingest(name, size, seconds, cost):
+        print(f"| {name} | {size * 8 / seconds / 1e6:,.0f} | {cost / size * 1e9:.2f} |")
+
+
+def make_media(folder):
+    """Noise, which no encoder makes small: some 150 Mbit/s in chunks of a frame."""
+    path = pathlib.Path(folder, "noise.mp4")
+    subprocess.run(
+        ["ffmpeg", "-nostdin", "-v", "error", "-y", "-f", "lavfi", "-i",
+         "nullsrc=size=960x540:rate=30:duration=6,geq=random(1)*255:128:128", "-c:v", "libx264",
+         "-preset", "ultrafast", "-qp", "12", "-bf", "0", "-g", "60", "-keyint_min", "60",
+         "-sc_threshold", "0", "-pix_fmt", "yuv420p", "-video_track_timescale", "90000",
+         "-movflags", "+cmaf+frag_every_frame+delay_moov", str(path)], check=True)
+    return path
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", nargs="*", help="which benchmarks (all)")
+    parser.add_argument("--programs", type=pathlib.Path, required=True)
+    parser.add_argument("--seconds", type=int, default=4)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--parts", type=int, default=10)
+    parser.add_argument("--media", nargs="*", help="fragmented MP4 files for stream and ingest")
+    parser.add_argument("--python", help="a Python that has aiomoqt, to compare ingest with")
+    options = parser.parse_args()
+    bench = Bench(options)
+    for name in options.what:
+        if name not in BENCHMARKS:
+            parser.error(f"{name} is none of {', '.join(BENCHMARKS)}")
+    with tempfile.TemporaryDirectory() as folder:
+        for name in options.what or BENCHMARKS:
+            if name in ("stream", "ingest") and not options.media:
+                options.media = [make_media(folder)]
+            load = pathlib.Path("/proc/loadavg").read_text().split()[0]
+            warn(f"{name} (load average {load})")
+            getattr(bench, name)()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+import LinuxIO
+import Wire
+
+/// One keep-alive connection, with one request at a time.
+final class CountingLink {
+  let socket: TCPSocket
+  let token: EventToken
+  var isConnecting = true
+  var counter = AnswerCounter()
+
+  init(to server: SocketAddress, _ loop: EventLoop) throws(SystemError) {
+    socket = try TCPSocket(connectingTo: server)
+    token = try loop.add(socket.descriptor, writable: true)
+  }
+
+  /// The connection stands: nothing more is to be written until a request is.
+  func connected(_ loop: EventLoop) throws(Complaint) {
+    if let failure = socket.connectionFailure() { throw Complaint("\(failure)") }
+    isConnecting = false
+    loop.modify(socket.descriptor, token, readable: true, writable: false)
+  }
+
+  /// Sends a request; the kernel always has room for one.
+  func ask(_ request: Bytes) throws(Complaint) {
+    guard case .bytes(request.count) = socket.write([request]) else {
+      throw Complaint("the socket does not take a request")
+    }
+  }
+}
+
+/// A request as all connections send it.
+func countedRequest(_ path: String, _ server: SocketAddress) -> Bytes {
+  Bytes(utf8: "GET \(path) HTTP/1.1\r\nHost: \(server)\r\nUser-Agent: moq-egress-load\r\n\r\n")
+}
+
+/// Connects many, a few at a time so that no queue of the server's overflows.
+///
+/// `others` takes the loop's events that are not about them.
+func connect(
+  _ count: Int,
+  to server: SocketAddress,
+  _ loop: EventLoop,
+  others: (EventToken) -> Bool = { _ in false }
+) throws -> [EventToken: CountingLink] {
+  var connections: [EventToken: CountingLink] = [:]
+  var standing = 0
+  let deadline = Clock.now + .seconds(60)
+  while standing < count {
+    while connections.count < count, connections.count - standing < 256 {
+      let connection = try CountingLink(to: server, loop)
+      connections[connection.token] = connection
+    }
+    guard Clock.now < deadline else { throw Complaint("connecting takes too long") }
+    var failure: Complaint?
+    try loop.wait(until: deadline) { token, _ in
+      if others(token) { return }
+      guard let connection = connections[token], connection.isConnecting else { return }
+      do throws(Complaint) {
+        try connection.connected(loop)
+        standing += 1
+      } catch {
+        failure = error
+      }
+    }
+    if let failure { throw failure }
+  }
+  return connections
+}
