@@ -2,7 +2,7 @@ package import Wire
 
 /// What the conditions of a request make of it, RFC 9110 §13.2.2.
 ///
-/// Those of dates are ignored, as nothing here has one.
+/// If-Unmodified-Since is ignored: it is for requests that change something.
 package enum Precondition: Sendable, Hashable {
   /// Answer as if there were no conditions.
   case met
@@ -12,12 +12,19 @@ package enum Precondition: Sendable, Hashable {
   case notModified
 
   /// Evaluates a request against a representation, whose `entityTag` is as sent in ETag.
-  package init(_ head: RequestHead, entityTag: String) {
+  ///
+  /// If-Modified-Since counts where there is no If-None-Match, and only with the very date of
+  /// Last-Modified: what is asked for by another is sent.
+  package init(_ head: RequestHead, entityTag: String, lastModified: HTTPDate? = nil) {
     if let field = head.value("if-match"),
       !EntityTags.matches(field, entityTag, isStrong: true)
     {
       self = .failed
-    } else if EntityTags.matches(head.value("if-none-match"), entityTag) {
+    } else if let field = head.value("if-none-match") {
+      self = EntityTags.matches(field, entityTag) ? .notModified : .met
+    } else if let lastModified, head.method == .get || head.method == .head,
+      head.value("if-modified-since")?.text == lastModified.text
+    {
       self = .notModified
     } else {
       self = .met

@@ -60,6 +60,34 @@ import Wire
     }
   }
 
+  @Test func `HTTP-005 media tells when it was made, by which it can be asked for again`() {
+    let part = complete.parts[1]
+    let partEnd = complete.epoch.time(
+      ofTick: part.start + part.duration,
+      timescale: complete.timescale
+    )
+    for (url, made) in [(url(complete), complete.endTime), (url(part), partEnd)] {
+      let date = HTTPDate(made).text
+      #expect(origin.request(url).fields["last-modified"] == date)
+      let same = origin.request(url, ["If-Modified-Since: \(date)"])
+      #expect(same.status == 304)
+      #expect(same.fields["last-modified"] == date)
+      let other =
+        "If-Modified-Since: \(HTTPDate(UTCTime(microseconds: made.microseconds + 2_000_000)).text)"
+      #expect(origin.request(url, [other]).status == 200)
+      // The tag counts where there is one.
+      #expect(
+        origin.request(url, ["If-Modified-Since: \(date)", "If-None-Match: \"x\""]).status == 200
+      )
+    }
+    #expect(origin.request("v/\(complete.initSegment.name).mp4").fields["last-modified"] == nil)
+    // A publisher whose clock is ahead of ours.
+    var early = origin
+    early.arrival = UTCTime(microseconds: complete.endTime.microseconds - 1)
+    #expect(early.request(url(complete)).fields["last-modified"] == nil)
+    #expect(early.request(url(part)).fields["last-modified"] != nil)
+  }
+
   @Test func `HTTP-006 media is never compressed`() {
     let reply = origin.request(url(complete), ["Accept-Encoding: gzip"])
     #expect(reply.fields["content-encoding"] == nil)

@@ -42,6 +42,7 @@ struct Origin {
   static let date = HTTPDate(UTCTime(microseconds: 784_111_777_000_000))
 
   var snapshot: PresentationSnapshot
+  var arrival = UTCTime(microseconds: 1_795_000_030_000_000)
 
   /// Video of 25 frames a second and audio, whose newest segment has two of its five parts.
   static let growing: PresentationSnapshot = {
@@ -63,7 +64,7 @@ struct Origin {
   init(_ snapshot: PresentationSnapshot = Origin.growing) { self.snapshot = snapshot }
 
   var view: BroadcastView {
-    BroadcastView(snapshot, arrival: UTCTime(microseconds: 1_795_000_030_000_000), after: nil)
+    BroadcastView(snapshot, arrival: arrival, after: nil)
   }
 
   var responder: Responder { Responder(view: view, timeURL: "http://origin.example/time") }

@@ -272,6 +272,11 @@ import Wire
 
   @Test func `HTTP-014 HTTP-015 every playlist has a short explicit lifetime`() {
     #expect(origin.request("index.m3u8").maxAge == 2)
+    #expect(
+      origin.request("index.m3u8").fields["cdn-cache-control"]
+        == "max-age=2, stale-while-revalidate=2, stale-if-error=600"
+    )
+    #expect(origin.request("v/media.m3u8").fields["cdn-cache-control"] == nil)
     #expect(origin.request("v/media.m3u8").maxAge == 1)
     #expect(origin.request("manifest.mpd").maxAge == 1)
     for reply in ["index.m3u8", "v/media.m3u8", "manifest.mpd"].map({ origin.request($0) }) {

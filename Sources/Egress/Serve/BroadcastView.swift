@@ -6,6 +6,8 @@ internal import Wire
 /// A broadcast as one serve loop sees it: the newest snapshot and what was rendered from it.
 struct BroadcastView {
   private(set) var snapshot: PresentationSnapshot
+  /// When the snapshot came.
+  let arrival: UTCTime
   let lowLatency: LowLatency
   let cache: CachePolicy
   /// The MPD's.
@@ -16,9 +18,10 @@ struct BroadcastView {
 
   /// Follows the view before it, whose manifest stays while it would say the same.
   ///
-  /// `arrival` is when the snapshot came: no manifest is of a later time.
+  /// No manifest is of a later time than `arrival`, when the snapshot came.
   init(_ snapshot: PresentationSnapshot, arrival: UTCTime, after previous: BroadcastView?) {
     self.snapshot = snapshot
+    self.arrival = arrival
     manifestState = ManifestState(snapshot)
     if let previous, previous.manifestState == manifestState {
       self.publishTime = previous.publishTime

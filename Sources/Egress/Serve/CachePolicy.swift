@@ -29,6 +29,15 @@ struct CachePolicy {
   /// A held reload's answer stays an answer to its URL.
   var blockingPlaylist: String { "public, max-age=\(6 * targetDuration)" }
   var multivariant: String { "public, max-age=\(max(1, targetDuration))" }
+  /// RFC 9213: what lists renditions hardly changes, so that a CDN that knows the field may go on with an
+  /// old one while it asks for another, and for ten minutes when it gets none.
+  var multivariantInCaches: Bytes {
+    let seconds = max(1, targetDuration)
+    return ResponseHead.line(
+      "CDN-Cache-Control",
+      "max-age=\(seconds), stale-while-revalidate=\(seconds), stale-if-error=600"
+    )
+  }
   var manifest: String { "public, max-age=\(max(1, segmentSeconds / 2))" }
   var endedPlaylist: String { "public, max-age=60" }
 

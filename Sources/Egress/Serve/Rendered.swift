@@ -26,7 +26,13 @@ final class Rendered: Sendable {
   }
 
   /// The answer to a request, conditional and compressed as it asks.
-  func response(to request: RequestHead, cacheControl: String) -> Response {
+  ///
+  /// `extra` are lines of the head that a 304 has too.
+  func response(
+    to request: RequestHead,
+    cacheControl: String,
+    extra: [Bytes] = []
+  ) -> Response {
     let isCompressed = ContentCoding.acceptsGzip(request.value("accept-encoding"))
     let body = isCompressed ? compressed : plain
     let tag = isCompressed ? compressedTag : plainTag
@@ -34,6 +40,7 @@ final class Rendered: Sendable {
       ResponseHead.line("Cache-Control", cacheControl),
       isCompressed ? compressedTagLine : plainTagLine, Self.vary, Response.crossOrigin,
     ]
+    blocks += extra
     switch Precondition(request, entityTag: tag) {
     case .met: break
     case .failed: return .preconditionFailed(entityTag: tag)

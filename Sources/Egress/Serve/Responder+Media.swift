@@ -22,6 +22,7 @@ extension Responder {
           media(
             segment.pieces,
             tag: "s\(epoch)-\(start)",
+            made: segment.endTime,
             isConcealed: segment.isConcealed,
             rendition,
             request
@@ -168,15 +169,19 @@ extension Responder {
     media(
       part.pieces,
       tag: "p\(segment.epoch.name)-\(part.start)",
+      made: segment.epoch.time(ofTick: part.start + part.duration, timescale: segment.timescale),
       isConcealed: part.isConcealed,
       rendition,
       request
     )
   }
 
+  /// Media whose content is fixed by its name; `made` is when the last of it was, nil where no time is
+  /// its own.
   func media(
     _ pieces: [Bytes],
     tag: String,
+    made: UTCTime? = nil,
     isConcealed: Bool = false,
     _ rendition: RenditionSnapshot,
     _ request: RequestHead
@@ -192,7 +197,9 @@ extension Responder {
       ResponseHead.line("Cache-Control", cacheControl),
       ResponseHead.line("ETag", entityTag), Self.ranges, Response.crossOrigin,
     ]
-    switch Precondition(request, entityTag: entityTag) {
+    let lastModified = made.flatMap(lastModified)
+    if let lastModified { blocks.append(ResponseHead.line("Last-Modified", lastModified.text)) }
+    switch Precondition(request, entityTag: entityTag, lastModified: lastModified) {
     case .met: break
     case .failed: return .preconditionFailed(entityTag: entityTag)
     case .notModified:
@@ -211,6 +218,12 @@ extension Responder {
     case .part(let range): return Response(.partialContent, blocks, .whole(pieces.slice(range)))
     case .unsatisfiable: return Response(.rangeNotSatisfiable, blocks, .none)
     }
+  }
+
+  /// The publisher's time, the same from every bridge; nil where its clock is ahead of ours, as no answer
+  /// may be of a later time than its Date (RFC 9110 §8.8.2.1).
+  private func lastModified(_ made: UTCTime) -> HTTPDate? {
+    made.microseconds <= view.arrival.microseconds ? HTTPDate(made) : nil
   }
 
   private static let videoType = ResponseHead.line("Content-Type", "video/mp4")

@@ -32,7 +32,11 @@ struct Responder {
     switch route {
     case .multivariant:
       return .now(
-        view.multivariant().response(to: request, cacheControl: view.cache.multivariant)
+        view.multivariant().response(
+          to: request,
+          cacheControl: view.cache.multivariant,
+          extra: [view.cache.multivariantInCaches]
+        )
       )
     case .manifest(_, let unit):
       guard let manifest = view.manifest(of: unit, timeURL: timeURL) else {
