@@ -133,54 +133,41 @@ extension Scenario {
   }()
 
   /// The upstream is away for eight seconds; the publisher's clock runs on.
-  static let outage: Scenario = {
-    let first = RecordedBroadcast.scripted(ladderTracks, seconds: 12)
-    let second = RecordedBroadcast.scripted(
-      ladderTracks,
-      seconds: 16,
-      startSeconds: 20,
-      firstGroup: 10
-    )
-    var bridge = SimulatedBridge(first, policy: policy)
-    bridge.run(first)
-    bridge.presentation.restart()
-    bridge.run(second)
-    return Scenario("an outage of eight seconds", bridge.snapshots)
-  }()
+  static let outage = away("an outage of eight seconds", from: 12, to: 20)
 
   /// The upstream is away for longer than clients keep of what was skipped.
-  static let gapsPastBoundary: Scenario = {
-    let first = RecordedBroadcast.scripted(ladderTracks, seconds: 24)
-    let second = RecordedBroadcast.scripted(
-      ladderTracks,
-      seconds: 16,
-      startSeconds: 42,
-      firstGroup: 21
-    )
-    var policy = Scenario.policy
-    policy.window = .seconds(40)
-    var bridge = SimulatedBridge(first, policy: policy)
-    bridge.run(first)
-    bridge.presentation.restart()
-    bridge.run(second)
-    return Scenario("an outage of eighteen seconds", bridge.snapshots)
-  }()
+  static let gapsPastBoundary = away(
+    "an outage of eighteen seconds",
+    from: 24,
+    to: 42,
+    window: .seconds(40)
+  )
 
   /// Longer than can be listed as gaps.
-  static let longOutage: Scenario = {
-    let first = RecordedBroadcast.scripted(ladderTracks, seconds: 12)
+  static let longOutage = away("an outage of two minutes", from: 12, to: 120)
+
+  /// Media until one second, and 16 seconds of it from another on; groups last two.
+  private static func away(
+    _ name: String,
+    from end: Int64,
+    to start: Int64,
+    window: Interval = .seconds(12)
+  ) -> Scenario {
+    let first = RecordedBroadcast.scripted(ladderTracks, seconds: end)
     let second = RecordedBroadcast.scripted(
       ladderTracks,
       seconds: 16,
-      startSeconds: 120,
-      firstGroup: 60
+      startSeconds: start,
+      firstGroup: UInt64(start / 2)
     )
+    var policy = Scenario.policy
+    policy.window = window
     var bridge = SimulatedBridge(first, policy: policy)
     bridge.run(first)
     bridge.presentation.restart()
     bridge.run(second)
-    return Scenario("an outage of two minutes", bridge.snapshots)
-  }()
+    return Scenario(name, bridge.snapshots)
+  }
 
   /// A second audio track joins when the broadcast is running.
   static let lateTrack: Scenario = {
