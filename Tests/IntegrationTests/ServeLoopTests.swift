@@ -23,6 +23,22 @@ import Wire
     #expect(try client.endsHere())
   }
 
+  @Test func `limits that are lowered hold for heads that were read before`() throws {
+    let server = try TestServer()
+    let field = "X-Long: \(String(repeating: "x", count: 400))\r\n"
+    #expect(try server.client().get("/healthz", field).status == 200)
+    #expect(try server.client().get("/healthz", field).status == 200)
+    var configuration = Configuration()
+    configuration.server.headBytes = 256
+    server.mailbox.post(.configuration(configuration))
+    // Some connections may still be accepted before the loop looks into its mailbox.
+    var statuses: [Int] = []
+    while statuses.last != 431, statuses.count < 200 {
+      statuses.append(try server.client().get("/healthz", field).status)
+    }
+    #expect(statuses.last == 431)
+  }
+
   @Test func `HTTP-003 HEAD answers have no body on the wire`() throws {
     let server = try TestServer()
     try server.serve(Live.states[Live.index(parts: 2)])

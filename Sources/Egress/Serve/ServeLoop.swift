@@ -33,7 +33,7 @@ final class ServeLoop {
   private(set) var http: ServerConfiguration
   private let pulse: Pulse
   let preview = PreviewFiles()
-  let knownHeads = KnownHeads()
+  private(set) var knownHeads = KnownHeads()
   var routes = KnownRoutes()
   var hotMedia = HotMedia()
 
@@ -171,6 +171,8 @@ final class ServeLoop {
       // Connections that are open keep the limits of heads they began with.
       self.configuration = configuration
       http = ServerConfiguration(configuration)
+      // What was read before may be more than the new limits allow.
+      knownHeads = KnownHeads()
       gate.hasOpenHealth = configuration.access.hasOpenHealth
     case .drain:
       isDraining = true
