@@ -397,16 +397,21 @@ int door_outcome(door_connection *connection, int result) {
   return DOOR_FAILED;
 }
 
-int door_read(door_connection *connection, const uint8_t *datagram, size_t count,
+int door_read(door_connection *connection, const uint8_t *datagrams, size_t count, size_t size,
               const door_address *remote, uint8_t congestion_mark, uint64_t now) {
   DOOR_GUARD(connection, DOOR_FAILED);
   door_sockaddr address;
   ngtcp2_path path = make_path(connection, remote, &address);
   ngtcp2_pkt_info info = {.ecn = congestion_mark & 3};
-  int result = ngtcp2_conn_read_pkt(connection->conn, &path, &info, datagram, count, now);
-  if (result == NGTCP2_ERR_DISCARD_PKT) result = 0;
-  if (result != 0) return door_outcome(connection, result);
-  door_settle(connection);
+  while (count > 0) {
+    size_t length = size < count ? size : count;
+    int result = ngtcp2_conn_read_pkt(connection->conn, &path, &info, datagrams, length, now);
+    if (result == NGTCP2_ERR_DISCARD_PKT) result = 0;
+    if (result != 0) return door_outcome(connection, result);
+    door_settle(connection);
+    datagrams += length;
+    count -= length;
+  }
   return DOOR_OK;
 }
 

@@ -83,10 +83,11 @@ extension UDPSocketError: CustomStringConvertible {
     return address.value
   }
 
-  /// Receives what waits, at most sixteen slabs of up to 64 KiB, and calls `body` for each datagram
-  /// with its source and ECN bits (RFC 3168 §5).
+  /// Receives what waits, at most sixteen slabs of up to 64 KiB, and calls `body` for each run of
+  /// datagrams that came together: one after the other, with the size of each, which the last may fall
+  /// short of, their source and their ECN bits (RFC 3168 §5).
   package func receive(
-    _ body: (Span<UInt8>, SocketAddress, UInt8) -> Void
+    _ body: (_ datagrams: Span<UInt8>, _ size: Int, SocketAddress, UInt8) -> Void
   ) throws(UDPSocketError) -> Received {
     var received = Received()
     if wasRefusedOnSend {
@@ -113,16 +114,11 @@ extension UDPSocketError: CustomStringConvertible {
     for index in 0..<Int(count) {
       let item = unsafe items[index]
       let source = unsafe item.source.value
-      let segment = unsafe max(item.segment, 1)
-      var offset = 0
-      while unsafe offset < item.count {
-        let size = unsafe min(segment, item.count - offset)
-        // The slab stays as it is until the next receive.
-        let bytes = unsafe UnsafeBufferPointer(start: item.bytes + offset, count: size)
-        unsafe body(bytes.span, source, item.congestion_mark)
-        received.datagramCount += 1
-        offset += size
-      }
+      let size = unsafe max(item.segment, 1)
+      // The slab stays as it is until the next receive.
+      let bytes = unsafe UnsafeBufferPointer(start: item.bytes, count: item.count)
+      unsafe body(bytes.span, size, source, item.congestion_mark)
+      received.datagramCount += unsafe (item.count + size - 1) / size
     }
     return received
   }

@@ -21,8 +21,12 @@ func makeCallbacks() -> door_callbacks {
       unsafe table(context)?.open(stream)
     },
     stream_data: { context, stream, bytes, count, isFinal in
+      guard let context = unsafe context else { return }
       let buffer = unsafe UnsafeBufferPointer(start: bytes, count: count)
-      unsafe table(context)?.receive(buffer, on: stream, isFinal: isFinal != 0)
+      // Called for every packet; the connection keeps the table alive meanwhile.
+      unsafe Unmanaged<StreamTable>.fromOpaque(context)._withUnsafeGuaranteedRef { table in
+        unsafe table.receive(buffer.span, on: stream, isFinal: isFinal != 0)
+      }
     },
     stream_reset: { context, stream, code in
       unsafe table(context)?.reset(stream, code: code)

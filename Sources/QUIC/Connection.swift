@@ -101,9 +101,11 @@ package import Wire
 
   // MARK: Input
 
-  /// Takes a datagram that came from `source` with the ECN bits of its IP header.
+  /// Takes what came together from `source` with the ECN bits of its IP header: datagrams of `size`
+  /// bytes one after the other, the last maybe shorter; without a size, one.
   package func receive(
-    _ datagram: Span<UInt8>,
+    _ datagrams: Span<UInt8>,
+    ofSize size: Int? = nil,
     from source: SocketAddress,
     ecn: UInt8 = 0,
     now: Instant
@@ -120,11 +122,12 @@ package import Wire
       return
     case .handshaking, .established: break
     }
-    guard !datagram.isEmpty, source.isIPv6 == destination.isIPv6 else { return }
+    guard !datagrams.isEmpty, source.isIPv6 == destination.isIPv6 else { return }
     let time = tick(now)
     var from = door_address(source)
-    let result = unsafe datagram.withUnsafeBufferPointer { buffer in
-      unsafe door_read(handle, buffer.baseAddress, buffer.count, &from, ecn, time)
+    let size = max(size ?? datagrams.count, 1)
+    let result = unsafe datagrams.withUnsafeBufferPointer { buffer in
+      unsafe door_read(handle, buffer.baseAddress, buffer.count, size, &from, ecn, time)
     }
     hasHeardPeer = true
     settle(result, now: now)

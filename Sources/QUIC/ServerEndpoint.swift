@@ -68,14 +68,28 @@ package final class ServerEndpoint {
 
   // MARK: Input
 
-  /// Takes a datagram from the socket, of any content.
+  /// Takes what came together from `source`, of any content: datagrams of `size` bytes one after the
+  /// other, the last maybe shorter; without a size, one.
   package func receive(
-    _ datagram: Span<UInt8>,
+    _ datagrams: Span<UInt8>,
+    ofSize size: Int? = nil,
     from source: SocketAddress,
     ecn: UInt8 = 0,
     now: Instant
   ) {
     guard source.isIPv6 == local.isIPv6 else { return }
+    // Clients that share an address may be several connections.
+    forEachDatagram(of: datagrams, ofSize: max(size ?? datagrams.count, 1)) { datagram in
+      receive(datagram, source, ecn, now)
+    }
+  }
+
+  private func receive(
+    _ datagram: Span<UInt8>,
+    _ source: SocketAddress,
+    _ ecn: UInt8,
+    _ now: Instant
+  ) {
     var header = unsafe door_header()
     let kind = unsafe datagram.withUnsafeBufferPointer { buffer in
       unsafe door_parse(buffer.baseAddress, buffer.count, &header)

@@ -36,12 +36,9 @@ final class StreamTable {
 
   private var events: [QUICEvent] = []
   private var nextEvent = 0
-  /// Data of one stream that is still growing; reported before any other event.
-  private var openStream: Int64 = -1
-  private var openBytes: [UInt8] = []
-  private var openIsFinal = false
+  private var data = GrowingData()
 
-  var hasEvents: Bool { nextEvent < events.count || openStream >= 0 }
+  var hasEvents: Bool { nextEvent < events.count || data.stream != nil }
 
   func report(_ event: QUICEvent) {
     closeData()
@@ -60,21 +57,13 @@ final class StreamTable {
     return event
   }
 
-  /// Bytes that a connection gathers without asking for memory anew.
-  private static let keptCapacity = 131_072
-
   private func closeData() {
-    guard openStream >= 0 else { return }
-    // A copy of just that size: media is held for long, and must not hold room that was left.
-    let bytes = unsafe openBytes.withUnsafeBufferPointer { unsafe Bytes(Array($0)) }
-    events.append(.streamData(UInt64(openStream), bytes, isFinal: openIsFinal))
-    openStream = -1
-    if openBytes.capacity > Self.keptCapacity {
-      openBytes = []
-    } else {
-      openBytes.removeAll(keepingCapacity: true)
-    }
-    openIsFinal = false
+    guard let stream = data.stream else { return }
+    let isFinal = data.isFinal
+    let bytes = data.take()
+    receiving[stream, default: Receiving()].unconsumed += bytes.count
+    if isFinal { receiving[stream]?.isEnded = true }
+    events.append(.streamData(UInt64(stream), bytes, isFinal: isFinal))
   }
 
   // MARK: What the callbacks say
@@ -91,28 +80,26 @@ final class StreamTable {
     if isBidirectional || isLocal { sending[stream] = SendQueue() }
   }
 
-  func receive(_ bytes: UnsafeBufferPointer<UInt8>, on stream: Int64, isFinal: Bool) {
-    let count = bytes.count
-    var state = receiving[stream, default: Receiving()]
-    if isFinal { state.isEnded = true }
-    guard !state.isStopped else {
-      droppedByteCount += UInt64(count)
-      receiving[stream] = state
-      return
+  func receive(_ bytes: Span<UInt8>, on stream: Int64, isFinal: Bool) {
+    if !data.append(bytes, of: stream, isFinal: isFinal) {
+      begin(bytes, on: stream, isFinal: isFinal)
     }
-    state.unconsumed += count
-    receiving[stream] = state
-    if openStream != stream {
-      closeData()
-      openStream = stream
-    }
-    // The pointer dies with the callback, so the bytes are copied, once.
-    unsafe openBytes.append(contentsOf: bytes)
-    openIsFinal = isFinal
     if isFinal { closeData() }
   }
 
+  private func begin(_ bytes: Span<UInt8>, on stream: Int64, isFinal: Bool) {
+    closeData()
+    if receiving[stream]?.isStopped == true {
+      droppedByteCount += UInt64(bytes.count)
+      if isFinal { receiving[stream]?.isEnded = true }
+      return
+    }
+    data.begin(stream)
+    _ = data.append(bytes, of: stream, isFinal: isFinal)
+  }
+
   func reset(_ stream: Int64, code: UInt64) {
+    closeData()
     guard var state = receiving[stream] else {
       // Reset before anything else of it came: it never opens, so it never closes either.
       report(.streamReset(UInt64(stream), code: code))
@@ -129,6 +116,7 @@ final class StreamTable {
   }
 
   func close(_ stream: Int64, code: UInt64?) {
+    closeData()
     if let queue = sending.removeValue(forKey: stream) {
       heldByteCount -= queue.heldByteCount
       // Only a peer's STOP_SENDING leaves a code on a stream that we neither reset nor finished.
@@ -181,6 +169,7 @@ final class StreamTable {
   /// Takes bytes off a stream's account; returns those that were on it and whether the stream
   /// itself can use the credit.
   func consume(_ count: Int, on stream: Int64) -> (count: Int, streamIsOpen: Bool) {
+    closeData()
     guard var state = receiving[stream] else { return (0, false) }
     let taken = min(max(count, 0), state.unconsumed)
     state.unconsumed -= taken
@@ -190,6 +179,7 @@ final class StreamTable {
 
   /// Stops reporting a stream's bytes; returns those for which credit is due.
   func stop(_ stream: Int64) -> Int {
+    closeData()
     guard var state = receiving[stream], !state.isStopped else { return 0 }
     let due = state.unconsumed
     state.unconsumed = 0

@@ -13,8 +13,10 @@ import Wire
   private func receive(_ socket: UDPSocket, _ count: Int) throws -> [Arrival] {
     var arrivals: [Arrival] = []
     for _ in 0..<10_000 where arrivals.count < count {
-      _ = try socket.receive { span, source, mark in
-        arrivals.append(Arrival(bytes: Bytes(copying: span), source: source, mark: mark))
+      _ = try socket.receive { datagrams, size, source, mark in
+        forEachDatagram(of: datagrams, ofSize: size) { datagram in
+          arrivals.append(Arrival(bytes: Bytes(copying: datagram), source: source, mark: mark))
+        }
       }
     }
     return arrivals
@@ -96,7 +98,7 @@ import Wire
 
   @Test func `an empty socket says so at once`() throws {
     let socket = try UDPSocket(local: .loopback(port: 0))
-    let received = try socket.receive { _, _, _ in }
+    let received = try socket.receive { _, _, _, _ in }
     #expect(received == UDPSocket.Received())
   }
 
@@ -112,7 +114,7 @@ import Wire
     #expect(try client.send(batch) == 1)
     var wasRefused = false
     for _ in 0..<10_000 where !wasRefused {
-      wasRefused = try client.receive { _, _, _ in }.wasRefused
+      wasRefused = try client.receive { _, _, _, _ in }.wasRefused
     }
     #expect(wasRefused)
   }

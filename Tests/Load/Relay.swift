@@ -25,9 +25,11 @@ final class Relay {
   /// Hands on what the server sent.
   func moveUp() throws(UDPSocketError) {
     batch.removeAll()
-    _ = try near.receive { datagram, source, mark in
+    _ = try near.receive { datagrams, size, source, mark in
       server = source
-      _ = batch.append(Bytes(copying: datagram), to: publisher, congestionMark: mark)
+      forEachDatagram(of: datagrams, ofSize: size) { datagram in
+        _ = batch.append(Bytes(copying: datagram), to: publisher, congestionMark: mark)
+      }
     }
     _ = try far.send(batch)
   }
@@ -37,9 +39,11 @@ final class Relay {
     guard let server else { return }
     batch.removeAll()
     var isMedia = false
-    _ = try far.receive { datagram, _, mark in
-      isMedia = isMedia || datagram.count > Self.mediaBytes
-      _ = batch.append(Bytes(copying: datagram), to: server, congestionMark: mark)
+    _ = try far.receive { datagrams, size, _, mark in
+      forEachDatagram(of: datagrams, ofSize: size) { datagram in
+        isMedia = isMedia || datagram.count > Self.mediaBytes
+        _ = batch.append(Bytes(copying: datagram), to: server, congestionMark: mark)
+      }
     }
     _ = try near.send(batch)
     if isMedia { lastMedia = Clock.now }

@@ -106,14 +106,32 @@ final class SimulatedLink {
       .sorted { ($0.arrival, $0.order) < ($1.arrival, $1.order) }
     flights.removeAll { $0.arrival <= now }
     for flight in due {
-      if flight.toServer {
-        datagramsToServer += 1
-        server.receive(flight.bytes.span, from: flight.source, now: now)
+      if flight.toServer { datagramsToServer += 1 } else { datagramsToClient += 1 }
+    }
+    for run in runs(of: due) {
+      let bytes = run.flatMap(\.bytes)
+      if run[0].toServer {
+        server.receive(bytes.span, ofSize: run[0].bytes.count, from: run[0].source, now: now)
       } else {
-        datagramsToClient += 1
-        client.receive(flight.bytes.span, from: flight.source, now: now)
+        client.receive(bytes.span, ofSize: run[0].bytes.count, from: run[0].source, now: now)
       }
     }
+  }
+
+  /// What a kernel would hand over together: equal sizes one after the other, and a shorter one.
+  private func runs(of flights: [Flight]) -> [[Flight]] {
+    var runs: [[Flight]] = []
+    for flight in flights {
+      if let last = runs.last, let first = last.first, first.toServer == flight.toServer,
+        first.source == flight.source, last.allSatisfy({ $0.bytes.count == first.bytes.count }),
+        flight.bytes.count <= first.bytes.count
+      {
+        runs[runs.count - 1].append(flight)
+      } else {
+        runs.append([flight])
+      }
+    }
+    return runs
   }
 
   private func flush() {

@@ -183,7 +183,9 @@ door_connection *door_accept(const door_settings *settings, door_credentials *cr
                              void *context, uint64_t now, char text[DOOR_TEXT_BYTES]);
 void door_free(door_connection *connection);
 
-int door_read(door_connection *connection, const uint8_t *datagram, size_t count,
+// Takes datagrams of `size` bytes each, the last maybe shorter, that lie one after the other. Those
+// behind one that ends the connection are not read.
+int door_read(door_connection *connection, const uint8_t *datagrams, size_t count, size_t size,
               const door_address *remote, uint8_t congestion_mark, uint64_t now);
 int door_handle_expiry(door_connection *connection, uint64_t now);
 // UINT64_MAX when nothing is due.

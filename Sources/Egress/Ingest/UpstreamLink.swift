@@ -84,8 +84,8 @@ final class UpstreamLink {
   func receive(now: Instant) {
     link.now = now
     do {
-      let received = try socket.receive { bytes, source, ecn in
-        connection.receive(bytes, from: source, ecn: ecn, now: now)
+      let received = try socket.receive { datagrams, size, source, ecn in
+        connection.receive(datagrams, ofSize: size, from: source, ecn: ecn, now: now)
       }
       if received.datagramCount > 0 {
         refusedSince = nil

@@ -154,11 +154,12 @@ final class PublishLoop {
   private func receive() {
     guard let socket else { return }
     do {
-      let received = try socket.receive { bytes, source, ecn in
+      let received = try socket.receive { datagrams, size, source, ecn in
         switch role {
         case .origin(let endpoint):
-          endpoint.receive(bytes, from: source, ecn: ecn, now: now)
-        case .relay: relay?.connection.receive(bytes, from: source, ecn: ecn, now: now)
+          endpoint.receive(datagrams, ofSize: size, from: source, ecn: ecn, now: now)
+        case .relay:
+          relay?.connection.receive(datagrams, ofSize: size, from: source, ecn: ecn, now: now)
         }
       }
       if received.wasRefused { relay?.connection.noteRefused(now: now) }

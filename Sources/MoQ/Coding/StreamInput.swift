@@ -2,8 +2,9 @@ import Wire
 
 /// The unread bytes of one stream, for decoders that are fed in pieces.
 ///
-/// Small structures are parsed again when more bytes arrive; long runs are gathered once, into room that
-/// grows with what arrives: never so much as is merely claimed, and in the end no more than it takes.
+/// Small structures are parsed again when more bytes arrive; runs are copied once, into room of their own
+/// that grows with what arrives: never so much as is merely claimed, and in the end no more than it takes.
+/// What arrives is not held on to, so that whoever brings it can use its memory again.
 struct StreamInput {
   private var unread = Bytes()
   private var gathered: [UInt8] = []
@@ -21,10 +22,7 @@ struct StreamInput {
     var bytes = bytes
     if wanted > 0 {
       let count = min(wanted - gathered.count, bytes.count)
-      if gathered.capacity < gathered.count + count {
-        gathered.reserveCapacity(min(wanted, Self.growth * (gathered.count + count)))
-      }
-      gathered.append(contentsOf: bytes[0..<count].slice)
+      gather(bytes.prefix(count))
       bytes = bytes.suffix(from: count)
       guard !bytes.isEmpty else { return }
     }
@@ -48,7 +46,10 @@ struct StreamInput {
       let value = try body(&reader)
       unread = unread.suffix(from: reader.reader.position)
       return value
-    } catch .truncated { return nil }
+    } catch .truncated {
+      unread = Bytes(unread.array)
+      return nil
+    }
   }
 
   /// Takes a run of bytes; nil when it is not complete yet.
@@ -58,11 +59,11 @@ struct StreamInput {
     if wanted == 0 {
       guard unread.count < count else {
         defer { unread = unread.suffix(from: count) }
-        return unread.prefix(count)
+        return Bytes(unread.prefix(count).array)
       }
-      gathered = unread.array
-      unread = Bytes()
       wanted = count
+      gather(unread)
+      unread = Bytes()
       return nil
     }
     guard gathered.count == wanted else { return nil }
@@ -71,6 +72,14 @@ struct StreamInput {
       wanted = 0
     }
     return Bytes(gathered)
+  }
+
+  private mutating func gather(_ bytes: Bytes) {
+    let count = gathered.count + bytes.count
+    if gathered.capacity < count {
+      gathered.reserveCapacity(min(wanted, Self.growth * count))
+    }
+    gathered.append(contentsOf: bytes.slice)
   }
 
   /// Drops everything that is held and says how much it was.

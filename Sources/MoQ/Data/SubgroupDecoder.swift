@@ -2,7 +2,7 @@ package import Wire
 
 /// Turns the bytes after a SUBGROUP_HEADER into objects, as they arrive.
 ///
-/// A payload that lies in one piece of input shares its storage; one that does not is gathered once.
+/// A payload is copied once, into storage of its own.
 package struct SubgroupDecoder {
   /// The header of the stream.
   package let header: SubgroupHeader
