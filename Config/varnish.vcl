@@ -73,8 +73,10 @@ sub vcl_recv {
   if (req.method != "GET" && req.method != "HEAD" && req.method != "OPTIONS") {
     return (synth(405));
   }
-  # Operations are not for viewers.
-  if (req.restarts == 0 && req.url ~ "^/(metrics|status\.json|healthz|readyz|authorize(/[^?]*)?)(\?|$)") {
+  # Operations are not for viewers, nor by another spelling: the origin reads %6d as m, Varnish does not. Letters and
+  # dots need no percent sign, and nothing that the origin names has one for them.
+  if (req.restarts == 0 && (req.url ~ "^/(metrics|status\.json|healthz|readyz|authorize(/[^?]*)?)(\?|$)"
+      || req.url ~ "(?i)^[^?]*%(2e|[46][1-9a-f]|[57][0-9a])")) {
     return (synth(404));
   }
 
