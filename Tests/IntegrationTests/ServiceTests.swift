@@ -82,11 +82,6 @@ import Wire
       MediaFixture.path("TLS/first.pem") + ":" + MediaFixture.path("TLS/first.key")
     ]
     configuration.server.socketMode = 0o620
-    // What a server that was killed leaves behind is no hindrance; a file that is something else is.
-    let stale = try TCPListener(unix: paths[2].path, mode: nil)
-    let moved = paths[2].path + "x"
-    try FileManager.default.moveItem(atPath: paths[2].path, toPath: moved)
-    withExtendedLifetime(stale) {}
     let service = try Service(configuration, logger: logger)
     #expect(service.urls == paths.map { "unix:\($0.path)" })
     for _ in 0..<6 {

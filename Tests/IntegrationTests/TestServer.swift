@@ -132,6 +132,8 @@ final class TestClient {
   private let token: EventToken
   private(set) var buffer: [UInt8] = []
   private(set) var isClosed = false
+  /// The end was a reset: what came before it is not all.
+  private(set) var wasReset = false
 
   private let tls: ClientSession?
 
@@ -199,6 +201,7 @@ final class TestClient {
     guard let socket else { return false }
     var bytes = [UInt8](repeating: 0, count: 65_536)
     while true {
+      errno = 0
       switch socket.read(into: &bytes) {
       case .bytes(let count):
         guard let tls else {
@@ -210,6 +213,7 @@ final class TestClient {
         return !tls.isClosedByPeer
       case .closed:
         isClosed = true
+        wasReset = errno == ECONNRESET
         return false
       case .wouldBlock:
         try wait { $0.canRead }
