@@ -228,13 +228,13 @@ package final class Service {
   private static func checkDescriptors(_ server: Configuration.Server, _ logger: Logger) {
     let limit = ProcessUsage.raiseDescriptorLimit()
     // Beside connections: listeners, wake-ups, upstreams, standard streams.
-    let needed = server.connections * server.threadCount + 64
+    let needed = (server.connections + KeptCopies.descriptors) * server.threadCount + 64
     guard limit < needed else { return }
     logger.warning(
       """
       the limit of open files is \(limit), but server.connections (\(server.connections)) on \
       \(server.threadCount) threads needs \(needed); raise it with LimitNOFILE or ulimit -n, or lower \
-      server.connections to \(max(16, (limit - 64) / server.threadCount))
+      server.connections to \(max(16, (limit - 64) / server.threadCount - KeptCopies.descriptors))
       """
     )
   }

@@ -6,18 +6,29 @@ struct OutputQueue {
   /// The first piece that is not wholly written; those before it are gone.
   private var first = 0
   private(set) var count = 0
+  /// Of the last piece.
+  private var copy: ContentCopy?
 
   var isEmpty: Bool { count == 0 }
 
-  mutating func append(_ more: [Bytes]) {
+  /// Puts pieces behind what there is; of the last one there may be a copy.
+  mutating func append(_ more: [Bytes], copyOfLast copy: ContentCopy? = nil) {
     for piece in more where !piece.isEmpty {
       pieces.append(piece)
       count += piece.count
     }
+    self.copy = copy
   }
 
   /// The piece to write when there is only one.
   var only: Bytes? { pieces.count == 1 ? pieces[0] : nil }
+
+  /// What to write when it is one piece and all of another that has a copy.
+  var copied: (first: Bytes, then: ContentCopy)? {
+    // Pieces that are written in part have none behind them or are the first.
+    guard let copy, first == 0, pieces.count == 2 else { return nil }
+    return (pieces[0], copy)
+  }
 
   /// The next pieces to write, at most `limit`.
   func next(_ limit: Int) -> [Bytes] {

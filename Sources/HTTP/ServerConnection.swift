@@ -227,7 +227,7 @@ package struct ServerConnection: ~Copyable {
       output.count < ServerConnection.outputMark
     else { return update(id) { $0.respond(answer.head, answer.body, date: date) } }
     // The usual case: the answer is the next to leave, and does so at once.
-    output.append(answer.output(date))
+    output.append(answer.output(date), copyOfLast: answer.copy)
     exchanges.removeFirst()
     advance()
   }
@@ -259,10 +259,14 @@ package struct ServerConnection: ~Copyable {
   /// The piece to write when there is only one; the same until ``wrote(_:now:)``.
   package var onlyOutput: Bytes? { output.only }
 
+  /// What to write when it is one piece, and then all of one that has a copy; the same until
+  /// ``wrote(_:now:)``.
+  package var copiedOutput: (first: Bytes, then: ContentCopy)? { output.copied }
+
   /// The next pieces to write, at most `maxPieces`; the same until ``wrote(_:now:)``.
   package func pollOutput(maxPieces: Int) -> [Bytes] { output.next(maxPieces) }
 
-  /// Notes how many of the bytes of ``pollOutput(maxPieces:)`` the socket took.
+  /// Notes how many of the bytes that come next, ``pollOutput(maxPieces:)``, the socket took.
   package mutating func wrote(_ count: Int, now: Instant) {
     output.drop(count)
     idleStart = now

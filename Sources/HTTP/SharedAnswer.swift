@@ -1,18 +1,27 @@
-import Wire
+package import Wire
 
 /// An answer that many get: its bytes as sent are made once a second, for its Date, and shared.
 ///
 /// Not Sendable: it belongs to one loop.
 package final class SharedAnswer {
   let head: ResponseHead
-  /// The same content in other pieces may take its place.
-  package var body: Body { didSet { date = nil } }
+  package private(set) var body: Body
+  /// Of the content in one piece.
+  private(set) var copy: ContentCopy?
   private var date: HTTPDate?
   private var output: [Bytes] = []
 
   package init(_ head: ResponseHead, _ body: Body) {
     self.head = head
     self.body = body
+  }
+
+  /// Has the same content in one piece from now on, of which there may be a copy.
+  package func join(_ content: Bytes, _ copy: ContentCopy?) {
+    precondition(content.count > Self.joinedBytes || copy == nil, "short content has no copy")
+    body = .whole([content])
+    self.copy = copy
+    date = nil
   }
 
   /// Content up to this many bytes is sent in one piece with the head.

@@ -83,9 +83,31 @@ package final class TCPSocket {
   }
 
   /// Writes as much of one piece as the kernel takes.
-  package func write(_ piece: Bytes) -> Transfer {
+  package func write(_ piece: Bytes) -> Transfer { write(piece, flags: 0) }
+
+  /// Writes as much as the kernel takes of a piece and of what a pipe keeps.
+  ///
+  /// Nil when the scratch pipe can't take all of that; nothing is written then.
+  package func write(
+    _ piece: Bytes,
+    then kept: KeptPipe,
+    through scratch: ScratchPipe
+  ) -> Transfer? {
+    guard scratch.fill(from: kept) else { return nil }
+    // The piece waits for what follows, and leaves in one packet with it.
+    let transfer = write(piece, flags: CInt(MSG_MORE))
+    guard transfer == .bytes(piece.count) else {
+      scratch.empty(kept.count)
+      return transfer
+    }
+    let count = scratch.move(kept.count, to: socket.rawValue)
+    // A socket that is full, or broken, says so again.
+    return count > 0 ? .bytes(piece.count + count) : transfer
+  }
+
+  private func write(_ piece: Bytes, flags: CInt) -> Transfer {
     let count = unsafe piece.slice.withUnsafeBytes { bytes in
-      retrying { unsafe Glibc.send(socket.rawValue, bytes.baseAddress, bytes.count, 0) }
+      retrying { unsafe Glibc.send(socket.rawValue, bytes.baseAddress, bytes.count, flags) }
     }
     if count >= 0 { return .bytes(count) }
     return wouldBlock ? .wouldBlock : .closed

@@ -23,12 +23,12 @@ import Wire
     #expect(media.content(of: route(1), body(7, 20_000)) == nil)
     #expect(media.content(of: route(2), body(8, 20_000)) == nil)
     let whole = Bytes([UInt8](repeating: 7, count: 20_000))
-    #expect(media.content(of: route(1), body(7, 20_000)) == whole)
-    #expect(media.content(of: route(1), body(7, 20_000)) == whole)
-    #expect(media.count == 20_000)
+    #expect(media.content(of: route(1), body(7, 20_000))?.bytes == whole)
+    #expect(media.content(of: route(1), body(7, 20_000))?.bytes == whole)
+    #expect(media.cost == 20_000)
     media.removeAll()
     #expect(media.content(of: route(1), body(7, 20_000)) == nil)
-    #expect(media.count == 0)
+    #expect(media.cost == 0)
   }
 
   @Test func `what is small, large or in one piece stays as it is`() {
@@ -42,7 +42,43 @@ import Wire
     }
     for _ in 0..<2 { _ = media.content(of: route(1), body(1, HotMedia.least)) }
     for _ in 0..<2 { _ = media.content(of: route(2), body(1, HotMedia.limit / 4)) }
-    #expect(media.count == HotMedia.least + HotMedia.limit / 4)
+    #expect(media.cost == HotMedia.least + HotMedia.limit / 4)
+  }
+
+  @Test func `media of a middling size has a copy in the kernel, which counts too`() throws {
+    var media = HotMedia()
+    var copies: [ContentCopy] = []
+    for (number, count) in [KeptCopies.least - 1, KeptCopies.least, KeptCopies.most].enumerated() {
+      let before = media.cost
+      for _ in 0..<2 { _ = media.content(of: route(Int64(number)), body(1, count)) }
+      let known = media.content(of: route(Int64(number)), body(1, count))
+      let content = try #require(known)
+      #expect((content.copy == nil) == (number == 0))
+      #expect(media.cost - before == (number == 0 ? count : 2 * count))
+      if let copy = content.copy { copies.append(copy) }
+    }
+    #expect(media.copies.count == 2)
+    // As many as there is room for, the newest.
+    for number in 3..<20 {
+      for _ in 0..<2 { _ = media.content(of: route(Int64(number)), body(1, KeptCopies.most)) }
+    }
+    #expect(media.copies.count == HotMedia.limit / (2 * KeptCopies.most))
+    #expect(media.cost == HotMedia.limit)
+    #expect(media.content(of: route(19), body(1, KeptCopies.most))?.copy != nil)
+    media.removeAll()
+    #expect(media.copies.count == 0)
+    for _ in 0..<2 { _ = media.content(of: route(1), body(2, KeptCopies.least)) }
+    let known = media.content(of: route(1), body(2, KeptCopies.least))
+    let copy = try #require(known?.copy)
+    #expect(!copies.contains(copy), "a name is given once")
+  }
+
+  @Test func `where everything is encrypted there are no copies`() {
+    var media = HotMedia(keepsCopies: false)
+    for _ in 0..<2 { _ = media.content(of: route(1), body(1, KeptCopies.least)) }
+    let known = media.content(of: route(1), body(1, KeptCopies.least))
+    #expect(known != nil && known?.copy == nil)
+    #expect(media.cost == KeptCopies.least)
   }
 
   @Test func `the oldest leaves past the limit`() {
@@ -50,7 +86,7 @@ import Wire
     for number in 0..<5 {
       for _ in 0..<2 { _ = media.content(of: route(Int64(number)), body(1, HotMedia.limit / 4)) }
     }
-    #expect(media.count == HotMedia.limit)
+    #expect(media.cost == HotMedia.limit)
     #expect(media.content(of: route(1), body(1, HotMedia.limit / 4)) != nil)
     #expect(media.content(of: route(0), body(1, HotMedia.limit / 4)) == nil)
   }

@@ -105,11 +105,11 @@ import Wire
     }
   }
 
-  @Test func `content in other pieces takes the place of what was sent before`() {
+  @Test func `content in one piece takes the place of what was sent before`() {
     let shared = SharedAnswer(ResponseHead(.ok), .whole([[0x78], [0x79]]))
     var outputs: [[UInt8]] = []
-    for body in [Body.whole([[0x78], [0x79]]), .whole([[0x78, 0x79]])] {
-      shared.body = body
+    for isJoined in [false, true] {
+      if isJoined { shared.join([0x78, 0x79], nil) }
       var driver = Driver()
       driver.receive(get)
       driver.connection.respond(driver.ids[0], shared, date: Driver.date)
@@ -117,6 +117,68 @@ import Wire
       outputs.append(driver.output)
     }
     #expect(outputs[0] == outputs[1])
+  }
+
+  /// A joined answer whose content has a copy.
+  private func copied() -> (SharedAnswer, ContentCopy) {
+    let shared = SharedAnswer(ResponseHead(.ok), .none)
+    let copy = ContentCopy(7)
+    shared.join(Bytes([UInt8](repeating: 0x78, count: 5000)), copy)
+    return (shared, copy)
+  }
+
+  @Test func `content that has a copy is told of until some of it is written`() {
+    let (shared, copy) = copied()
+    var driver = Driver()
+    driver.receive(get + get)
+    driver.connection.respond(driver.ids[0], shared, date: Driver.date)
+    let head = driver.connection.pendingBytes - 5000
+    for written in [0, 1, head - 2] {
+      driver.connection.wrote(written, now: driver.now)
+      #expect(driver.connection.copiedOutput?.then == copy)
+      #expect(
+        driver.connection.copiedOutput?.first == driver.connection.pollOutput(maxPieces: 1)[0]
+      )
+    }
+    driver.connection.wrote(1, now: driver.now)
+    #expect(driver.connection.copiedOutput == nil)
+    #expect(driver.connection.onlyOutput?.count == 5000)
+    driver.connection.wrote(4999, now: driver.now)
+    // What comes behind has no copy, and the next that is alone has.
+    driver.connection.respond(driver.ids[1], ResponseHead(.ok), .none, date: Driver.date)
+    #expect(driver.connection.copiedOutput == nil)
+    driver.turn()
+    driver.receive(get)
+    driver.connection.respond(driver.ids[2], shared, date: Driver.date)
+    #expect(driver.connection.copiedOutput?.then == copy)
+    driver.connection.wrote(head + 5000, now: driver.now)
+    #expect(driver.connection.copiedOutput == nil)
+    #expect(driver.connection.pendingBytes == 0)
+  }
+
+  @Test func `what has other pieces before it or behind it is written as bytes`() {
+    let (shared, copy) = copied()
+    var driver = Driver()
+    driver.receive(get + get + get)
+    driver.connection.respond(driver.ids[0], ResponseHead(.ok), .none, date: Driver.date)
+    let first = driver.connection.pendingBytes
+    driver.connection.respond(driver.ids[1], shared, date: Driver.date)
+    #expect(driver.connection.copiedOutput == nil)
+    driver.connection.wrote(first, now: driver.now)
+    driver.connection.respond(driver.ids[2], ResponseHead(.ok), .none, date: Driver.date)
+    #expect(driver.connection.copiedOutput == nil)
+    #expect(copy != ContentCopy(8))
+  }
+
+  @Test(arguments: [
+    "HEAD /a HTTP/1.1\r\nHost: h\r\n\r\n", "GET /a HTTP/1.0\r\n\r\n",
+    "GET /a HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n",
+  ])
+  func `answers of one's own are written as bytes`(_ request: String) {
+    var driver = Driver()
+    driver.receive(request)
+    driver.connection.respond(driver.ids[0], copied().0, date: Driver.date)
+    #expect(driver.connection.copiedOutput == nil)
   }
 
   @Test func `a shared answer waits for those before it`() {

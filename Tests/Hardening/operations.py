@@ -145,7 +145,7 @@ def twice(space, arguments):
 def descriptors(space, arguments):
     bridge = Bridge(space, arguments.program, "connections: 1000000", publishes=False)
     found = bridge.process.wait_for(
-        r"warning the limit of open files is (\d+), but server.connections \(1000000\) on 1 threads needs 1000064;"
+        r"warning the limit of open files is (\d+), but server.connections \(1000000\) on 1 threads needs 1000195;"
         r" raise it with LimitNOFILE or ulimit -n, or lower server.connections to (\d+)$")
     return f"limit {found.group(1)}, {found.group(2)} connections fit"
 

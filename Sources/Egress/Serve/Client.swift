@@ -113,9 +113,14 @@ extension Client {
   var hasOutput: Bool { connection.pendingBytes > 0 || !sealed.isEmpty }
 
   /// Gives the socket what is next; nil when that has to wait for the handshake.
-  func send() -> Transfer? {
+  func send(_ copies: KeptCopies) -> Transfer? {
     if isEncrypted { return sealed.isEmpty ? nil : socket.write(sealed) }
     if let only = connection.onlyOutput { return socket.write(only) }
+    if let (first, copy) = connection.copiedOutput,
+      let transfer = copies.write(first, then: copy, to: socket)
+    {
+      return transfer
+    }
     return socket.write(connection.pollOutput(maxPieces: TCPSocket.piecesPerWrite))
   }
 

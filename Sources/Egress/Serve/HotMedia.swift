@@ -2,24 +2,36 @@ internal import HTTP
 internal import Wire
 
 /// Media that is asked for more than once, each in one piece: the kernel takes one piece of 200 KB in half
-/// the time of sixty.
+/// the time of sixty, and in less when it has a copy itself.
 ///
 /// What is newest is asked for most, so what was put here first leaves first.
 struct HotMedia {
-  /// Bytes kept by one loop, beside the window itself.
+  /// Bytes kept by one loop, copies in the kernel among them, beside the window itself.
   static let limit = 16 << 20
   /// What is smaller has few pieces.
   static let least = 16_384
   /// Names that were asked for once.
   static let namesLimit = 256
 
-  private var media: [Route: Bytes] = [:]
+  /// Media in one piece.
+  struct Content {
+    let bytes: Bytes
+    let copy: ContentCopy?
+    /// What it takes of the limit.
+    var cost: Int { copy == nil ? bytes.count : 2 * bytes.count }
+  }
+
+  let copies: KeptCopies
+  private var media: [Route: Content] = [:]
   private var order: [Route] = []
-  private(set) var count = 0
+  private(set) var cost = 0
   private var askedOnce: Set<Route> = []
 
+  /// Copies are of no use where everything is encrypted.
+  init(keepsCopies: Bool = true) { copies = KeptCopies(isOpen: keepsCopies) }
+
   /// The content of an answer that lasts, from the second time on that it is asked for.
-  mutating func content(of route: Route, _ body: Body) -> Bytes? {
+  mutating func content(of route: Route, _ body: Body) -> Content? {
     guard case .whole(let pieces) = body, pieces.count > 1, body.count >= Self.least,
       body.count <= Self.limit / 4
     else { return nil }
@@ -31,15 +43,25 @@ struct HotMedia {
     }
     var writer = ByteWriter(reserving: body.count)
     for piece in pieces { writer.write(piece) }
-    media[route] = writer.bytes
+    let bytes = writer.bytes
+    makeRoom(for: copies.takes(bytes) ? 2 * bytes.count : bytes.count)
+    let content = Content(bytes: bytes, copy: copies.keep(bytes))
+    media[route] = content
     order.append(route)
-    count += writer.count
-    while count > Self.limit {
-      count -= media.removeValue(forKey: order.removeFirst())?.count ?? 0
+    cost += content.cost
+    return content
+  }
+
+  private mutating func makeRoom(for more: Int) {
+    while cost + more > Self.limit, let content = media.removeValue(forKey: order.removeFirst()) {
+      cost -= content.cost
+      if let copy = content.copy { copies.drop(copy) }
     }
-    return media[route]
   }
 
   /// Forgets everything: a broadcast is no more, and may begin anew.
-  mutating func removeAll() { self = HotMedia() }
+  mutating func removeAll() {
+    makeRoom(for: Self.limit)
+    askedOnce = []
+  }
 }

@@ -150,7 +150,7 @@ extension ServeLoop {
         return false
       }
       // An answer to a request can't be there before the handshake is over; an alert may be.
-      guard let transfer = client.send() else { break }
+      guard let transfer = client.send(hotMedia.copies) else { break }
       switch transfer {
       case .bytes(let count):
         metrics.bytesSent.increment(by: count)

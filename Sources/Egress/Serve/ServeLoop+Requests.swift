@@ -69,9 +69,9 @@ extension ServeLoop {
         Responder(view: view, timeURL: "").answer(route, head)
       }
       if case .now(let response) = answer, response.isLasting, let shared = response.shared,
-        let whole = hotMedia.content(of: route, shared.body)
+        let content = hotMedia.content(of: route, shared.body)
       {
-        shared.body = .whole([whole])
+        shared.join(content.bytes, content.copy)
       }
       return answer ?? Self.noBroadcast
     }

@@ -35,7 +35,7 @@ final class ServeLoop {
   let preview = PreviewFiles()
   private(set) var knownHeads = KnownHeads()
   var routes = KnownRoutes()
-  var hotMedia = HotMedia()
+  var hotMedia: HotMedia
 
   var clients: [EventToken: Client] = [:]
   var broadcasts: [BroadcastPath: BroadcastView] = [:]
@@ -84,6 +84,7 @@ final class ServeLoop {
     self.mailbox = mailbox
     self.ingest = ingest
     onDemand = OnDemand(configuration)
+    hotMedia = HotMedia(keepsCopies: listeners.contains { $0.side == .viewers && !$0.isSecure })
     self.metrics = metrics
     self.logger = logger
     self.pulse = pulse
