@@ -23,9 +23,9 @@ struct OutputQueue {
   /// The piece to write when there is only one.
   var only: Bytes? { pieces.count == 1 ? pieces[0] : nil }
 
-  /// What to write when it is one piece and all of another that has a copy.
+  /// What to write when it is one piece and then the last one, of which there is a copy.
   var copied: (first: Bytes, then: ContentCopy)? {
-    // Pieces that are written in part have none behind them or are the first.
+    // The second of two is whole: what is written in part is the first.
     guard let copy, first == 0, pieces.count == 2 else { return nil }
     return (pieces[0], copy)
   }

@@ -259,7 +259,7 @@ package struct ServerConnection: ~Copyable {
   /// The piece to write when there is only one; the same until ``wrote(_:now:)``.
   package var onlyOutput: Bytes? { output.only }
 
-  /// What to write when it is one piece, and then all of one that has a copy; the same until
+  /// What to write when it is one piece and then the last one, of which there is a copy; the same until
   /// ``wrote(_:now:)``.
   package var copiedOutput: (first: Bytes, then: ContentCopy)? { output.copied }
 
