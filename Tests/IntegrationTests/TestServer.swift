@@ -131,6 +131,8 @@ final class TestClient {
   private let loop: EventLoop
   private let token: EventToken
   private(set) var buffer: [UInt8] = []
+  /// Bytes that have come, encrypted where they are.
+  private(set) var received = 0
   private(set) var isClosed = false
   /// The end was a reset: what came before it is not all.
   private(set) var wasReset = false
@@ -204,6 +206,7 @@ final class TestClient {
       errno = 0
       switch socket.read(into: &bytes) {
       case .bytes(let count):
+        received += count
         guard let tls else {
           buffer += bytes.prefix(count)
           return true
