@@ -106,7 +106,7 @@ class Bench:
     SETTINGS = {
         "packaging.window": 6, "packaging.part-target": 1, "server.connections": 20000}
 
-    def wait_for_parts(self, egress, paths, relays, count):
+    def wait_for_parts(self, egress, paths, relays, count, spread=None):
         command = [
             self.load, "release", "--server", egress.address, "--clients", count, "--rounds",
             self.options.parts]
@@ -114,6 +114,8 @@ class Bench:
             command += ["--path", path]
         for relay in relays:
             command += ["--relay", relay]
+        if spread:
+            command += ["--spread", spread]
         result = subprocess.run(
             [str(part) for part in command], capture_output=True, text=True, check=False)
         if result.returncode:
@@ -138,14 +140,18 @@ class Bench:
         print(f"| {threads} | {count:,} | " + " | ".join(columns) + " |")
 
     def release_many_renditions(self, threads):
-        """Viewers spread over broadcasts, whose parts come at different times."""
-        count = 16
+        """Viewers spread over broadcasts, whose parts come at different times.
+
+        Publishers follow the clock: it is a delay of the network that spreads their parts.
+        """
+        count, part = 16, 240
+        settings = {
+            **self.SETTINGS, "packaging.part-target": part / 1000, "server.threads": threads}
         egress = Egress(
-            self.program, [SMALL_MEDIA], broadcasts=count, relays=count, **self.SETTINGS,
-            **{"server.threads": threads})
+            self.program, [SMALL_MEDIA], broadcasts=count, relays=count, **settings)
         try:
             paths = [f"/{name}/{SMALL_MEDIA.stem}/media.m3u8" for name in egress.broadcasts]
-            _, row = self.wait_for_parts(egress, paths, egress.relays, 1000)
+            _, row = self.wait_for_parts(egress, paths, egress.relays, 1000, part // count)
         finally:
             egress.stop()
         self.print_release(threads, f"spread over {count} renditions", row)

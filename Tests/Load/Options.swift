@@ -38,6 +38,8 @@ struct Options {
   var isWaiting = false
   /// Where datagrams for the publisher of each path come, and the publisher.
   var relays: [(at: SocketAddress, to: SocketAddress)] = []
+  /// Milliseconds that each relay delays media more than the one before it.
+  var spread: Int64 = 0
 
   static let usage = """
     usage: moq-egress-load [players] --server ADDRESS:PORT [options]
@@ -60,6 +62,7 @@ struct Options {
       --relay ADDRESS:PORT=ADDRESS:PORT
                         hand datagrams on between who dials the first and the second: latency counts
                         from the last one of media that was handed on; one for each path, or one for all
+      --spread MS       each relay delays media so much more than the one before it
 
     """
 
@@ -95,6 +98,7 @@ struct Options {
         guard ends.count == 2 else { throw Complaint("--relay is ADDRESS:PORT=ADDRESS:PORT") }
         relays.append((at: try address(ends[0], argument), to: try address(ends[1], argument)))
       case "--waiting": isWaiting = true
+      case "--spread": spread = try count(argument)
       case "--rounds": rounds = try count(argument)
       case "--path":
         path = try value(argument)

@@ -42,6 +42,9 @@ final class ReleaseCourse {
 
   var isDone: Bool { rounds >= options.rounds }
 
+  /// Some have their answer and others not yet.
+  var isReceiving: Bool { !arrivals.isEmpty && arrivals.count < links.count }
+
   /// Asks for the playlist, from which the next round begins.
   private func begin() throws(Complaint) {
     try lister.ask(path, "\(options.server)", now: Clock.now)

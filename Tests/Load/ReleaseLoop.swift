@@ -23,8 +23,8 @@ final class ReleaseLoop {
   init(_ options: Options) throws {
     self.options = options
     loop = try EventLoop()
-    for ends in options.relays {
-      let relay = try Relay(ends)
+    for (index, ends) in options.relays.enumerated() {
+      let relay = try Relay(ends, delay: .milliseconds(Int64(index) * options.spread))
       relays.append(relay)
       nearEnds[try loop.add(relay.near.descriptor)] = relay
       farEnds[try loop.add(relay.far.descriptor)] = relay
@@ -55,7 +55,7 @@ final class ReleaseLoop {
     var failure: Complaint?
     while !courses.allSatisfy(\.isDone) {
       guard Clock.now < deadline else { throw Complaint("no part in 30 s") }
-      try loop.wait(until: deadline) { token, _ in
+      try turn(until: deadline) { token in
         do throws(Complaint) {
           guard !serveRelay(token), let round = try take(token) else { return }
           latencies += round.latencies
@@ -94,8 +94,17 @@ final class ReleaseLoop {
 
   // MARK: Relays
 
-  private func serveRelay(_ token: EventToken) -> Bool {
+  /// One turn of the loop, which ends early when a relay has something to hand on.
+  private func turn(until deadline: Instant, _ body: (EventToken) -> Void) throws {
+    // Viewers have machines of their own: here each answer would pay for waking this one.
+    let isReceiving = courses.contains(where: \.isReceiving)
+    let due = isReceiving ? Clock.now : relays.compactMap(\.nextDue).min() ?? deadline
+    try loop.wait(until: min(due, deadline)) { token, _ in body(token) }
     // What a socket refuses is lost, as datagrams may be.
+    for relay in relays where relay.nextDue != nil { try? relay.handOn() }
+  }
+
+  private func serveRelay(_ token: EventToken) -> Bool {
     if let relay = nearEnds[token] {
       try? relay.moveUp()
     } else if let relay = farEnds[token] {
@@ -112,7 +121,7 @@ final class ReleaseLoop {
     while (try? fetch(path, from: options.server)) == nil {
       guard Clock.now < deadline else { throw Complaint("\(path): no playlist in 30 s") }
       let pause = Clock.now + .milliseconds(100)
-      while Clock.now < pause { try loop.wait(until: pause) { token, _ in _ = serveRelay(token) } }
+      while Clock.now < pause { try turn(until: pause) { token in _ = serveRelay(token) } }
     }
   }
 }

@@ -15,7 +15,7 @@ struct Backlog {
   }
 
   /// The time that each kind may take in one turn; a little is done in any case.
-  static let patience = Interval.milliseconds(1)
+  static let patience = Interval(nanoseconds: 250_000)
   /// Answers given between two looks at the clock.
   static let releasesPerLook = 16
   /// More output than this waits until a turn's other answers are written.

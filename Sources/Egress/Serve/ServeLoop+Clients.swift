@@ -7,7 +7,7 @@ internal import Wire
 /// Connections: accepting, reading, writing, closing.
 extension ServeLoop {
   /// Accepted in one turn, so that a flood of connections does not starve those that exist.
-  static let acceptsPerTurn = 16
+  static let acceptsPerTurn = 8
 
   func accept(_ listener: ServeListener, most: Int = acceptsPerTurn) {
     for _ in 0..<most {
