@@ -116,7 +116,7 @@ def honest(stop, ready, port, count, path):
 def stand(stop, ready, count, make, events, speak=None):
     """Keeps `count` connections that `make(index)` makes; how many were cut.
 
-    One that is cut comes again at once, not with others in a burst, and `speak` has one after the other its
+    One that is cut comes again within milliseconds, not with others in a burst, and `speak` has one after the other its
     turn within half a second. This runs at the lowest priority: real attackers have processors of their own.
     """
     raise_limit()
@@ -133,7 +133,8 @@ def stand(stop, ready, count, make, events, speak=None):
     ready.set()
     started = time.monotonic()
     while not stop.is_set():
-        for descriptor, _ in poll.poll(0.005, 64):
+        time.sleep(0.001)
+        for descriptor, _ in poll.poll(0, 2):
             index = indices.pop(descriptor)
             poll.unregister(descriptor)
             connections[index].close()

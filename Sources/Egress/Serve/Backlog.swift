@@ -21,7 +21,7 @@ struct Backlog {
   /// More output than this waits until a turn's other answers are written.
   static let muchBytes = 32_768
   /// Requests of one client that are answered before others have their turn.
-  static let requestsPerVisit = 32
+  static let requestsPerVisit = 4
 
   private var releases: ArraySlice<Release> = []
   /// Clients that wait for their turn to be written to, or to be read from again.

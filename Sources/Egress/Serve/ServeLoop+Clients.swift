@@ -104,7 +104,9 @@ extension ServeLoop {
     var (isBusy, mayWriteMuch, requests) = (true, inTurn, 0)
     while isBusy {
       isBusy = client.connection.pendingBytes > 0
-      while let (id, head) = client.connection.poll(now: now, date: date) {
+      while requests < Backlog.requestsPerVisit,
+        let (id, head) = client.connection.poll(now: now, date: date)
+      {
         receive(head, id, from: client)
         requests += 1
         isBusy = true
