@@ -6,9 +6,10 @@
 #
 # `compare` runs Tests/Benchmarks/run.py, whose benchmarks are playlists, segments, release, viewers,
 # stream and ingest (all): answers for each CPU second of the server, in turn with an nginx of one worker
-# that keeps the same files open; how soon 1, 1,000 and 10,000 waiting requests are answered after the
-# media's last datagram; memory of a viewer and of a broadcast; CPU for each GB received, with --python
-# PROGRAM (one that has aiomoqt) beside its subscriber. One thread serves; its CPU alone is counted, as
+# that keeps the same files open; how soon waiting requests are answered after the media's last datagram:
+# 1, 1,000 and 10,000 for one part, 1,000 spread over 16 renditions, and one beside 999 for what does not
+# come; memory of a viewer and of a broadcast; CPU for each GB received, with --python
+# PROGRAM (one that has aiomoqt) beside its subscriber. One thread serves (releases also with two); its CPU alone is counted, as
 # packaging goes on beside it. CPU seconds hold on a busy machine, latencies don't.
 #
 # Without `compare`:

@@ -9,7 +9,9 @@ package func gzip(_ bytes: Bytes, level: Int = 6) -> Bytes {
   precondition((1...9).contains(level), "gzip levels are 1 to 9")
   precondition(bytes.count <= Int(Int32.max), "gzip input is at most 2 GiB")
   var stream = unsafe z_stream()
-  guard unsafe czlib_gzip_init(&stream, CInt(level)) == Z_OK else {
+  // A window that holds the input: making ready a larger one takes longer than compressing a playlist.
+  let windowBits = CInt(min(max(Int.bitWidth - (bytes.count + 512).leadingZeroBitCount, 10), 15))
+  guard unsafe czlib_gzip_init(&stream, CInt(level), windowBits) == Z_OK else {
     preconditionFailure("zlib could not allocate a compressor")
   }
   defer { _ = unsafe deflateEnd(&stream) }

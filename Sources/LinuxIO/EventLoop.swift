@@ -17,7 +17,8 @@ package struct Readiness: Sendable, Equatable {
 /// A closed descriptor's number may be reused by the kernel, so a token carries a generation and
 /// an event for an older one is dropped.
 package struct EventToken: Hashable, Sendable {
-  let slot: UInt32
+  /// The place of the registration: as small as may be, and used again by later ones.
+  package let slot: UInt32
   let generation: UInt32
   var packed: UInt64 { UInt64(generation) << 32 | UInt64(slot) }
 

@@ -11,11 +11,13 @@ import tempfile
 import time
 
 from servers import (
-    Egress, Failed, Nginx, Process, fetch, kernel_bytes, resident_bytes, seconds_of, warn)
+    Egress, Failed, Nginx, Process, UnreadDatagrams, fetch, kernel_bytes, resident_bytes,
+    seconds_of, warn)
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BENCHMARKS = ["playlists", "segments", "release", "viewers", "stream", "ingest"]
 MEDIA = ROOT / "Fixtures/Media/720p.mp4"
+SMALL_MEDIA = ROOT / "Fixtures/Media/240p.mp4"
 
 
 class Bench:
@@ -86,30 +88,105 @@ class Bench:
     # Requests that wait
 
     def release(self):
-        print("\nwaiting requests of one part, milliseconds from the last datagram of its media "
-              f"to the answer's last byte, medians of {self.options.parts} parts")
-        print("| waiting | first | p50 | p99 | last |\n|---|---|---|---|---|")
-        for count in (1, 1000, 10_000):
-            egress = Egress(
-                self.program, [MEDIA], relay=True,
-                **{"packaging.window": 6, "packaging.part-target": 1, "server.connections": 20000})
-            try:
-                playlist = f"/bench/{MEDIA.stem}/media.m3u8"
-                result = subprocess.run(
-                    [self.load, "release", "--server", egress.address, "--path", playlist,
-                     "--clients", str(count), "--rounds", str(self.options.parts), "--relay",
-                     f"{egress.relay}={egress.upstream}"],
-                    capture_output=True, text=True, check=False)
-                if result.returncode:
-                    raise Failed(f"{count} waiting: {result.stderr}{egress.process.output()}")
-            finally:
-                egress.stop()
-            rows = [json.loads(line) for line in result.stdout.splitlines()]
-            columns = [
-                statistics.median(row[key] for row in rows)
-                for key in ("first", "p50", "p99", "last")]
-            print(f"| {count:,} | " + " | ".join(f"{value:.2f}" for value in columns) + " |")
+        """How soon after the last datagram of a part's media those have it who waited for it."""
+        print("\nrequests that wait for a part, milliseconds from the last datagram of its media to "
+              f"the answer's last byte, medians of {self.options.parts} parts")
+        print("| threads | waiting | first | p50 | p99 | last | longest unread datagram |\n"
+              "|---|---|---|---|---|---|---|")
+        for threads in (1, 2):
+            for count in (1, 1000, 10_000):
+                self.release_one_part(threads, count)
+        print(f"\nthe same of all answers together to 1,000 viewers, {self.options.parts} parts of "
+              "each rendition")
+        print("| threads | | p50 | p99 | last |\n|---|---|---|---|---|")
+        for threads in (1, 2):
+            self.release_many_renditions(threads)
+            self.release_beside_others(threads)
 
+    SETTINGS = {
+        "packaging.window": 6, "packaging.part-target": 1, "server.connections": 20000}
+
+    def wait_for_parts(self, egress, paths, relays, count, spread=None):
+        command = [
+            self.load, "release", "--server", egress.address, "--clients", count, "--rounds",
+            self.options.parts]
+        for path in paths:
+            command += ["--path", path]
+        for relay in relays:
+            command += ["--relay", relay]
+        if spread:
+            command += ["--spread", spread]
+        result = subprocess.run(
+            [str(part) for part in command], capture_output=True, text=True, check=False)
+        if result.returncode:
+            raise Failed(f"{count} waiting: {result.stderr}{egress.process.output()}")
+        rows = [json.loads(line) for line in result.stdout.splitlines()]
+        return rows[:-1], rows[-1]
+
+    def release_one_part(self, threads, count):
+        egress = Egress(
+            self.program, [MEDIA], relays=1, **self.SETTINGS, **{"server.threads": threads})
+        unread = UnreadDatagrams(egress.id)
+        try:
+            rows, _ = self.wait_for_parts(
+                egress, [f"/bench/{MEDIA.stem}/media.m3u8"], egress.relays, count)
+        finally:
+            unread.stop()
+            egress.stop()
+        columns = [
+            f"{statistics.median(row[key] for row in rows):.2f}"
+            for key in ("first", "p50", "p99", "last")]
+        columns.append(f"{unread.longest * 1000:.0f}")
+        print(f"| {threads} | {count:,} | " + " | ".join(columns) + " |")
+
+    def release_many_renditions(self, threads):
+        """Viewers spread over broadcasts, whose parts come at different times.
+
+        Publishers follow the clock: it is a delay of the network that spreads their parts.
+        """
+        count, part = 16, 240
+        settings = {
+            **self.SETTINGS, "packaging.part-target": part / 1000, "server.threads": threads}
+        egress = Egress(
+            self.program, [SMALL_MEDIA], broadcasts=count, relays=count, **settings)
+        try:
+            paths = [f"/{name}/{SMALL_MEDIA.stem}/media.m3u8" for name in egress.broadcasts]
+            _, row = self.wait_for_parts(egress, paths, egress.relays, 1000, part // count)
+        finally:
+            egress.stop()
+        self.print_release(threads, f"spread over {count} renditions", row)
+
+    def release_beside_others(self, threads):
+        """One request that is answered beside a thousand that are not."""
+        settings = {**self.SETTINGS, "packaging.part-target": 0.25, "server.threads": threads}
+        egress = Egress(self.program, [SMALL_MEDIA], broadcasts=2, relays=1, **settings)
+        others = None
+        try:
+            path, _ = egress.media_playlist("bench/1")
+            # What is held waits for three target durations, which is longer than this takes.
+            egress.publishers[1].process.send_signal(signal.SIGSTOP)
+            time.sleep(0.5)
+            text = fetch(egress.address, path).decode()
+            number = int(re.search(r"MEDIA-SEQUENCE:(\d+)", text).group(1))
+            others = Process(
+                [self.load, "hold", "--server", egress.address, "--clients", 999, "--waiting",
+                 "--path", f"{path}?_HLS_msn={number + text.count('#EXTINF')}"])
+            others.wait_for('"held"', 60)
+            _, row = self.wait_for_parts(
+                egress, [f"/bench/0/{SMALL_MEDIA.stem}/media.m3u8"], egress.relays, 1)
+            if others.process.poll() is not None:
+                raise Failed(f"the others do not wait: {others.output()}")
+        finally:
+            egress.publishers[1].process.send_signal(signal.SIGCONT)
+            if others:
+                others.stop()
+            egress.stop()
+        self.print_release(threads, "one of them, the others for what does not come", row)
+
+    @staticmethod
+    def print_release(threads, name, row):
+        columns = " | ".join(f"{row[key]:.2f}" for key in ("p50", "p99", "last"))
+        print(f"| {threads} | {name} | {columns} |")
 
     # Memory
 
@@ -133,7 +210,7 @@ class Bench:
                 extra = []
                 if name != "idle":
                     # Nothing comes any more; what is held waits for three target durations.
-                    egress.publisher.process.send_signal(signal.SIGSTOP)
+                    egress.publishers[0].process.send_signal(signal.SIGSTOP)
                     time.sleep(0.5)
                     text = fetch(egress.address, path).decode()
                     number = int(re.search(r"MEDIA-SEQUENCE:(\d+)", text).group(1))
@@ -141,7 +218,7 @@ class Bench:
                     extra = ["--waiting"]
                 self.hold(f"moq-egress, {name}", egress, path, count, extra)
             finally:
-                egress.publisher.process.send_signal(signal.SIGCONT)
+                egress.publishers[0].process.send_signal(signal.SIGCONT)
                 egress.stop()
 
     def hold(self, name, server, path, count, extra=()):

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.request
 
@@ -115,23 +116,40 @@ class Process:
 
 
 class Egress:
-    """moq-egress with one serving thread, and a publisher for it."""
+    """moq-egress with one serving thread, and publishers for it, each of a broadcast.
+
+    `relays` has where datagrams for the first ones are expected, and the publisher of each.
+    """
 
     name = "moq-egress"
 
-    def __init__(self, program, files, relay=None, **settings):
-        self.publisher = Process(
-            [program, "publish", *files, "--namespace", "bench", "--listen", "127.0.0.1:0",
-             "--log-level", "warning"])
-        found = self.publisher.wait_for(r"moqt://(\S+)/ fingerprint (\S+)")
-        self.upstream, fingerprint = found.groups()
-        self.relay = f"127.0.0.1:{free_port(socket.SOCK_DGRAM)}" if relay else None
+    def __init__(self, program, files, broadcasts=1, relays=0, **settings):
+        self.publishers, self.relays, self.broadcasts, sources = [], [], [], []
+        for index in range(broadcasts):
+            namespace = "bench" if broadcasts == 1 else f"bench/{index}"
+            publisher = Process(
+                [program, "publish", *files, "--namespace", namespace, "--listen", "127.0.0.1:0",
+                 "--log-level", "warning"])
+            self.publishers.append(publisher)
+            self.broadcasts.append(namespace)
+            found = publisher.wait_for(r"moqt://(\S+)/ fingerprint (\S+)")
+            upstream, fingerprint = found.groups()
+            self.upstream = upstream
+            if index < relays:
+                near = f"127.0.0.1:{free_port(socket.SOCK_DGRAM)}"
+                self.relays.append(f"{near}={upstream}")
+                upstream = near
+            sources.append(
+                f'  - url: "moqt://{upstream}/"\n    namespace: "{namespace}"\n'
+                f'    fingerprint: "{fingerprint}"\n')
+        self.configuration = tempfile.NamedTemporaryFile("w", suffix=".yml")
+        self.configuration.write("sources:\n" + "".join(sources))
+        self.configuration.flush()
         environment = {
             "MOQ_EGRESS_" + key.upper().replace(".", "_"): str(value)
             for key, value in {"server.threads": 1, **settings}.items()}
         self.process = Process(
-            [program, "serve", "--upstream", f"moqt://{self.relay or self.upstream}/",
-             "--namespace", "bench", "--fingerprint", fingerprint, "--listen", "127.0.0.1:0"],
+            [program, "serve", "--config", self.configuration.name, "--listen", "127.0.0.1:0"],
             env={**os.environ, **environment})
         self.address = self.process.wait_for(r"http://([0-9.]+:[0-9]+)").group(1)
 
@@ -150,13 +168,13 @@ class Egress:
             float(line.split()[-1]) for line in lines
             if re.match(rf"\w*{name}[ {{]", line))
 
-    def media_playlist(self, patience=30):
+    def media_playlist(self, broadcast="bench", patience=30):
         """The path and the text of the first media playlist, once there is one."""
         end = time.monotonic() + patience
         while True:
             try:
-                lines = fetch(self.address, "/bench/index.m3u8").decode().splitlines()
-                path = "/bench/" + next(line for line in lines if line and line[0] != "#")
+                lines = fetch(self.address, f"/{broadcast}/index.m3u8").decode().splitlines()
+                path = f"/{broadcast}/" + next(line for line in lines if line and line[0] != "#")
                 return path, fetch(self.address, path).decode()
             except (OSError, StopIteration):
                 if time.monotonic() > end:
@@ -165,7 +183,38 @@ class Egress:
 
     def stop(self):
         self.process.stop()
-        self.publisher.stop()
+        for publisher in self.publishers:
+            publisher.stop()
+        self.configuration.close()
+
+
+class UnreadDatagrams(threading.Thread):
+    """Watches a process's UDP sockets; `longest` is for how long one had datagrams, in seconds."""
+
+    def __init__(self, process):
+        super().__init__(daemon=True)
+        links = (os.readlink(entry.path) for entry in os.scandir(f"/proc/{process}/fd"))
+        self.inodes = {link[8:-1] for link in links if link.startswith("socket:[")}
+        self.longest, self.looks, self.ended = 0, 0, threading.Event()
+        self.start()
+
+    def run(self):
+        since = {}
+        while not self.ended.wait(0.001):
+            self.looks += 1
+            now = time.monotonic()
+            for line in pathlib.Path("/proc/net/udp").read_text().splitlines()[1:]:
+                fields = line.split()
+                if fields[9] not in self.inodes:
+                    continue
+                if fields[4].endswith(":00000000"):
+                    since.pop(fields[9], None)
+                else:
+                    self.longest = max(self.longest, now - since.setdefault(fields[9], now))
+
+    def stop(self):
+        self.ended.set()
+        self.join()
 
 
 class Nginx:

@@ -177,8 +177,9 @@ final class TestClient {
     }
   }
 
-  /// Closes for good, as a player that gives up.
-  func abandon() {
+  /// Closes for good, as a player that gives up, or with a reset as one that breaks down.
+  func abandon(withReset: Bool = false) {
+    if withReset { socket?.resetAtClose() }
     if let socket { loop.remove(socket.descriptor, token) }
     socket = nil
   }

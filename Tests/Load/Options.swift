@@ -9,7 +9,7 @@ struct Options {
     case rate
     /// Every connection has one answer and stays.
     case hold
-    /// Every connection waits for the next part of a playlist, again and again.
+    /// Every connection waits for the next part of one of the playlists, again and again.
     case release
   }
 
@@ -17,6 +17,8 @@ struct Options {
   var server = SocketAddress.loopback(port: 8080)
   /// The multivariant playlist's path.
   var path = "/demo/index.m3u8"
+  /// All paths that were named; of several, playlists whose parts are waited for.
+  var paths: [String] = []
   var clients = 2000
   var seconds: Int64 = 120
   /// Connections begun a second.
@@ -34,8 +36,10 @@ struct Options {
   var rounds = 10
   /// Connections that are held wait for their answer.
   var isWaiting = false
-  /// Where datagrams for the publisher come, and the publisher.
-  var relay: (at: SocketAddress, to: SocketAddress)?
+  /// Where datagrams for the publisher of each path come, and the publisher.
+  var relays: [(at: SocketAddress, to: SocketAddress)] = []
+  /// Milliseconds that each relay delays media more than the one before it.
+  var spread: Int64 = 0
 
   static let usage = """
     usage: moq-egress-load [players] --server ADDRESS:PORT [options]
@@ -50,14 +54,15 @@ struct Options {
       --seed N          of the random choices of --churn (default 1)
     usage: moq-egress-load rate|hold|release --server ADDRESS:PORT --path PATH [options]
       rate: ask again and again; hold: ask once and stay; release: wait for the next part of the
-      media playlist PATH
+      media playlists PATH, of which there may be several, with equal numbers of clients
       --clients N       connections
       --seconds N       length of a rate run
       --waiting         hold: what is asked for does not come
       --rounds N        parts that are waited for (default 10)
       --relay ADDRESS:PORT=ADDRESS:PORT
                         hand datagrams on between who dials the first and the second: latency counts
-                        from the last one of media that was handed on
+                        from the last one of media that was handed on; one for each path, or one for all
+      --spread MS       each relay delays media so much more than the one before it
 
     """
 
@@ -91,10 +96,13 @@ struct Options {
       case "--relay":
         let ends = try value(argument).split(separator: "=", maxSplits: 1).map(String.init)
         guard ends.count == 2 else { throw Complaint("--relay is ADDRESS:PORT=ADDRESS:PORT") }
-        relay = (at: try address(ends[0], argument), to: try address(ends[1], argument))
+        relays.append((at: try address(ends[0], argument), to: try address(ends[1], argument)))
       case "--waiting": isWaiting = true
+      case "--spread": spread = try count(argument)
       case "--rounds": rounds = try count(argument)
-      case "--path": path = try value(argument)
+      case "--path":
+        path = try value(argument)
+        paths.append(path)
       case "--clients": clients = try count(argument)
       case "--seconds": seconds = try count(argument)
       case "--ramp": ramp = try count(argument)
@@ -106,6 +114,7 @@ struct Options {
       default: throw Complaint("unknown argument \(argument)")
       }
     }
+    if paths.isEmpty { paths = [path] }
   }
 }
 

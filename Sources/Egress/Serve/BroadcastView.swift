@@ -109,11 +109,23 @@ private struct ManifestState: Equatable {
         isLastComplete: rendition.segments.last?.isComplete ?? false,
         hasParts: rendition.segments.last?.parts.isEmpty == false,
         rates: rendition.rates,
-        eventStreams: Set(rendition.segments.lazy.flatMap(\.parts).flatMap(\.eventStreams))
+        eventStreams: Self.eventStreams(of: rendition.segments)
       )
     }
     periods = snapshot.periods
     isEnded = snapshot.isEnded
+  }
+
+  /// Looked at for each part that comes: by places, so that none of hundreds of parts is copied.
+  private static func eventStreams(of segments: [Segment]) -> Set<EventStream> {
+    var streams: Set<EventStream> = []
+    for place in segments.indices {
+      for part in segments[place].parts.indices
+      where !segments[place].parts[part].eventStreams.isEmpty {
+        streams.formUnion(segments[place].parts[part].eventStreams)
+      }
+    }
+    return streams
   }
 }
 

@@ -21,6 +21,10 @@ final class Client {
   var isLingering = false
   var lingerDeadline: Instant
   var isClosed = false
+  /// Its requests that wait for media.
+  var parkedCount = 0
+  /// It waits for its turn in the loop's backlog.
+  var isPostponed = false
   /// Since when the client has taken less than it must; nil while nothing is pending.
   private var drainStart: Instant?
   private var drained = 0

@@ -4,9 +4,12 @@ internal import HTTP
 internal import Wire
 
 /// A playlist or manifest, rendered once and sent to all who ask.
-final class Rendered: Sendable {
+///
+/// Not Sendable: it belongs to one loop.
+final class Rendered {
   let plain: Bytes
-  private let compressed: Bytes
+  /// Made when it is first asked for: it takes longer than all else that is done for a reload.
+  private lazy var compressed = gzip(plain, level: 5)
   private let contentType: Bytes
   private let plainTag: String
   private let compressedTag: String
@@ -16,7 +19,6 @@ final class Rendered: Sendable {
 
   init(_ text: Bytes, contentType: String) {
     plain = text
-    compressed = gzip(text, level: 5)
     self.contentType = ResponseHead.line("Content-Type", contentType)
     let digest = hex(SHA256.digest(text).prefix(12).slice)
     plainTag = "\"\(digest)\""

@@ -7,10 +7,10 @@ internal import Wire
 /// Connections: accepting, reading, writing, closing.
 extension ServeLoop {
   /// Accepted in one turn, so that a flood of connections does not starve those that exist.
-  static let acceptsPerTurn = 64
+  static let acceptsPerTurn = 8
 
-  func accept(_ listener: ServeListener) {
-    for _ in 0..<Self.acceptsPerTurn {
+  func accept(_ listener: ServeListener, most: Int = acceptsPerTurn) {
+    for _ in 0..<most {
       switch listener.socket.accept() {
       case .connection(let socket):
         let session = listener.isSecure ? tls.flatMap { try? ServerSession($0) } : nil
@@ -24,13 +24,15 @@ extension ServeLoop {
           release(address)
           continue
         }
-        clients[token] = Client(
-          socket: socket,
-          listener: listener,
-          tls: session,
-          token: token,
-          connection: ServerConnection(http, knownHeads: knownHeads, now: now),
-          now: now
+        clients.insert(
+          Client(
+            socket: socket,
+            listener: listener,
+            tls: session,
+            token: token,
+            connection: ServerConnection(http, knownHeads: knownHeads, now: now),
+            now: now
+          )
         )
         metrics.connectionsOpen.increment()
         metrics.connectionsTotal.increment()
@@ -51,6 +53,8 @@ extension ServeLoop {
   }
 
   func serve(_ client: Client, _ readiness: Readiness) {
+    // Until its turn nothing is taken from it, or what it asks would pile up.
+    if client.isPostponed, !readiness.isHungUp { return ignore(client) }
     if readiness.canRead || readiness.isHungUp {
       switch client.socket.read(into: &buffer) {
       case .bytes(let count):
@@ -93,14 +97,23 @@ extension ServeLoop {
   }
 
   /// Takes requests, answers them, writes what can be written, and settles what to wait for.
-  func flush(_ client: Client) {
-    guard !client.isClosed, !client.isLingering else { return }
-    var isBusy = true
+  ///
+  /// Many requests, and much to write, are left to the backlog, except when it is the client's turn there.
+  func flush(_ client: Client, inTurn: Bool = false) {
+    guard !client.isClosed, !client.isLingering, !client.isPostponed else { return }
+    var (isBusy, mayWriteMuch, requests) = (true, inTurn, 0)
     while isBusy {
       isBusy = client.connection.pendingBytes > 0
-      while let (id, head) = client.connection.poll(now: now, date: date) {
+      while requests < Backlog.requestsPerVisit,
+        let (id, head) = client.connection.poll(now: now, date: date)
+      {
         receive(head, id, from: client)
+        requests += 1
         isBusy = true
+      }
+      if client.connection.pendingBytes > Backlog.muchBytes {
+        guard mayWriteMuch else { return postpone(client) }
+        mayWriteMuch = false
       }
       if let status = client.connection.takeRefusal() {
         metrics.count(status: status.rawValue)
@@ -108,6 +121,7 @@ extension ServeLoop {
       }
       // What was written makes room for requests that wait behind it.
       isBusy = write(client) && isBusy
+      if isBusy, requests >= Backlog.requestsPerVisit { return postpone(client) }
     }
     guard !client.isClosed else { return }
     if let closing = client.connection.closing {
@@ -173,7 +187,8 @@ extension ServeLoop {
     guard !client.isClosed else { return }
     client.isClosed = true
     loop.remove(client.socket.descriptor, client.token)
-    clients[client.token] = nil
+    clients.remove(client)
+    abandonParked(client)
     if isNoting { writeDown(client, isGone: true) }
     release(client.address)
     metrics.connectionsOpen.increment(by: -1)

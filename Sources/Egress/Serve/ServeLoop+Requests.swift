@@ -126,19 +126,19 @@ extension ServeLoop {
         return
       }
       parkedCount += 1
+      client.parkedCount += 1
       metrics.parked.increment()
       metrics.parkedTotal.increment()
       client.noteParked(id, now: now)
-      waiting[Waiting.Key(broadcast: path, rendition: rendition), default: Waiting()].parked
-        .append(
-          Waiting.Parked(
-            client: client.token,
-            request: id,
-            head: head,
-            want: want,
-            deadline: want == .broadcast ? now + OnDemand.patience : holdDeadline(path)
-          )
+      waiting[Waiting.Key(broadcast: path, rendition: rendition), default: Waiting()].park(
+        head,
+        for: want,
+        Waiting.Member(
+          client: client.token,
+          request: id,
+          deadline: want == .broadcast ? now + OnDemand.patience : holdDeadline(path)
         )
+      )
     }
   }
 

@@ -8,26 +8,26 @@ extension ServeLoop {
   func stop() {
     guard !isStopping else { return }
     // Whoever has connected and asked already gets an answer.
-    for listener in listening.values { accept(listener) }
-    for client in clients.values where client.isReady { serve(client, .readable) }
+    for listener in listening.values { accept(listener, most: .max) }
+    for client in clients.all where client.isReady { serve(client, .readable) }
     isStopping = true
     stopDeadline = now + configuration.server.stopTimeout
     pauseListening()
     for listener in listeners { listener.socket.stop() }
-    for client in clients.values { client.connection.stopReading() }
+    for client in clients.all { client.connection.stopReading() }
     refuseParked()
-    for client in clients.values { finish(client) }
+    for client in clients.all { finish(client) }
   }
 
   /// Tells those whose requests wait that there is nothing to wait for; segments that are being sent as
   /// they grow go on growing.
   private func refuseParked() {
-    for (key, entry) in waiting {
-      waiting[key]?.parked = []
-      for parked in entry.parked {
-        unpark()
-        guard let client = clients[parked.client] else { continue }
-        respond(.unavailable("the server is stopping"), to: parked.request, client)
+    for key in Array(waiting.keys) {
+      for parked in waiting[key]?.takeAllParked() ?? [] {
+        for member in parked.members {
+          guard let client = unpark(member) else { continue }
+          respond(.unavailable("the server is stopping"), to: member.request, client)
+        }
       }
     }
   }
@@ -45,11 +45,10 @@ extension ServeLoop {
 
   /// Breaks off what is left.
   func end() {
-    for client in clients.values {
+    for client in clients.all {
       if client.connection.openRequests > 0 || client.hasOutput { client.socket.resetAtClose() }
       close(client)
     }
-    for entry in waiting.values { for _ in entry.parked { unpark() } }
     waiting = [:]
   }
 }

@@ -1,4 +1,5 @@
 internal import HTTP
+internal import LinuxIO
 internal import Manifests
 internal import Wire
 
@@ -6,106 +7,136 @@ internal import Wire
 extension ServeLoop {
   /// Answers what waits for a broadcast to begin: it is there now, or won't be.
   func settleArrivals(_ path: BroadcastPath) {
-    guard let entry = waiting.removeValue(forKey: Waiting.Key(broadcast: path, rendition: nil))
+    guard var entry = waiting.removeValue(forKey: Waiting.Key(broadcast: path, rendition: nil))
     else { return }
-    for parked in entry.parked {
-      unpark()
-      guard let client = clients[parked.client] else { continue }
-      let answer = broadcasts[path] == nil ? Self.noBroadcast : answer(parked.head, from: client).0
-      give(answer, to: parked.request, parked.head, client, path)
-      flush(client)
+    for parked in entry.takeAllParked() {
+      for member in parked.members {
+        guard let client = unpark(member) else { continue }
+        let answer =
+          broadcasts[path] == nil ? Self.noBroadcast : answer(parked.head, from: client).0
+        give(answer, to: member.request, parked.head, client, path)
+        flush(client)
+      }
     }
   }
 
-  /// Answers what a new snapshot satisfies; the rest waits on.
+  /// Releases what a new snapshot satisfies; the rest waits on.
   func wake(_ key: Waiting.Key) {
-    guard let entry = waiting.removeValue(forKey: key), let rendition = key.rendition else {
+    guard let rendition = key.rendition, var entry = waiting.removeValue(forKey: key) else {
       return
     }
-    var rest = Waiting()
     // What waits is media, for which no absolute URL is needed.
     let responder = broadcasts[key.broadcast].map { Responder(view: $0, timeURL: "") }
     let answers = responder?.view.answers
-    for parked in entry.parked {
-      guard let client = clients[parked.client] else {
-        unpark()
-        continue
-      }
-      let given =
-        responder == nil
+    let released = entry.takeParked { parked in
+      responder == nil
         ? Self.noBroadcast
         : answers?.answer(to: parked.head, after: parked.want) {
           responder?.answer(parked: parked.want, in: rendition, parked.head)
         }
-      guard let answer = given else {
-        rest.parked.append(parked)
-        continue
-      }
-      unpark()
-      give(answer, to: parked.request, parked.head, client, key.broadcast)
-      flush(client)
     }
-    for var growing in entry.growing {
-      guard let client = clients[growing.client] else { continue }
-      guard let news = responder?.growth(growing.growth, in: rendition) else {
-        client.abort(growing.request)
-        flush(client)
-        continue
-      }
-      if !news.pieces.isEmpty {
-        client.append(growing.request, news.pieces)
-        growing.growth.sentParts = news.sent
-        growing.deadline = holdDeadline(key.broadcast)
-      }
-      if news.isWhole {
-        client.finish(growing.request)
-      } else {
-        rest.growing.append(growing)
-      }
-      flush(client)
-    }
-    // Requests that were pipelined behind those just answered may have parked meanwhile.
-    waiting[key, default: Waiting()].parked += rest.parked
-    waiting[key, default: Waiting()].growing += rest.growing
+    let growing = entry.growing
+    entry.growing = []
+    // Requests that are pipelined behind those that are answered now may park meanwhile.
+    if !entry.isEmpty { waiting[key] = entry }
+    release(released, of: key.broadcast)
+    for growing in growing { grow(growing, responder, key) }
   }
 
-  func unpark() {
+  /// Lets answers go out that were waited for: small ones first, of equals what was asked for first.
+  private func release(
+    _ released: [(parked: Waiting.Parked, answer: Answer)],
+    of broadcast: BroadcastPath
+  ) {
+    var whole: [Backlog.Release] = []
+    for (parked, answer) in released {
+      if case .now(let response) = answer {
+        whole.append(Backlog.Release(response: response, members: parked.members))
+        continue
+      }
+      // What grows is told of the next part like those that grow already.
+      for member in parked.members {
+        guard let client = unpark(member) else { continue }
+        give(answer, to: member.request, parked.head, client, broadcast)
+        flush(client)
+      }
+    }
+    let small = whole.filter { $0.response.body.count <= Backlog.muchBytes }
+    let much = whole.filter { $0.response.body.count > Backlog.muchBytes }
+    for release in small + much { backlog.append(release) }
+  }
+
+  /// Sends what has come of a segment that is sent as it grows.
+  private func grow(_ growing: Waiting.Growing, _ responder: Responder?, _ key: Waiting.Key) {
+    guard let client = clients[growing.client] else { return }
+    defer { flush(client) }
+    guard let news = key.rendition.flatMap({ responder?.growth(growing.growth, in: $0) }) else {
+      return client.abort(growing.request)
+    }
+    var growing = growing
+    if !news.pieces.isEmpty {
+      client.append(growing.request, news.pieces)
+      growing.growth.sentParts = news.sent
+      growing.deadline = holdDeadline(key.broadcast)
+    }
+    if news.isWhole {
+      client.finish(growing.request)
+    } else {
+      waiting[key, default: Waiting()].growing.append(growing)
+    }
+  }
+
+  /// Ends a request's wait, whatever comes of it; nil when its client has gone.
+  func unpark(_ member: Waiting.Member) -> Client? {
+    guard let client = clients[member.client] else {
+      abandonedCount -= 1
+      return nil
+    }
+    client.parkedCount -= 1
     parkedCount -= 1
     metrics.parked.increment(by: -1)
+    return client
+  }
+
+  /// Ends the waits of a client that has gone; its requests are forgotten when there are many of the kind.
+  func abandonParked(_ client: Client) {
+    guard client.parkedCount > 0 else { return }
+    abandonedCount += client.parkedCount
+    parkedCount -= client.parkedCount
+    metrics.parked.increment(by: -client.parkedCount)
+    client.parkedCount = 0
   }
 
   func holdDeadline(_ path: BroadcastPath) -> Instant {
     now + .milliseconds(Int64(broadcasts[path]?.lowLatency.holdMilliseconds ?? 6000))
   }
 
-  func expire(_ entry: Waiting, _ key: Waiting.Key) {
-    var kept = entry
-    kept.parked = []
-    for parked in entry.parked {
-      guard let client = clients[parked.client] else {
-        unpark()
-        continue
+  /// Refuses what has waited too long, and forgets requests whose clients have gone.
+  func expireParked() {
+    let forgets = abandonedCount > max(Self.keptAbandoned, parkedCount / 4)
+    for key in Array(waiting.keys) {
+      if forgets {
+        abandonedCount -= waiting[key]?.forget { clients[$0] == nil } ?? 0
       }
-      guard parked.deadline <= now else {
-        kept.parked.append(parked)
-        continue
+      for parked in waiting[key]?.takeExpired(now: now) ?? [] {
+        metrics.parkedExpired.increment(by: parked.members.count)
+        backlog.append(Backlog.Release(response: parked.want.refusal, members: parked.members))
       }
-      unpark()
-      metrics.parkedExpired.increment()
-      respond(parked.want.refusal, to: parked.request, client)
-      flush(client)
+      expireGrowing(key)
+      if waiting[key]?.isEmpty == true { waiting[key] = nil }
     }
-    kept.growing = entry.growing.filter { growing in
-      guard let client = clients[growing.client] else { return false }
-      guard growing.deadline <= now else { return true }
+  }
+
+  /// Abandoned requests that may lie about: looking for them costs a look at all that wait.
+  private static let keptAbandoned = 64
+
+  private func expireGrowing(_ key: Waiting.Key) {
+    guard let growing = waiting[key]?.growing, !growing.isEmpty else { return }
+    waiting[key]?.growing = growing.filter { $0.deadline > now && clients[$0.client] != nil }
+    for growing in growing where growing.deadline <= now {
+      guard let client = clients[growing.client] else { continue }
       client.abort(growing.request)
       flush(client)
-      return false
     }
-    // Answers above may have let pipelined requests park under the same key.
-    let fresh = waiting[key] ?? Waiting()
-    kept.parked += fresh.parked.dropFirst(entry.parked.count)
-    kept.growing += fresh.growing.dropFirst(entry.growing.count)
-    waiting[key] = kept.isEmpty ? nil : kept
   }
 }

@@ -37,12 +37,15 @@ final class ServeLoop {
   var routes = KnownRoutes()
   var hotMedia: HotMedia
 
-  var clients: [EventToken: Client] = [:]
+  var clients = ClientTable()
   var broadcasts: [BroadcastPath: BroadcastView] = [:]
   var ingestReport = IngestReport()
   var onDemand: OnDemand
   var waiting: [Waiting.Key: Waiting] = [:]
   var parkedCount = 0
+  /// Requests in `waiting` and `backlog` whose clients have gone, about.
+  var abandonedCount = 0
+  var backlog = Backlog()
   /// Not ready any more, though everything is served.
   var isDraining = false
   var isStopping = false
@@ -51,7 +54,7 @@ final class ServeLoop {
   var now: Instant
   var date: HTTPDate
   var dateSecond: Int64
-  var nextSweep: Instant
+  private var rounds: Rounds
   var buffer = [UInt8](repeating: 0, count: 16_384)
 
   /// What HTTP/1.1 is called by ALPN, RFC 7301 §6.
@@ -95,30 +98,35 @@ final class ServeLoop {
     let utc = Clock.utc
     dateSecond = utc.microseconds / 1_000_000
     date = HTTPDate(utc)
-    nextSweep = now + Self.sweepInterval
+    rounds = Rounds(now: now)
     for listener in listeners { listening[try loop.add(listener.socket.descriptor)] = listener }
   }
-
-  /// Deadlines are looked at this often: all are seconds long.
-  static let sweepInterval = Interval.milliseconds(500)
 
   /// Runs until a stop message has been handled.
   func run() {
     while !isStopping || !clients.isEmpty {
       do {
         var isFirst = true
-        try loop.wait(until: nextSweep) { token, readiness in
+        var visited: [ServeListener] = []
+        try loop.wait(until: backlog.isEmpty ? rounds.next : now) { token, readiness in
           // What was ready together happens at one time.
           if isFirst { tick() }
           isFirst = false
-          handle(token, readiness)
+          if let listener = listening[token] {
+            visited.append(listener)
+          } else {
+            handle(token, readiness)
+          }
         }
+        // Those that are there come first.
+        for listener in visited { accept(listener) }
       } catch {
         logger.critical("event loop failed: \(error)")
         return
       }
       tick()
-      if now >= nextSweep { sweep() }
+      workOff()
+      if let slice = rounds.begin(now: now, clients: clients.count) { sweep(slice) }
       handOverLog()
     }
   }
@@ -132,9 +140,7 @@ final class ServeLoop {
   }
 
   func handle(_ token: EventToken, _ readiness: Readiness) {
-    if let listener = listening[token] {
-      accept(listener)
-    } else if token == mailboxToken {
+    if token == mailboxToken {
       for message in mailbox.drain() { take(message) }
     } else if let client = clients[token] {
       serve(client, readiness)
@@ -195,8 +201,12 @@ final class ServeLoop {
 
   // MARK: Time
 
-  func sweep() {
-    nextSweep = now + Self.sweepInterval
+  private func sweep(_ slice: Rounds.Slice) {
+    if slice.index == 0 { beginRound() }
+    for client in clients.slice(slice) { check(client) }
+  }
+
+  private func beginRound() {
     pulse.beat(now)
     if let stopDeadline, now >= stopDeadline { end() }
     if listening.isEmpty, !isStopping {
@@ -205,8 +215,7 @@ final class ServeLoop {
       }
     }
     onDemand.sweep(now: now)
-    for (key, entry) in waiting { expire(entry, key) }
-    for client in clients.values { check(client) }
+    expireParked()
   }
 }
 
