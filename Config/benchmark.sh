@@ -9,8 +9,9 @@
 # that keeps the same files open; how soon waiting requests are answered after the media's last datagram:
 # 1, 1,000 and 10,000 for one part, 1,000 spread over 16 renditions, and one beside 999 for what does not
 # come; memory of a viewer and of a broadcast; CPU for each GB received, with --python
-# PROGRAM (one that has aiomoqt) beside its subscriber. One thread serves (releases also with two); its CPU alone is counted, as
-# packaging goes on beside it. CPU seconds hold on a busy machine, latencies don't.
+# PROGRAM (one that has aiomoqt) beside its subscriber. One thread serves (releases also with two); its
+# CPU alone is counted, as packaging goes on beside it. CPU seconds hold on a busy machine, latencies don't.
+# `compare endurance` takes an hour (--minutes): memory while 2,000 viewers come, break off and come again.
 #
 # Without `compare`:
 #

@@ -16,13 +16,17 @@ from servers import (
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BENCHMARKS = ["playlists", "segments", "release", "viewers", "stream", "ingest"]
+# Those that take so long that they have to be named.
+LONG = ["endurance"]
 MEDIA = ROOT / "Fixtures/Media/720p.mp4"
 SMALL_MEDIA = ROOT / "Fixtures/Media/240p.mp4"
+ALL_MEDIA = sorted((ROOT / "Fixtures/Media").glob("*.mp4"))
 
 
 class Bench:
-    def __init__(self, options):
+    def __init__(self, options, folder):
         self.options = options
+        self.folder = folder
         self.program = options.programs / "moq-egress"
         self.load = options.programs / "moq-egress-load"
 
@@ -237,7 +241,8 @@ class Bench:
     def stream(self):
         """What a broadcast takes beside its media, once the window is full."""
         window = 10
-        egress = Egress(self.program, self.options.media, **{"packaging.window": window})
+        media = self.options.media or [self.make_media("20M")]
+        egress = Egress(self.program, media, **{"packaging.window": window})
         try:
             empty = resident_bytes(egress.id)
             egress.media_playlist()
@@ -251,6 +256,40 @@ class Bench:
               f"|---|---|---|---|\n| {held / 1e6:.1f} | {empty / 1e6:.1f} | {resident / 1e6:.1f} "
               f"| {(resident - empty - held) / 1e6:.1f} |")
 
+    def endurance(self):
+        """Whether memory grows while viewers of several broadcasts come, break off and come again."""
+        minutes, broadcasts, viewers = self.options.minutes, 4, 500
+        egress = Egress(self.program, ALL_MEDIA, broadcasts=broadcasts)
+        clients = []
+        print(f"\n{broadcasts} broadcasts of {len(ALL_MEDIA)} files with {viewers} viewers each, who "
+              f"break off and come again, {minutes} minutes\n"
+              "| minutes | resident MB | media held MB | descriptors | CPU s |\n|---|---|---|---|---|")
+        try:
+            for name in egress.broadcasts:
+                egress.media_playlist(name)
+            # Twice the window is held.
+            time.sleep(130)
+            for index, name in enumerate(egress.broadcasts):
+                clients.append(Process(
+                    [self.load, "--server", egress.address, "--path", f"/{name}/index.m3u8",
+                     "--clients", viewers, "--seconds", minutes * 60, "--churn", "--seed",
+                     index + 1]))
+            started, cost = time.monotonic(), seconds_of(egress.id)
+            for step in range(13):
+                time.sleep(max(0, started + step * minutes * 5 - time.monotonic()))
+                descriptors = len(list(pathlib.Path(f"/proc/{egress.id}/fd").iterdir()))
+                print(f"| {step * minutes / 12:.0f} | {resident_bytes(egress.id) / 1e6:.1f} "
+                      f"| {egress.metric('held_bytes') / 1e6:.1f} | {descriptors} "
+                      f"| {seconds_of(egress.id) - cost:.0f} |", flush=True)
+            for client in clients:
+                client.process.wait(120)
+                print(*re.findall(
+                    r"^(?:playlists|missed parts|errors) .*", client.output(), re.M), sep="; ")
+        finally:
+            for client in clients:
+                client.stop()
+            egress.stop()
+
     # Ingest
 
     def ingest(self):
@@ -258,9 +297,12 @@ class Bench:
         seconds = 10
         print(f"\nCPU seconds for each GB of objects received over QUIC, in {seconds} s")
         print("| | Mbit/s | CPU s/GB |\n|---|---|---|")
-        egress = Egress(self.program, self.options.media, **{"packaging.window": 6})
+        media, window = self.options.media or [self.make_media()], 6
+        egress = Egress(self.program, media, **{"packaging.window": window})
         try:
             egress.media_playlist()
+            # Memory is used again from then on.
+            time.sleep(2 * window)
             cost, size = seconds_of(egress.id), egress.metric("object_bytes_total")
             packaging = seconds_of(egress.id, "ingest")
             time.sleep(seconds)
@@ -273,7 +315,7 @@ class Bench:
                 subscriber = Process(
                     [self.options.python, pathlib.Path(__file__).with_name("subscriber.py"),
                      "--address", egress.upstream, "--track",
-                     pathlib.Path(self.options.media[0]).stem, "--seconds", seconds])
+                     pathlib.Path(media[0]).stem, "--seconds", seconds])
                 figures = json.loads(subscriber.wait_for("{.*}", seconds + 20).group())
                 subscriber.stop()
                 self.print_ingest(
@@ -286,17 +328,17 @@ class Bench:
     def print_ingest(name, size, seconds, cost):
         print(f"| {name} | {size * 8 / seconds / 1e6:,.0f} | {cost / size * 1e9:.2f} |")
 
-
-def make_media(folder):
-    """Noise, which no encoder makes small: some 150 Mbit/s in chunks of a frame."""
-    path = pathlib.Path(folder, "noise.mp4")
-    subprocess.run(
-        ["ffmpeg", "-nostdin", "-v", "error", "-y", "-f", "lavfi", "-i",
-         "nullsrc=size=960x540:rate=30:duration=6,geq=random(1)*255:128:128", "-c:v", "libx264",
-         "-preset", "ultrafast", "-qp", "12", "-bf", "0", "-g", "60", "-keyint_min", "60",
-         "-sc_threshold", "0", "-pix_fmt", "yuv420p", "-video_track_timescale", "90000",
-         "-movflags", "+cmaf+frag_every_frame+delay_moov", str(path)], check=True)
-    return path
+    def make_media(self, rate=None):
+        """Noise in chunks of a frame, which no encoder makes small: some 150 Mbit/s, or at a rate."""
+        path = pathlib.Path(self.folder, f"noise{rate or ''}.mp4")
+        size = ["-b:v", rate, "-maxrate", rate, "-bufsize", rate] if rate else ["-qp", "12"]
+        subprocess.run(
+            ["ffmpeg", "-nostdin", "-v", "error", "-y", "-f", "lavfi", "-i",
+             "nullsrc=size=960x540:rate=30:duration=6,geq=random(1)*255:128:128", "-c:v", "libx264",
+             "-preset", "ultrafast", *size, "-bf", "0", "-g", "60", "-keyint_min", "60",
+             "-sc_threshold", "0", "-pix_fmt", "yuv420p", "-video_track_timescale", "90000",
+             "-movflags", "+cmaf+frag_every_frame+delay_moov", str(path)], check=True)
+        return path
 
 
 def main():
@@ -308,15 +350,14 @@ def main():
     parser.add_argument("--parts", type=int, default=10)
     parser.add_argument("--media", nargs="*", help="fragmented MP4 files for stream and ingest")
     parser.add_argument("--python", help="a Python that has aiomoqt, to compare ingest with")
+    parser.add_argument("--minutes", type=int, default=60, help="how long endurance goes on")
     options = parser.parse_args()
-    bench = Bench(options)
     for name in options.what:
-        if name not in BENCHMARKS:
-            parser.error(f"{name} is none of {', '.join(BENCHMARKS)}")
+        if name not in BENCHMARKS + LONG:
+            parser.error(f"{name} is none of {', '.join(BENCHMARKS + LONG)}")
     with tempfile.TemporaryDirectory() as folder:
+        bench = Bench(options, folder)
         for name in options.what or BENCHMARKS:
-            if name in ("stream", "ingest") and not options.media:
-                options.media = [make_media(folder)]
             load = pathlib.Path("/proc/loadavg").read_text().split()[0]
             warn(f"{name} (load average {load})")
             getattr(bench, name)()
