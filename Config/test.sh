@@ -145,11 +145,7 @@ else
       TESTS=QUICTests,WebTransportTests \
       swift_tests "address sanitizer" --sanitize address --scratch-path .build-asan \
       --skip 'assertion that fails'
-    # The standard library's Mutex is a futex that the sanitizer does not see: of what it guards, only what an
-    # eventfd hands over too looks right.
-    echo race:7LinuxIO7MailboxC >"$results/tsan.supp"
-    TSAN_OPTIONS=suppressions=$results/tsan.supp \
-      TESTS=LinuxIOTests,IntegrationTests \
+    TESTS=LinuxIOTests,IntegrationTests \
       swift_tests "thread sanitizer" --sanitize thread --scratch-path .build-tsan
   fi
 fi

@@ -7,6 +7,9 @@ internal import Synchronization
 /// The receiving loop watches `descriptor` for input and calls `drain` when it is readable.
 package final class Mailbox<Value: Sendable>: Sendable {
   private let values = Mutex<[Value]>([])
+  /// Orders what is done under the lock once more: where threads contend for the lock, it is taken inside
+  /// the standard library, of which the thread sanitizer sees nothing.
+  private let order = Atomic<Bool>(false)
   private let event: FileDescriptor
 
   package init() throws(SystemError) {
@@ -24,6 +27,8 @@ package final class Mailbox<Value: Sendable>: Sendable {
     merging merge: (inout [Value], Value) -> Bool = { _, _ in false }
   ) {
     let wasEmpty = values.withLock { waiting in
+      _ = order.load(ordering: .acquiring)
+      defer { order.store(true, ordering: .releasing) }
       let wasEmpty = waiting.isEmpty
       if !merge(&waiting, value) { waiting.append(value) }
       return wasEmpty
@@ -41,6 +46,8 @@ package final class Mailbox<Value: Sendable>: Sendable {
     var count: UInt64 = 0
     _ = unsafe read(event.rawValue, &count, 8)
     return values.withLock { waiting in
+      _ = order.load(ordering: .acquiring)
+      defer { order.store(true, ordering: .releasing) }
       let taken = waiting
       waiting = []
       return taken

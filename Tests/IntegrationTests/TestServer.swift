@@ -319,6 +319,18 @@ enum Live {
     return bridge.snapshots
   }()
 
+  /// The same state with a target duration of a second, so that waits end soon.
+  static func impatient(_ state: PresentationSnapshot) -> PresentationSnapshot {
+    var constants = state.constants
+    constants.targetDuration = 1
+    return PresentationSnapshot(
+      constants: constants,
+      renditions: state.renditions,
+      periods: state.periods,
+      isEnded: false
+    )
+  }
+
   /// The first state in which the video's newest segment has started at 20 s and has `parts`.
   static func index(parts: Int) -> Int {
     states.firstIndex { state in

@@ -56,16 +56,7 @@ import Wire
 
   @Test func `hundreds whose part does not come are all refused`() throws {
     let server = try TestServer()
-    var constants = state.constants
-    constants.targetDuration = 1
-    try server.serve(
-      PresentationSnapshot(
-        constants: constants,
-        renditions: state.renditions,
-        periods: state.periods,
-        isEnded: false
-      )
-    )
+    try server.serve(Live.impatient(state))
     let clients = try (0..<200).map { _ in try server.client() }
     for client in clients { client.send(reload) }
     for client in clients { #expect(try client.reply().status == 503) }

@@ -77,16 +77,7 @@ import Wire
 
   @Test func `HLS-071 without new media a reload gets 503 after three target durations`() throws {
     let server = try TestServer()
-    var constants = state.constants
-    constants.targetDuration = 1
-    try server.serve(
-      PresentationSnapshot(
-        constants: constants,
-        renditions: state.renditions,
-        periods: state.periods,
-        isEnded: false
-      )
-    )
+    try server.serve(Live.impatient(state))
     let client = try server.client()
     let start = Clock.now
     let reply = try client.get("/live/v/media.m3u8?_HLS_msn=\(video.number)&_HLS_part=2")
