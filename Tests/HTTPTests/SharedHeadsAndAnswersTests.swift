@@ -157,7 +157,7 @@ import Wire
   }
 
   @Test func `what has other pieces before it or behind it is written as bytes`() {
-    let (shared, copy) = copied()
+    let (shared, _) = copied()
     var driver = Driver()
     driver.receive(get + get + get)
     driver.connection.respond(driver.ids[0], ResponseHead(.ok), .none, date: Driver.date)
@@ -167,7 +167,6 @@ import Wire
     driver.connection.wrote(first, now: driver.now)
     driver.connection.respond(driver.ids[2], ResponseHead(.ok), .none, date: Driver.date)
     #expect(driver.connection.copiedOutput == nil)
-    #expect(copy != ContentCopy(8))
   }
 
   @Test(arguments: [
