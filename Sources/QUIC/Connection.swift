@@ -259,6 +259,13 @@ package import Wire
     flagForWriting()
   }
 
+  /// Lets what comes next of a stream be written into `room`, with its credit returned at once, and an event
+  /// without bytes when it is full; false when bytes before it are not consumed yet or nothing more comes.
+  package func fill(_ room: StreamRoom, on stream: UInt64) -> Bool {
+    guard let id = Int64(exactly: stream) else { return false }
+    return streams.fill(room, on: id)
+  }
+
   /// Queues a DATAGRAM frame; false when the peer takes none of that size or too many wait.
   package func sendDatagram(_ bytes: Bytes) -> Bool {
     guard phase == .established, bytes.count <= maxDatagramByteCount,
@@ -344,6 +351,12 @@ package import Wire
     if streams.droppedByteCount > 0 {
       unsafe door_extend_connection(handle, streams.droppedByteCount)
       streams.droppedByteCount = 0
+    }
+    for (stream, count) in streams.takeFilled() {
+      if streams.receiving[stream]?.isEnded == false {
+        unsafe door_extend_stream(handle, stream, UInt64(count))
+      }
+      unsafe door_extend_connection(handle, UInt64(count))
     }
     if activity == nil { streams.connectionIDChanges = [] }
     flagForWriting()

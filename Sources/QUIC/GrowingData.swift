@@ -8,13 +8,13 @@ struct GrowingData {
   /// May be lent to who reads what was taken last, while there is none.
   private var bytes: [UInt8] = []
 
-  /// Bytes that are gathered without asking for memory anew: what one look at a socket brings.
-  private static let keptCapacity = 1 << 20
-  /// From this size on data is lent: whoever reads it at once, and copies what is to stay, leaves the
-  /// memory for what comes next.
-  private static let leastLent = 32_768
-  /// How much larger than what is lent its memory may be, as some of it may be held after all.
-  private static let lentRoom = 4
+  /// Bytes that are gathered in the same memory again: what the kernel brings at once.
+  private static let keptCapacity = 1 << 16
+  /// From this size on data is lent.
+  ///
+  /// Whoever reads it at once, and copies what is to stay, leaves the memory for what comes next; some of it
+  /// may be held after all, and all the memory with it.
+  private static let leastLent = keptCapacity / 4
 
   /// Adds what comes next; false when that is of another stream.
   mutating func append(
@@ -30,11 +30,8 @@ struct GrowingData {
 
   /// Begins with nothing of a stream; what is still lent is left to its readers.
   mutating func begin(_ stream: Int64) {
-    if bytes.capacity > Self.keptCapacity {
-      bytes = []
-    } else {
-      bytes.removeAll(keepingCapacity: true)
-    }
+    bytes.removeAll(keepingCapacity: true)
+    bytes.reserveCapacity(Self.keptCapacity)
     self.stream = stream
     isFinal = false
   }
@@ -46,9 +43,9 @@ struct GrowingData {
       // A copy of just that size: if it is held, it must not hold room that was left.
       return Bytes(bytes[...].array)
     }
-    if bytes.capacity <= Self.lentRoom * bytes.count { return Bytes(bytes) }
-    defer { bytes = [] }
-    return Bytes(bytes[...].array)
+    // More than is kept goes with its memory.
+    defer { if bytes.capacity > 2 * Self.keptCapacity { bytes = [] } }
+    return Bytes(bytes)
   }
 }
 

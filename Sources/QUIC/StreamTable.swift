@@ -37,6 +37,12 @@ final class StreamTable {
   private var events: [QUICEvent] = []
   private var nextEvent = 0
   private var data = GrowingData()
+  /// Where readers have what comes next of their streams.
+  private var rooms: [Int64: StreamRoom] = [:]
+  /// The room that was written last, and how much was in it when its credit was returned.
+  private var filling: (stream: Int64, room: StreamRoom, credited: Int)?
+  /// Bytes in rooms for which credit has yet to be returned.
+  private var filled: [(stream: Int64, count: Int)] = []
 
   var hasEvents: Bool { nextEvent < events.count || data.stream != nil }
 
@@ -81,10 +87,52 @@ final class StreamTable {
   }
 
   func receive(_ bytes: Span<UInt8>, on stream: Int64, isFinal: Bool) {
-    if !data.append(bytes, of: stream, isFinal: isFinal) {
-      begin(bytes, on: stream, isFinal: isFinal)
+    // What most packets of media bring.
+    if let filling, filling.stream == stream, !isFinal, bytes.count < filling.room.missing {
+      _ = filling.room.append(bytes)
+      return
+    }
+    let count = fill(bytes, on: stream)
+    let rest = bytes.extracting(droppingFirst: count)
+    if count > 0, rest.isEmpty {
+      guard isFinal else { return }
+      receiving[stream]?.isEnded = true
+      report(.streamData(UInt64(stream), Bytes(), isFinal: true))
+      return
+    }
+    if !data.append(rest, of: stream, isFinal: isFinal) {
+      begin(rest, on: stream, isFinal: isFinal)
     }
     if isFinal { closeData() }
+  }
+
+  /// Writes what belongs into the stream's room; returns how much that is.
+  private func fill(_ bytes: Span<UInt8>, on stream: Int64) -> Int {
+    guard let room = rooms[stream] else { return 0 }
+    if filling?.stream != stream {
+      closeFilling()
+      filling = (stream, room, room.bytes.count)
+    }
+    let count = room.append(bytes)
+    if room.missing == 0 {
+      forgetRoom(of: stream)
+      report(.streamData(UInt64(stream), Bytes(), isFinal: false))
+    }
+    return count
+  }
+
+  private func closeFilling() {
+    guard let (stream, room, credited) = filling else { return }
+    filling = nil
+    if room.bytes.count > credited { filled.append((stream, room.bytes.count - credited)) }
+  }
+
+  /// Bytes that went into rooms since the last call, for which credit is due.
+  func takeFilled() -> [(stream: Int64, count: Int)] {
+    closeFilling()
+    guard !filled.isEmpty else { return [] }
+    defer { filled.removeAll(keepingCapacity: true) }
+    return filled
   }
 
   private func begin(_ bytes: Span<UInt8>, on stream: Int64, isFinal: Bool) {
@@ -100,6 +148,7 @@ final class StreamTable {
 
   func reset(_ stream: Int64, code: UInt64) {
     closeData()
+    forgetRoom(of: stream)
     guard var state = receiving[stream] else {
       // Reset before anything else of it came: it never opens, so it never closes either.
       report(.streamReset(UInt64(stream), code: code))
@@ -117,6 +166,7 @@ final class StreamTable {
 
   func close(_ stream: Int64, code: UInt64?) {
     closeData()
+    forgetRoom(of: stream)
     if let queue = sending.removeValue(forKey: stream) {
       heldByteCount -= queue.heldByteCount
       // Only a peer's STOP_SENDING leaves a code on a stream that we neither reset nor finished.
@@ -177,9 +227,26 @@ final class StreamTable {
     return (taken, !state.isEnded)
   }
 
+  /// Lets what comes next of a stream be written into `room`; false when bytes before it are not consumed
+  /// yet, or nothing more comes.
+  func fill(_ room: StreamRoom, on stream: Int64) -> Bool {
+    closeData()
+    guard let state = receiving[stream], !state.isEnded, !state.isStopped, state.unconsumed == 0,
+      rooms[stream] == nil, room.missing > 0
+    else { return false }
+    rooms[stream] = room
+    return true
+  }
+
+  private func forgetRoom(of stream: Int64) {
+    if filling?.stream == stream { closeFilling() }
+    rooms[stream] = nil
+  }
+
   /// Stops reporting a stream's bytes; returns those for which credit is due.
   func stop(_ stream: Int64) -> Int {
     closeData()
+    forgetRoom(of: stream)
     guard var state = receiving[stream], !state.isStopped else { return 0 }
     let due = state.unconsumed
     state.unconsumed = 0

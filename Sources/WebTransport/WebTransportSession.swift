@@ -163,6 +163,12 @@ package final class WebTransportSession: StreamTransport {
   /// Returns the credit of bytes that were reported.
   package func consumed(_ count: Int, on stream: UInt64) { carrier.consumed(count, on: stream) }
 
+  package func fill(_ room: StreamRoom, on stream: UInt64) -> Bool {
+    // What is still to be reported has no credit back yet, and the carrier refuses for that.
+    guard case .session? = streams[stream] else { return false }
+    return carrier.fill(room, on: stream)
+  }
+
   /// The bytes queued on a stream that the peer has not acknowledged.
   package func pendingBytes(on stream: UInt64) -> Int { carrier.pendingBytes(on: stream) }
 

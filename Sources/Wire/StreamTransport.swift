@@ -17,6 +17,10 @@ package protocol StreamTransport: AnyObject {
   func sendDatagram(_ bytes: Bytes) -> Bool
   /// Returns flow-control credit for bytes that the session has taken or dropped.
   func consumed(_ count: Int, on stream: UInt64)
+  /// Writes what comes next of a stream into `room`, until that is full or the stream ends, and returns
+  /// the credit for it; then, and with nothing before, an event without bytes tells. False, and all goes
+  /// on as it did, when bytes that come before are still on their way to the session.
+  func fill(_ room: StreamRoom, on stream: UInt64) -> Bool
   /// Ends the session.
   func close(code: UInt64, reason: String)
   /// The bytes queued on a stream that the peer has not acknowledged.
@@ -25,7 +29,7 @@ package protocol StreamTransport: AnyObject {
 
 /// What a transport reports to its session.
 package enum TransportEvent: Equatable, Sendable {
-  /// The next bytes of a stream, and its end when `isFinal`.
+  /// The next bytes of a stream, and its end when `isFinal`; neither when a room has been filled.
   case streamData(UInt64, Bytes, isFinal: Bool)
   /// The peer ended its half of a stream abruptly.
   case streamReset(UInt64, code: UInt64)

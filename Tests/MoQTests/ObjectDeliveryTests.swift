@@ -178,4 +178,69 @@ import Wire
     peer.handle(.streamReset(stream, code: 2))
     #expect(!peer.events().contains { $0.hasPrefix("absent") })
   }
+
+  @Test(arguments: [500, 1439, 20_000, 1_000_000])
+  func `what remains of a large object is written where it is to be`(_ pieceBytes: Int) {
+    let peer = ScriptedPeer(.draft18)
+    let id = peer.session.subscribe(ScriptedPeer.track)
+    peer.accept()
+    _ = peer.events()
+    let stream = peer.newUnidirectional()
+    let header = SubgroupHeader(trackAlias: 7, group: 3, subgroup: .explicit(0))
+    var encoder = SubgroupEncoder(header: header, draft: .draft18)
+    var sent = encoder.headerBytes.array
+    let objects = (0..<4 as Range<UInt64>).map { index in
+      let count = [100_000, 5, 40_000, 18_000][Int(index)]
+      let payload = (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ Int(index)) }
+      return Object(group: 3, id: index, subgroup: 0, payload: Bytes(payload))
+    }
+    for object in objects { sent += encoder.encode(object).array }
+    for start in stride(from: 0, to: sent.count, by: pieceBytes) {
+      let piece = Bytes(sent[start..<min(start + pieceBytes, sent.count)])
+      peer.transport.inbox.append(.streamData(stream, piece, isFinal: false))
+    }
+    peer.transport.inbox.append(.streamData(stream, Bytes(), isFinal: true))
+    while let event = peer.transport.takeEvent() { peer.handle(event) }
+    var arrived: [Object] = []
+    while let event = peer.session.poll() {
+      if case .object(id, let object) = event { arrived.append(object) }
+    }
+    #expect(arrived == objects)
+    // A piece that brings an object's end and the next one's start leaves too little to be worth it.
+    #expect(
+      peer.transport.filledRoomCount == [500: 3, 1439: 3, 20_000: 2, 1_000_000: 0][pieceBytes]
+    )
+    #expect(peer.transport.consumedBytes[stream] == sent.count)
+  }
+
+  @Test func `no more is promised for objects than may be held`() {
+    var limits = SessionLimits()
+    limits.partialObjectBytes = 50_000
+    let peer = ScriptedPeer(.draft18, limits: limits)
+    _ = peer.session.subscribe(ScriptedPeer.track)
+    peer.accept()
+    _ = peer.events()
+    /// An object of 30,000 bytes, 20 of which are there.
+    func begin(_ group: UInt8) -> UInt64 {
+      let stream = peer.newUnidirectional()
+      let start = [0x10, 7, group, 128, 0, 0xc0, 0x75, 0x30] + [UInt8](repeating: 1, count: 10)
+      peer.handle(.streamData(stream, Bytes(start), isFinal: false))
+      peer.handle(.streamData(stream, Bytes([UInt8](repeating: 1, count: 10)), isFinal: false))
+      return stream
+    }
+    let streams = [begin(0), begin(1)]
+    #expect(peer.transport.roomStreams == [streams[0]])
+    // What is promised counts as held; what has come is told apart from it by nothing.
+    peer.handle(
+      .streamData(streams[1], Bytes([UInt8](repeating: 1, count: 19_980)), isFinal: false)
+    )
+    #expect(peer.transport.stopped == [:])
+    peer.handle(.streamData(streams[1], [1], isFinal: false))
+    #expect(peer.transport.stopped[streams[1]] == 9)
+    // The end of either gives it back.
+    peer.handle(.streamReset(streams[0], code: 0))
+    #expect(peer.transport.roomStreams == [streams[0]])
+    let third = begin(2)
+    #expect(peer.transport.roomStreams == [streams[0], third])
+  }
 }

@@ -31,6 +31,12 @@ package final class MoQFakeTransport: StreamTransport {
   package private(set) var consumedBytes: [UInt64: Int] = [:]
   package private(set) var closed: (code: UInt64, reason: String)?
   private var counts: [Bool: UInt64] = [:]
+  /// Where the session has what comes next of its streams.
+  private var rooms: [UInt64: StreamRoom] = [:]
+  /// The streams for which there is a room that is not full.
+  package var roomStreams: Set<UInt64> { Set(rooms.keys) }
+  /// How many rooms have been filled.
+  package private(set) var filledRoomCount = 0
 
   package init(role: SessionRole) { self.role = role }
 
@@ -111,6 +117,35 @@ package final class MoQFakeTransport: StreamTransport {
 
   package func pendingBytes(on stream: UInt64) -> Int { pending[stream] ?? defaultPending }
 
-  /// Takes the oldest waiting event.
-  package func takeEvent() -> TransportEvent? { inbox.isEmpty ? nil : inbox.removeFirst() }
+  package func fill(_ room: StreamRoom, on stream: UInt64) -> Bool {
+    // The events that wait have not been consumed, but they are taken in order here.
+    rooms[stream] = room
+    return true
+  }
+
+  /// Takes the oldest waiting event, after what of it belongs into a room.
+  package func takeEvent() -> TransportEvent? {
+    while !inbox.isEmpty {
+      guard case .streamData(let stream, let bytes, let isFinal) = inbox[0],
+        let room = rooms[stream], !bytes.isEmpty
+      else { return inbox.removeFirst() }
+      let count = room.append(bytes)
+      consumedBytes[stream, default: 0] += count
+      let rest = TransportEvent.streamData(
+        stream,
+        bytes.suffix(from: count),
+        isFinal: isFinal
+      )
+      inbox[0] = rest
+      if room.missing == 0 {
+        rooms[stream] = nil
+        filledRoomCount += 1
+        return .streamData(stream, Bytes(), isFinal: false)
+      }
+      // Taken whole, and nothing to tell but an end.
+      inbox.removeFirst()
+      if isFinal { return rest }
+    }
+    return nil
+  }
 }

@@ -56,6 +56,32 @@ import Wire
     }
   }
 
+  @Test func `a room for a stream of the session is filled by what carries it`() throws {
+    let pair = SessionPair()
+    pair.start()
+    _ = (pair.takeClientEvents(), pair.takeServerEvents())
+    let stream = try #require(pair.client.openStream(bidirectional: false))
+    pair.client.send([1, 2], on: stream, isFinal: false)
+    pair.run()
+    #expect(pair.takeServerEvents() == [.stream(.streamData(stream, [1, 2], isFinal: false))])
+    let room = StreamRoom(wanted: 3)
+    #expect(pair.server.fill(room, on: stream))
+    pair.client.send([3, 4], on: stream, isFinal: false)
+    pair.run()
+    #expect(pair.takeServerEvents() == [])
+    pair.client.send([5, 6], on: stream, isFinal: true)
+    pair.run()
+    #expect(room.bytes == [3, 4, 5])
+    #expect(
+      pair.takeServerEvents() == [
+        .stream(.streamData(stream, Bytes(), isFinal: false)),
+        .stream(.streamData(stream, [6], isFinal: true)),
+      ]
+    )
+    // Not for what is HTTP/3's own.
+    #expect(!pair.server.fill(StreamRoom(wanted: 1), on: 2))
+  }
+
   /// What came on each stream; an exclamation mark is its end.
   private func content(of events: [WebTransportEvent]) -> [UInt64: String] {
     var result: [UInt64: String] = [:]

@@ -86,6 +86,9 @@ final class UpstreamLink {
     do {
       let received = try socket.receive { datagrams, size, source, ecn in
         connection.receive(datagrams, ofSize: size, from: source, ecn: ecn, now: now)
+        // At once, while it is in the processor's caches, and so that what follows can be written where it
+        // is to be.
+        carry(now: now)
       }
       if received.datagramCount > 0 {
         refusedSince = nil
@@ -112,26 +115,28 @@ final class UpstreamLink {
   /// The next event; nil when there is none for now.
   func poll(now: Instant) -> Event? {
     link.now = now
-    while !hasFailed {
-      if let event = session?.poll() {
-        guard case .closed(let error) = event else {
-          return .session(event)
-        }
-        failure = failure ?? "session ended: \(error.reason) (code \(error.code.rawValue))"
-      }
-      if let failure {
-        hasFailed = true
-        return .failed(failure)
-      }
+    guard !hasFailed else { return nil }
+    carry(now: now)
+    if let event = session?.poll() {
+      guard case .closed(let error) = event else { return .session(event) }
+      failure = failure ?? "session ended: \(error.reason) (code \(error.code.rawValue))"
+    }
+    guard let failure else { return nil }
+    hasFailed = true
+    return .failed(failure)
+  }
+
+  /// Hands what the connection reports to the session.
+  private func carry(now: Instant) {
+    while failure == nil {
       if let event = link.poll() {
         handle(event, now: now)
       } else if let event = connection.poll() {
         link.handle(event)
       } else {
-        return nil
+        return
       }
     }
-    return nil
   }
 
   /// Sends what is due.

@@ -28,6 +28,8 @@ final class QUICTransport: StreamTransport {
 
   func consumed(_ count: Int, on stream: UInt64) { connection.consumed(count, on: stream) }
 
+  func fill(_ room: StreamRoom, on stream: UInt64) -> Bool { connection.fill(room, on: stream) }
+
   func close(code: UInt64, reason: String) {
     connection.close(code: code, reason: reason, now: now)
   }

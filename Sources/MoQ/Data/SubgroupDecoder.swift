@@ -57,6 +57,8 @@ package struct SubgroupDecoder {
     }
   }
 
+  /// Where the payload is gathered that is not complete.
+  var room: StreamRoom? { input.room }
   /// What is held for an object that is not complete.
   package var bufferedBytes: Int { input.bufferedBytes }
   /// The subgroup's id; nil until the first object has said it.

@@ -16,7 +16,10 @@ final class DataStream {
   /// The header of a subgroup stream; nil for a FETCH stream.
   let header: SubgroupHeader?
   private var content: Content
+  /// What is held, or promised to the transport, for an object that is not complete.
   private(set) var bufferedBytes = 0
+  /// What the transport fills.
+  private var filled: StreamRoom?
   /// The object that came last, without its payload.
   private(set) var last: (location: Location, status: ObjectStatus)?
 
@@ -47,6 +50,24 @@ final class DataStream {
     }
   }
 
+  /// The rest of a payload that the transport could write itself; nil when there is too little of it, and
+  /// for a FETCH, of which every piece tells that it goes on.
+  var unfilledRoom: StreamRoom? {
+    guard filled == nil, case .subgroup(let decoder) = content, let room = decoder.room,
+      room.missing >= Self.leastRoom
+    else { return nil }
+    return room
+  }
+
+  /// Less than this is as well copied twice.
+  private static let leastRoom = 16 << 10
+
+  /// Counts all of `unfilledRoom`, which the transport fills now.
+  func promise(_ room: StreamRoom) {
+    filled = room
+    bufferedBytes += room.missing
+  }
+
   /// Takes bytes and hands out every object that is complete with them.
   func receive(
     _ bytes: Bytes,
@@ -57,7 +78,8 @@ final class DataStream {
     case .subgroup(var decoder):
       content = .fetch(FetchDecoder(draft: .draft14))
       defer {
-        bufferedBytes = decoder.bufferedBytes
+        if decoder.room !== filled { filled = nil }
+        bufferedBytes = decoder.bufferedBytes + (filled?.missing ?? 0)
         content = .subgroup(decoder)
       }
       decoder.receive(bytes)

@@ -34,7 +34,8 @@ extension SessionCore {
   ) throws(CodingError) {
     switch incoming[stream] {
     case .data?:
-      if !bytes.isEmpty { events.append(.streamBytes(stream, bytes)) }
+      // Without either a room has been filled.
+      if !bytes.isEmpty || !isFinal { events.append(.streamBytes(stream, bytes)) }
     case .control?:
       transport.consumed(bytes.count, on: stream)
       guard !isFinal else { throw .protocolViolation("control stream finished") }

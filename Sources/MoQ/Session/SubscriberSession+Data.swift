@@ -129,6 +129,7 @@ extension SubscriberSession {
     if streams[stream] != nil {
       core.transport.consumed(bytes.count, on: stream)
       try feed(stream, bytes)
+      offerRoom(of: stream)
     } else if parked.contains(stream: stream) {
       // No credit back: what waits may not take the window that its SUBSCRIBE_OK needs.
       guard parked.byteCount + bytes.count <= limits.parkedBytes else {
@@ -143,8 +144,8 @@ extension SubscriberSession {
   }
 
   func feed(_ stream: UInt64, _ bytes: Bytes) throws(CodingError) {
-    guard !bytes.isEmpty, let data = streams[stream] else { return }
-    if case .fetch(let id) = data.owner {
+    guard let data = streams[stream] else { return }
+    if case .fetch(let id) = data.owner, !bytes.isEmpty {
       fetches[id]?.attempt?.deadline = now + limits.fetchSilence
     }
     let before = data.bufferedBytes
@@ -170,6 +171,16 @@ extension SubscriberSession {
       core.refuse(stream, .excessiveLoad)
       endStream(stream, .refused(reason: reason))
     }
+  }
+
+  /// Lets the transport write the rest of an object where it is to be, if all of it may be held.
+  private func offerRoom(of stream: UInt64) {
+    guard let data = streams[stream], let room = data.unfilledRoom,
+      partialBytes + room.missing <= limits.partialObjectBytes,
+      core.transport.fill(room, on: stream)
+    else { return }
+    partialBytes += room.missing
+    data.promise(room)
   }
 
   /// Reports an object, and what it says of others, unless it is known.

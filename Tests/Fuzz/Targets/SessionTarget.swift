@@ -39,7 +39,7 @@ private struct SessionDriver {
     limits.parkedStreams = 4
     limits.parkedBytes = 4096
     limits.partialObjectBytes = 1 << 16
-    limits.objectBytes = 1 << 14
+    limits.objectBytes = 1 << 15
     limits.deduplicatedGroups = 4
     limits.deduplicatedRuns = 4
     limits.incomingRequests = 8
@@ -64,10 +64,10 @@ private struct SessionDriver {
     case 0:
       let stream = stream(&script)
       let isFinal = script.byte() & 1 == 1
-      session.handle(
-        .streamData(stream, script.take(Int(script.byte())), isFinal: isFinal),
-        now: now
+      transport.inbox.append(
+        .streamData(stream, script.take(Int(script.byte())), isFinal: isFinal)
       )
+      while let event = transport.takeEvent() { session.handle(event, now: now) }
     case 1: session.handle(.datagram(script.take(Int(script.byte()))), now: now)
     case 2: session.handle(.streamReset(stream(&script), code: script.number()), now: now)
     case 3: session.handle(.stopSending(stream(&script), code: script.number()), now: now)

@@ -1,0 +1,37 @@
+/// Memory for a run of a stream's bytes whose length is known before it has come.
+///
+/// A reader makes it, and its transport may write what comes next straight into it, so that it is copied
+/// once; a shared reference, as both add to it in turn.
+package final class StreamRoom {
+  /// What has come of the run.
+  @usableFromInline package private(set) var bytes: [UInt8] = []
+  /// The length of the run.
+  @usableFromInline package let wanted: Int
+
+  /// How much of a run there is memory for, by what has come of it.
+  private static let growth = 4
+  /// So much more than what has come there may always be memory for.
+  private static let advance = 1 << 20
+
+  /// Room for `wanted` bytes, at least 1; how many of them memory is taken for follows what comes.
+  package init(wanted: Int) { self.wanted = wanted }
+
+  /// How many bytes have yet to come.
+  @inlinable package var missing: Int { wanted - bytes.count }
+
+  /// Adds what comes next of the run; returns how many of the bytes belong to it.
+  package func append(_ more: Span<UInt8>) -> Int {
+    let count = min(missing, more.count)
+    let total = bytes.count + count
+    if bytes.capacity < total {
+      bytes.reserveCapacity(min(wanted, max(Self.growth * total, total + Self.advance)))
+    }
+    bytes.append(addingCapacity: count) { target in
+      for index in 0..<count { target.append(more[index]) }
+    }
+    return count
+  }
+
+  /// Adds what comes next of the run; returns how many of the bytes belong to it.
+  package func append(_ more: Bytes) -> Int { append(more.slice.span) }
+}
