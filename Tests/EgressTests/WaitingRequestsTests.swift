@@ -110,9 +110,22 @@ import Wire
     )
     #expect(given.map(\.status) == [.notFound, .notFound, Response.preflight(head("/a")).status])
     #expect(backlog.isEmpty)
-    for number in 1...3 as ClosedRange<UInt32> { backlog.append(token(number)) }
-    #expect(backlog.postponedCount == 3)
-    #expect((0..<4).map { _ in backlog.nextPostponed()?.slot } == [1, 2, 3, nil])
+    for number in 1...4 as ClosedRange<UInt32> { backlog.append(token(number)) }
+    for number in 7...8 as ClosedRange<UInt32> { backlog.append(late: token(number)) }
+    var works: [String] = []
+    while let work = backlog.next() {
+      #expect(!backlog.isEmpty || works.count == 5)
+      switch work {
+      case .arrival: works.append("arrival")
+      case .postponed(let token): works.append("postponed \(token.slot)")
+      case .late(let token): works.append("late \(token.slot)")
+      }
+    }
+    #expect(
+      works == [
+        "postponed 1", "late 7", "postponed 2", "late 8", "postponed 3", "postponed 4",
+      ]
+    )
     #expect(backlog.isEmpty)
   }
 

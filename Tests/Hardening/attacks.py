@@ -6,6 +6,7 @@ import resource
 import select
 import selectors
 import socket
+import statistics
 import time
 
 from bridge import BASE, Bridge, expect
@@ -54,8 +55,11 @@ def connect(port, smallest=False):
     return connection
 
 
-def honest(stop, ready, port, count, path):
-    """Viewers that ask for a playlist once a second each, evenly; latencies and what went wrong."""
+def honest(stop, ready, port, count, path, unnoted):
+    """Viewers that ask for a playlist once a second each, evenly; latencies and what went wrong.
+
+    Of the first `unnoted` seconds there are no latencies: all have just come at once then.
+    """
     raise_limit()
     selector, latencies, failures = selectors.DefaultSelector(), [], []
     connections = [connect(port) for _ in range(count)]
@@ -91,7 +95,9 @@ def honest(stop, ready, port, count, path):
             return
         if not head.startswith(b"HTTP/1.1 200"):
             failures.append(head.split(b"\r\n")[0].decode())
-        latencies.append(time.monotonic() - asked.pop(connection))
+        since = asked.pop(connection)
+        if since >= started + unnoted:
+            latencies.append(time.monotonic() - since)
         received[connection] = b""
 
     while not stop.is_set() or asked:
@@ -176,39 +182,58 @@ def percentile(values, share):
 
 
 def slow_and_deaf(space, arguments):
-    count, viewers, seconds = (1000, 500, 30) if arguments.full else (150, 60, 3)
-    bridge = Bridge(space, arguments.program, LIMITS)
-    wait_until(lambda: len(bridge.segments("720p")) >= 2, 30, "segments")
-    path = f"{BASE}/720p/media.m3u8"
+    """Attackers of one bridge, and honest viewers of it and of another one.
+
+    All share a machine. What attackers cost it by being there is seen at the other bridge at the same time; what is
+    worse at the one that is attacked, the attack has done to it.
+    """
+    count, viewers, unnoted, seconds, rounds = (1000, 500, 2, 20, 6) if arguments.full else (150, 60, 1, 3, 1)
+    limits = LIMITS + "\nthreads: 2"
+    bridges = [Bridge(space, arguments.program, limits) for _ in range(2)]
+    for bridge in bridges:
+        wait_until(lambda: len(bridge.segments("720p")) >= 2, 30, "segments")
 
     def watch():
-        crowd = Crowd(space, honest, bridge.port, viewers, path).begin()
-        time.sleep(seconds)
-        latencies, failures = crowd.end()
-        expect(not failures, f"{len(failures)} honest requests failed: {failures[:3]}")
-        # A machine that is busy with other things asks late, and then less often.
-        expect(len(latencies) >= viewers, f"only {len(latencies)} honest answers")
-        return latencies
+        crowds = [
+            Crowd(space, honest, bridge.port, viewers, f"{BASE}/720p/media.m3u8", unnoted).begin() for bridge in bridges]
+        time.sleep(unnoted + seconds)
+        figures = []
+        for crowd in crowds:
+            latencies, failures = crowd.end()
+            expect(not failures, f"{len(failures)} honest requests failed: {failures[:3]}")
+            # A machine that is busy with other things asks late, and then less often.
+            expect(len(latencies) >= viewers, f"only {len(latencies)} honest answers")
+            figures.append(percentile(latencies, 0.99))
+        return figures
 
-    alone = watch()
-    before = bridge.resident()
-    heads = Crowd(space, slow_heads, bridge.port, count).begin()
-    takers = Crowd(space, deaf, bridge.port, count, bridge.segments("720p"), 16).begin()
-    attacked = watch()
-    wait_until(lambda: bridge.metric("timed_out_clients_total") >= count, 60, "slow heads are cut and counted")
-    wait_until(lambda: bridge.metric("slow_clients_total") >= count, 60, "deaf clients are cut and counted")
-    most = bridge.resident()
-    cut = heads.end(), takers.end()
-    expect(min(cut) >= count, f"attackers saw {cut} cuts")
-    # A connection may hold one answer, whose media is shared; what is its own is little.
-    own = (most - before) / (2 * count)
-    expect(own < 64 * 1024, f"{own / 1024:.0f} KiB for each attacker")
-    wait_until(lambda: bridge.metric("connections") < 50, 30, "all attackers are gone")
-    figures = [f"{percentile(values, 0.5):.1f} / {percentile(values, 0.99):.2f} ms" for values in (alone, attacked)]
-    rise = 100 * (percentile(attacked, 0.99) / percentile(alone, 0.99) - 1)
-    return (f"{count} slow heads and {count} deaf clients cut {cut[0]} and {cut[1]} times beside {viewers} viewers, "
-            f"{len(alone)} and {len(attacked)} answers, p50 / p99 {figures[0]} without and {figures[1]} with "
-            f"({rise:+.0f} % at p99), {own / 1024:.1f} KiB each")
+    def attack(bridge):
+        before = bridge.resident()
+        before_cut = [bridge.metric(f"{name}_clients_total") for name in ("timed_out", "slow")]
+        heads = Crowd(space, slow_heads, bridge.port, count).begin()
+        takers = Crowd(space, deaf, bridge.port, count, bridge.segments("720p"), 16).begin()
+        figures = watch()
+        for name, known in zip(("timed_out", "slow"), before_cut):
+            wait_until(
+                lambda: bridge.metric(f"{name}_clients_total") >= known + count, 60, f"{name} clients are cut and counted")
+        most = bridge.resident()
+        cut = heads.end(), takers.end()
+        expect(min(cut) >= count, f"attackers saw {cut} cuts")
+        # A connection may hold one answer, whose media is shared; what is its own is little.
+        own = (most - before) / (2 * count)
+        expect(own < 64 * 1024, f"{own / 1024:.0f} KiB for each attacker")
+        wait_until(lambda: bridge.metric("connections") < 50, 30, "all attackers are gone")
+        return cut, own, figures
+
+    alone, rises, texts, total = watch(), [], [], [0, 0]
+    for turn in range(rounds):
+        victim = turn % 2
+        cut, own, figures = attack(bridges[victim])
+        total = [a + b for a, b in zip(total, cut)]
+        rises.append(100 * (figures[victim] / figures[1 - victim] - 1))
+        texts.append(f"{figures[victim]:.2f}/{figures[1 - victim]:.2f}")
+    return (f"{count} slow heads and {count} deaf clients cut {total[0]} and {total[1]} times beside {viewers} viewers, "
+            f"last {own / 1024:.1f} KiB each; p99 ms before {alone[0]:.2f} and {alone[1]:.2f}, "
+            f"attacked/other {' '.join(texts)}, median {statistics.median(rises):+.0f} %")
 
 
 def pipelines(space, arguments):

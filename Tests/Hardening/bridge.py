@@ -47,7 +47,8 @@ class Bridge:
     def configure(self, server="", top=""):
         lines = "".join(f"  {line}\n" for line in server.splitlines())
         listen = "" if "listen:" in server else "  listen: 127.0.0.1:0\n"
-        self.config.write_text(f"{self.upstream}server:\n{listen}  threads: 1\n{lines}{top}")
+        threads = "" if "threads:" in server else "  threads: 1\n"
+        self.config.write_text(f"{self.upstream}server:\n{listen}{threads}{lines}{top}")
 
     def get(self, path, **fields):
         """Status, fields and content of an answer on a connection of its own."""

@@ -64,6 +64,26 @@ import Wire
     #expect(server.metrics.parked.value == 0)
   }
 
+  @Test func `hundreds who are late at once are all parted with, and others come and are served`()
+    throws
+  {
+    let server = try TestServer {
+      $0.server.headTimeout = .milliseconds(1000)
+      $0.server.drainTimeout = .milliseconds(1000)
+    }
+    try server.serve(state)
+    let silent = try (0..<150).map { _ in try server.client() }
+    for client in silent { client.send("GET /he") }
+    let other = try server.client()
+    try server.until("all are late") {
+      _ = try? other.get("/healthz")
+      _ = try? server.client().get("/healthz")
+      return server.metrics.clientsTimedOut.value == 150
+    }
+    for client in silent { #expect(try client.reply().status == 408) }
+    #expect(try other.get("/live/v/media.m3u8").status == 200)
+  }
+
   @Test func `who breaks off while waiting makes room for others at once`() throws {
     let server = try TestServer { $0.server.parked = 100 }
     try server.serve(state)

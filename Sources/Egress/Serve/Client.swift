@@ -25,6 +25,8 @@ final class Client {
   var parkedCount = 0
   /// It waits for its turn in the loop's backlog.
   var isPostponed = false
+  /// Its deadline has passed, and it waits for what becomes of that.
+  var isLate = false
   /// Since when the client has taken less than it must; nil while nothing is pending.
   private var drainStart: Instant?
   private var drained = 0

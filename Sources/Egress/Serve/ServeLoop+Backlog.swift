@@ -4,7 +4,7 @@ internal import Wire
 
 /// What is done at the end of a turn, as far as its time goes.
 extension ServeLoop {
-  /// Gives answers to those who waited, then lets clients have their turn of whom there is much.
+  /// Gives answers to those who waited, then does some of the rest.
   func workOff() {
     guard !backlog.isEmpty else { return }
     let start = Clock.now
@@ -14,17 +14,30 @@ extension ServeLoop {
         respond(response, to: member.request, client)
         flush(client)
       }
-      guard Clock.now - start < Backlog.patience else { break }
+      guard Clock.now - start < Backlog.releasePatience else { break }
     }
     let middle = Clock.now
-    // Whoever is postponed again comes after those who wait for their first turn.
-    for _ in 0..<backlog.postponedCount {
-      guard let token = backlog.nextPostponed() else { break }
-      if let client = clients[token] {
-        client.isPostponed = false
-        flush(client, inTurn: true)
-      }
+    while let work = backlog.next() {
+      perform(work)
       guard Clock.now - middle < Backlog.patience else { break }
+    }
+    // Their sockets tell again.
+    backlog.arrivals = []
+  }
+
+  private func perform(_ work: Backlog.Work) {
+    switch work {
+    case .arrival(let listener):
+      if accept(listener) { backlog.arrivals.append(listener) }
+    case .postponed(let token):
+      guard let client = clients[token] else { return }
+      client.isPostponed = false
+      flush(client, inTurn: true)
+    case .late(let token):
+      guard let client = clients[token] else { return }
+      client.isLate = false
+      // It may have done what it was late with.
+      if isOverdue(client) { expire(client) }
     }
   }
 

@@ -6,45 +6,46 @@ internal import Wire
 
 /// Connections: accepting, reading, writing, closing.
 extension ServeLoop {
-  /// Accepted in one turn, so that a flood of connections does not starve those that exist.
-  static let acceptsPerTurn = 8
-
-  func accept(_ listener: ServeListener, most: Int = acceptsPerTurn) {
-    for _ in 0..<most {
-      switch listener.socket.accept() {
-      case .connection(let socket):
-        let session = listener.isSecure ? tls.flatMap { try? ServerSession($0) } : nil
-        let address = listener.peerAddress(of: socket)
-        guard admits(address) else { continue }
-        guard clients.count < configuration.server.connections, !isStopping,
-          session != nil || !listener.isSecure, let token = try? loop.add(socket.descriptor)
-        else {
-          // Closed at once; accepting no more would leave it in the queue, unanswered.
-          metrics.connectionsRefused.increment()
-          release(address)
-          continue
-        }
-        clients.insert(
-          Client(
-            socket: socket,
-            listener: listener,
-            tls: session,
-            token: token,
-            connection: ServerConnection(http, knownHeads: knownHeads, now: now),
-            now: now
-          )
-        )
-        metrics.connectionsOpen.increment()
-        metrics.connectionsTotal.increment()
-      case .none:
-        return
-      case .exhausted:
-        // Until the next sweep, or the loop would spin on a listener that stays readable.
-        pauseListening()
-        logger.error("out of descriptors or memory: accepting pauses")
-        return
-      }
+  /// Takes one connection from a listener; false when no more are to be had for now.
+  func accept(_ listener: ServeListener) -> Bool {
+    switch listener.socket.accept() {
+    case .connection(let socket):
+      welcome(socket, at: listener)
+      return true
+    case .none:
+      return false
+    case .exhausted:
+      // Until the next sweep, or the loop would spin on a listener that stays readable.
+      pauseListening()
+      logger.error("out of descriptors or memory: accepting pauses")
+      return false
     }
+  }
+
+  private func welcome(_ socket: TCPSocket, at listener: ServeListener) {
+    let session = listener.isSecure ? tls.flatMap { try? ServerSession($0) } : nil
+    let address = listener.peerAddress(of: socket)
+    guard admits(address) else { return }
+    guard clients.count < configuration.server.connections, !isStopping,
+      session != nil || !listener.isSecure, let token = try? loop.add(socket.descriptor)
+    else {
+      // Closed at once; accepting no more would leave it in the queue, unanswered.
+      metrics.connectionsRefused.increment()
+      release(address)
+      return
+    }
+    clients.insert(
+      Client(
+        socket: socket,
+        listener: listener,
+        tls: session,
+        token: token,
+        connection: ServerConnection(http, knownHeads: knownHeads, now: now),
+        now: now
+      )
+    )
+    metrics.connectionsOpen.increment()
+    metrics.connectionsTotal.increment()
   }
 
   func pauseListening() {
@@ -194,19 +195,22 @@ extension ServeLoop {
     metrics.connectionsOpen.increment(by: -1)
   }
 
-  func check(_ client: Client) {
-    if client.isLingering {
-      if now >= client.lingerDeadline { close(client) }
-      return
-    }
+  /// Whether a deadline of the client has passed.
+  func isOverdue(_ client: Client) -> Bool {
+    if client.isLingering { return now >= client.lingerDeadline }
+    if client.isTooSlow(now: now, configuration.server) { return true }
+    return client.connection.deadline.map { $0 <= now } ?? false
+  }
+
+  /// Does what is to become of a client whose deadline has passed.
+  func expire(_ client: Client) {
+    if client.isLingering { return close(client) }
     if client.isTooSlow(now: now, configuration.server) {
       // It holds media that may have left the window long ago.
       metrics.clientsTooSlow.increment()
       client.socket.resetAtClose()
-      close(client)
-      return
+      return close(client)
     }
-    guard let deadline = client.connection.deadline, deadline <= now else { return }
     metrics.clientsTimedOut.increment()
     // Nothing can be said to who has not shaken hands.
     guard client.isReady else { return close(client) }

@@ -8,7 +8,7 @@ extension ServeLoop {
   func stop() {
     guard !isStopping else { return }
     // Whoever has connected and asked already gets an answer.
-    for listener in listening.values { accept(listener, most: .max) }
+    for listener in listening.values { while accept(listener) {} }
     for client in clients.all where client.isReady { serve(client, .readable) }
     isStopping = true
     stopDeadline = now + configuration.server.stopTimeout

@@ -119,14 +119,14 @@ final class ServeLoop {
           }
         }
         // Those that are there come first.
-        for listener in visited { accept(listener) }
+        backlog.arrivals = visited[...]
       } catch {
         logger.critical("event loop failed: \(error)")
         return
       }
       tick()
-      workOff()
       if let slice = rounds.begin(now: now, clients: clients.count) { sweep(slice) }
+      workOff()
       handOverLog()
     }
   }
@@ -203,7 +203,10 @@ final class ServeLoop {
 
   private func sweep(_ slice: Rounds.Slice) {
     if slice.index == 0 { beginRound() }
-    for client in clients.slice(slice) { check(client) }
+    for client in clients.slice(slice) where !client.isLate && isOverdue(client) {
+      client.isLate = true
+      backlog.append(late: client.token)
+    }
   }
 
   private func beginRound() {
