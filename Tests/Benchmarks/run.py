@@ -97,6 +97,7 @@ class Bench:
               f"the answer's last byte, medians of {self.options.parts} parts")
         print("| threads | waiting | first | p50 | p99 | last | longest unread datagram |\n"
               "|---|---|---|---|---|---|---|")
+        self.wakes()
         for threads in (1, 2):
             for count in (1, 1000, 10_000):
                 self.release_one_part(threads, count)
@@ -106,6 +107,14 @@ class Bench:
         for threads in (1, 2):
             self.release_many_renditions(threads)
             self.release_beside_others(threads)
+
+    def wakes(self):
+        """What of it is the machine's: the same threads are woken, and do nothing."""
+        result = subprocess.run(
+            [self.load, "wakes", "--rounds", str(4 * self.options.parts)], capture_output=True, text=True, check=True)
+        row = json.loads(result.stdout)
+        print("| | wake-ups alone | " + " | ".join(
+            f"{row[key]:.2f}" for key in ("first", "p50", "p99", "last")) + " | |")
 
     SETTINGS = {
         "packaging.window": 6, "packaging.part-target": 1, "server.connections": 20000}

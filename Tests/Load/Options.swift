@@ -11,6 +11,8 @@ struct Options {
     case hold
     /// Every connection waits for the next part of one of the playlists, again and again.
     case release
+    /// Nothing is asked of a server: what waking three threads one after the other takes.
+    case wakes
   }
 
   var mode = Mode.players
@@ -63,6 +65,8 @@ struct Options {
                         hand datagrams on between who dials the first and the second: latency counts
                         from the last one of media that was handed on; one for each path, or one for all
       --spread MS       each relay delays media so much more than the one before it
+    usage: moq-egress-load wakes [--rounds N]
+      from a datagram over two threads to the answer on a connection, with nothing done between
 
     """
 

@@ -46,7 +46,7 @@ final class ReleaseLoop {
       for link in shares[index] { links[link.token] = (link, course) }
     }
     try follow()
-    report(latencies.sorted(), "\"answers\": \"all\"")
+    reportPercentiles(latencies.sorted(), "\"answers\": \"all\"")
   }
 
   /// Until every course has had its rounds.
@@ -59,7 +59,7 @@ final class ReleaseLoop {
         do throws(Complaint) {
           guard !serveRelay(token), let round = try take(token) else { return }
           latencies += round.latencies
-          report(round.latencies, "\"path\": \"\(round.path)\"")
+          reportPercentiles(round.latencies, "\"path\": \"\(round.path)\"")
           deadline = Clock.now + Self.patience
         } catch {
           failure = error
@@ -73,23 +73,6 @@ final class ReleaseLoop {
     if let (link, course) = links[token] { return try course.serve(link, into: &buffer) }
     try listers[token]?.serveLister(loop, into: &buffer)
     return nil
-  }
-
-  /// Prints percentiles of sorted latencies.
-  private func report(_ sorted: [Interval], _ name: String) {
-    guard let first = sorted.first, let last = sorted.last else { return }
-    func milliseconds(_ interval: Interval) -> String {
-      let microseconds = interval.nanoseconds / 1000
-      let rest = String(abs(microseconds) % 1000)
-      return (microseconds < 0 ? "-" : "") + "\(abs(microseconds) / 1000)."
-        + String(repeating: "0", count: 3 - rest.utf8.count) + rest
-    }
-    StandardOutput().write(
-      "{\(name), \"waiting\": \(sorted.count), \"first\": \(milliseconds(first)), "
-        + "\"p50\": \(milliseconds(sorted[sorted.count / 2])), "
-        + "\"p99\": \(milliseconds(sorted[sorted.count * 99 / 100])), "
-        + "\"last\": \(milliseconds(last))}\n"
-    )
   }
 
   // MARK: Relays

@@ -50,6 +50,8 @@ do {
   case .rate: try measureRate(options)
   case .hold: try hold(options)
   case .release: try ReleaseLoop(options).run()
+  case .wakes:
+    reportPercentiles(try WakeChain().measure(rounds: options.rounds), "\"wakes\": \"alone\"")
   }
 } catch let complaint as Complaint {
   StandardError().write("\(complaint)\n\(Options.usage)")
