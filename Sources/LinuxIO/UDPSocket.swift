@@ -40,6 +40,11 @@ extension UDPSocketError: CustomStringConvertible {
   /// The peer that all datagrams go to and come from; nil when it may be anybody.
   package let remote: SocketAddress?
   private let slabs: OpaquePointer
+  /// What a receive says of each slab.
+  private var items = unsafe [clinux_udp_received](
+    repeating: clinux_udp_received(),
+    count: Int(CLINUX_UDP_SLABS)
+  )
   private var segmentsInKernel = true
   private var wasRefusedOnSend = false
 
@@ -94,10 +99,6 @@ extension UDPSocketError: CustomStringConvertible {
       received.wasRefused = true
       wasRefusedOnSend = false
     }
-    var items = unsafe [clinux_udp_received](
-      repeating: clinux_udp_received(),
-      count: Int(CLINUX_UDP_SLABS)
-    )
     var count = unsafe clinux_udp_receive(descriptor, slabs, &items)
     if count == -ECONNREFUSED {
       received.wasRefused = true
