@@ -88,10 +88,7 @@ final class StreamTable {
 
   func receive(_ bytes: Span<UInt8>, on stream: Int64, isFinal: Bool) {
     // What most packets of media bring.
-    if let filling, filling.stream == stream, !isFinal, bytes.count < filling.room.missing {
-      _ = filling.room.append(bytes)
-      return
-    }
+    if let filling, filling.stream == stream, !isFinal, filling.room.appendWithin(bytes) { return }
     let count = fill(bytes, on: stream)
     let rest = bytes.extracting(droppingFirst: count)
     if count > 0, rest.isEmpty {

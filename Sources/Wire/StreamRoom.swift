@@ -4,9 +4,9 @@
 /// once; a shared reference, as both add to it in turn.
 package final class StreamRoom {
   /// What has come of the run.
-  @usableFromInline package private(set) var bytes: [UInt8] = []
+  package private(set) var bytes: [UInt8] = []
   /// The length of the run.
-  @usableFromInline package let wanted: Int
+  package let wanted: Int
 
   /// How much of a run there is memory for, by what has come of it.
   private static let growth = 4
@@ -17,21 +17,37 @@ package final class StreamRoom {
   package init(wanted: Int) { self.wanted = wanted }
 
   /// How many bytes have yet to come.
-  @inlinable package var missing: Int { wanted - bytes.count }
+  package var missing: Int { wanted - bytes.count }
 
   /// Adds what comes next of the run; returns how many of the bytes belong to it.
   package func append(_ more: Span<UInt8>) -> Int {
     let count = min(missing, more.count)
-    let total = bytes.count + count
-    if bytes.capacity < total {
-      bytes.reserveCapacity(min(wanted, max(Self.growth * total, total + Self.advance)))
-    }
-    bytes.append(addingCapacity: count) { target in
-      for index in 0..<count { target.append(more[index]) }
-    }
+    Self.add(more.extracting(first: count), to: &bytes, of: wanted)
     return count
   }
 
   /// Adds what comes next of the run; returns how many of the bytes belong to it.
   package func append(_ more: Bytes) -> Int { append(more.slice.span) }
+
+  /// Adds what comes next if the run is not complete with it; false, and nothing is added, if it is.
+  package func appendWithin(_ more: Span<UInt8>) -> Bool {
+    Self.add(more, to: &bytes, within: wanted)
+  }
+
+  private static func add(_ more: Span<UInt8>, to bytes: inout [UInt8], within wanted: Int) -> Bool
+  {
+    guard bytes.count + more.count < wanted else { return false }
+    add(more, to: &bytes, of: wanted)
+    return true
+  }
+
+  private static func add(_ more: Span<UInt8>, to bytes: inout [UInt8], of wanted: Int) {
+    let total = bytes.count + more.count
+    if bytes.capacity < total {
+      bytes.reserveCapacity(min(wanted, max(growth * total, total + advance)))
+    }
+    bytes.append(addingCapacity: more.count) { target in
+      for index in more.indices { target.append(more[index]) }
+    }
+  }
 }

@@ -12,6 +12,15 @@ import Wire
     #expect(room.bytes == [1, 2, 3, 4, 5])
   }
 
+  @Test func `what would complete the run can be left to another way of adding`() {
+    let room = StreamRoom(wanted: 3)
+    let taken = [[1, 2], [3], [3, 4]].map { (piece: [UInt8]) in room.appendWithin(piece.span) }
+    #expect(taken == [true, false, false])
+    #expect(room.bytes == [1, 2])
+    #expect(room.append([3, 4] as Bytes) == 1)
+    #expect(room.bytes == [1, 2, 3])
+  }
+
   @Test func `memory follows what has come, not what is claimed`() {
     let room = StreamRoom(wanted: 100 << 20)
     _ = room.append([1] as Bytes)

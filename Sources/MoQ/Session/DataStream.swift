@@ -16,8 +16,8 @@ final class DataStream {
   /// The header of a subgroup stream; nil for a FETCH stream.
   let header: SubgroupHeader?
   private var content: Content
-  /// What is held, or promised to the transport, for an object that is not complete.
-  private(set) var bufferedBytes = 0
+  /// What an object takes that is not complete.
+  private(set) var partial = PartialBytes()
   /// What the transport fills.
   private var filled: StreamRoom?
   /// The object that came last, without its payload.
@@ -62,10 +62,10 @@ final class DataStream {
   /// Less than this is as well copied twice.
   private static let leastRoom = 16 << 10
 
-  /// Counts all of `unfilledRoom`, which the transport fills now.
+  /// Counts the rest of `unfilledRoom`, which the transport fills now.
   func promise(_ room: StreamRoom) {
     filled = room
-    bufferedBytes += room.missing
+    partial.promised = room.missing
   }
 
   /// Takes bytes and hands out every object that is complete with them.
@@ -79,7 +79,7 @@ final class DataStream {
       content = .fetch(FetchDecoder(draft: .draft14))
       defer {
         if decoder.room !== filled { filled = nil }
-        bufferedBytes = decoder.bufferedBytes + (filled?.missing ?? 0)
+        partial = PartialBytes(held: decoder.bufferedBytes, promised: filled?.missing ?? 0)
         content = .subgroup(decoder)
       }
       decoder.receive(bytes)
@@ -90,12 +90,30 @@ final class DataStream {
     case .fetch(var decoder):
       content = .fetch(FetchDecoder(draft: .draft14))
       defer {
-        bufferedBytes = decoder.bufferedBytes
+        partial.held = decoder.bufferedBytes
         content = .fetch(decoder)
       }
       decoder.receive(bytes)
       while let item = try decoder.next() { body(item) }
     }
+  }
+}
+
+/// Bytes of memory for objects that are not complete.
+struct PartialBytes {
+  /// What has come, as far as the session has been told.
+  var held = 0
+  /// What the transport may write into rooms without telling.
+  var promised = 0
+
+  static func += (sum: inout Self, other: Self) {
+    sum.held += other.held
+    sum.promised += other.promised
+  }
+
+  static func -= (sum: inout Self, other: Self) {
+    sum.held -= other.held
+    sum.promised -= other.promised
   }
 }
 

@@ -7,6 +7,8 @@ package struct SessionLimits: Sendable {
   /// The most bytes of one object's properties; past it its stream is refused.
   package var propertyBytes = 64 << 10
   /// The most bytes of all objects that are not complete; past it the stream that adds is refused.
+  ///
+  /// As many again may be promised to the transport, which are counted as held when it has told of them.
   package var partialObjectBytes = 64 << 20
   /// The most bytes of one control message's body; past it the session ends.
   package var controlMessageBytes = 0xffff

@@ -148,7 +148,7 @@ extension SubscriberSession {
     if case .fetch(let id) = data.owner, !bytes.isEmpty {
       fetches[id]?.attempt?.deadline = now + limits.fetchSilence
     }
-    let before = data.bufferedBytes
+    let before = data.partial
     var problem: DataStreamError?
     do throws(DataStreamError) {
       try data.receive(bytes) { item in
@@ -160,9 +160,13 @@ extension SubscriberSession {
         }
       }
     } catch { problem = error }
-    partialBytes += data.bufferedBytes - before
-    if problem == nil, partialBytes > limits.partialObjectBytes {
-      problem = .tooLarge("\(partialBytes) bytes of incomplete objects")
+    // Whoever has taken what came may have given up the stream, and what it held with it.
+    if streams[stream] === data {
+      partial -= before
+      partial += data.partial
+    }
+    if problem == nil, partial.held > limits.partialObjectBytes {
+      problem = .tooLarge("\(partial.held) bytes of incomplete objects")
     }
     switch problem {
     case nil: break
@@ -173,13 +177,13 @@ extension SubscriberSession {
     }
   }
 
-  /// Lets the transport write the rest of an object where it is to be, if all of it may be held.
+  /// Lets the transport write the rest of an object where it is to be, as long as not too much is promised so.
   private func offerRoom(of stream: UInt64) {
     guard let data = streams[stream], let room = data.unfilledRoom,
-      partialBytes + room.missing <= limits.partialObjectBytes,
+      partial.promised + room.missing <= limits.partialObjectBytes,
       core.transport.fill(room, on: stream)
     else { return }
-    partialBytes += room.missing
+    partial.promised += room.missing
     data.promise(room)
   }
 
@@ -216,7 +220,7 @@ extension SubscriberSession {
   /// Forgets a data stream and reports how it ended.
   func endStream(_ stream: UInt64, _ end: GroupStreamEnd) {
     guard let data = streams.removeValue(forKey: stream) else { return }
-    partialBytes -= data.bufferedBytes
+    partial -= data.partial
     switch data.owner {
     case .fetch(let id): fetchStreamEnded(id, end)
     case .subscriptions(let owners):
@@ -293,7 +297,7 @@ extension SubscriberSession {
       data.owner = .subscriptions(others)
       guard others.isEmpty else { continue }
       streams[stream] = nil
-      partialBytes -= data.bufferedBytes
+      partial -= data.partial
       core.refuse(stream)
     }
     for entry in parked.take({ $0.key == .request(requestID) }) { drop(entry) }

@@ -117,7 +117,7 @@ extension SubscriberSession {
   func release(_ attempt: FetchAttempt, isCancelled: Bool) {
     fetchOfRequest[attempt.requestID] = nil
     if let stream = attempt.stream, let data = streams.removeValue(forKey: stream) {
-      partialBytes -= data.bufferedBytes
+      partial -= data.partial
       core.refuse(stream)
     }
     if attempt.isFill { return }

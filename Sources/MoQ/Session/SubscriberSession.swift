@@ -17,7 +17,7 @@ package final class SubscriberSession {
   var aliases: [UInt64: [UInt64]] = [:]
   var tombstones: [UInt64] = []
   var streams: [UInt64: DataStream] = [:]
-  var partialBytes = 0
+  var partial = PartialBytes()
   var parked = ParkingLot()
   var namespaces: NamespaceRegister
 
@@ -127,7 +127,7 @@ package final class SubscriberSession {
     fetchOfRequest = [:]
     streams = [:]
     parked = ParkingLot()
-    partialBytes = 0
+    partial = PartialBytes()
     events.append(.closed(error))
   }
 }
