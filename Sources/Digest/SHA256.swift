@@ -17,7 +17,7 @@ package enum SHA256 {
       unsafe digest.withUnsafeMutableBufferPointer { output in
         // Both buffers live for the call; the output has room for the digest. An empty input may
         // have no address, and is then not read.
-        _ = unsafe EVP_Digest(
+        let result = unsafe EVP_Digest(
           input.baseAddress,
           input.count,
           output.baseAddress,
@@ -25,6 +25,8 @@ package enum SHA256 {
           OpaquePointer(bitPattern: algorithm),
           nil
         )
+        // Content must never be named by a digest that was not made.
+        precondition(result == 1, "OpenSSL has no SHA-256 or no memory for \(input.count) bytes")
       }
     }
     return Bytes(digest)

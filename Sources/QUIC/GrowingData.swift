@@ -31,7 +31,6 @@ struct GrowingData {
   /// Begins with nothing of a stream; what is still lent is left to its readers.
   mutating func begin(_ stream: Int64) {
     bytes.removeAll(keepingCapacity: true)
-    bytes.reserveCapacity(Self.keptCapacity)
     self.stream = stream
     isFinal = false
   }

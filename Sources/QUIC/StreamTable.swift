@@ -87,16 +87,9 @@ final class StreamTable {
   }
 
   func receive(_ bytes: Span<UInt8>, on stream: Int64, isFinal: Bool) {
-    // What most packets of media bring.
-    if let filling, filling.stream == stream, !isFinal, filling.room.appendWithin(bytes) { return }
     let count = fill(bytes, on: stream)
     let rest = bytes.extracting(droppingFirst: count)
-    if count > 0, rest.isEmpty {
-      guard isFinal else { return }
-      receiving[stream]?.isEnded = true
-      report(.streamData(UInt64(stream), Bytes(), isFinal: true))
-      return
-    }
+    if count > 0, rest.isEmpty, !isFinal { return }
     if !data.append(rest, of: stream, isFinal: isFinal) {
       begin(rest, on: stream, isFinal: isFinal)
     }
@@ -105,11 +98,13 @@ final class StreamTable {
 
   /// Writes what belongs into the stream's room; returns how much that is.
   private func fill(_ bytes: Span<UInt8>, on stream: Int64) -> Int {
-    guard let room = rooms[stream] else { return 0 }
+    // Most packets of media belong where the last one did.
     if filling?.stream != stream {
+      guard let room = rooms[stream] else { return 0 }
       closeFilling()
       filling = (stream, room, room.bytes.count)
     }
+    guard let room = filling?.room else { return 0 }
     let count = room.append(bytes)
     if room.missing == 0 {
       forgetRoom(of: stream)

@@ -8,10 +8,8 @@ package final class StreamRoom {
   /// The length of the run.
   package let wanted: Int
 
-  /// How much of a run there is memory for, by what has come of it.
+  /// How much of a run memory is taken for, by what has come of it.
   private static let growth = 4
-  /// So much more than what has come there may always be memory for.
-  private static let advance = 1 << 20
 
   /// Room for `wanted` bytes, at least 1; how many of them memory is taken for follows what comes.
   package init(wanted: Int) { self.wanted = wanted }
@@ -19,35 +17,20 @@ package final class StreamRoom {
   /// How many bytes have yet to come.
   package var missing: Int { wanted - bytes.count }
 
+  /// Takes memory for the whole run, for who has counted it.
+  package func reserve() { bytes.reserveCapacity(wanted) }
+
   /// Adds what comes next of the run; returns how many of the bytes belong to it.
   package func append(_ more: Span<UInt8>) -> Int {
     let count = min(missing, more.count)
-    Self.add(more.extracting(first: count), to: &bytes, of: wanted)
+    let total = bytes.count + count
+    if bytes.capacity < total { bytes.reserveCapacity(min(wanted, Self.growth * total)) }
+    bytes.append(addingCapacity: count) { target in
+      for index in 0..<count { target.append(more[index]) }
+    }
     return count
   }
 
   /// Adds what comes next of the run; returns how many of the bytes belong to it.
   package func append(_ more: Bytes) -> Int { append(more.slice.span) }
-
-  /// Adds what comes next if the run is not complete with it; false, and nothing is added, if it is.
-  package func appendWithin(_ more: Span<UInt8>) -> Bool {
-    Self.add(more, to: &bytes, within: wanted)
-  }
-
-  private static func add(_ more: Span<UInt8>, to bytes: inout [UInt8], within wanted: Int) -> Bool
-  {
-    guard bytes.count + more.count < wanted else { return false }
-    add(more, to: &bytes, of: wanted)
-    return true
-  }
-
-  private static func add(_ more: Span<UInt8>, to bytes: inout [UInt8], of wanted: Int) {
-    let total = bytes.count + more.count
-    if bytes.capacity < total {
-      bytes.reserveCapacity(min(wanted, max(growth * total, total + advance)))
-    }
-    bytes.append(addingCapacity: more.count) { target in
-      for index in more.indices { target.append(more[index]) }
-    }
-  }
 }

@@ -224,16 +224,18 @@ def slow_and_deaf(space, arguments):
         wait_until(lambda: bridge.metric("connections") < 50, 30, "all attackers are gone")
         return cut, own, figures
 
-    alone, rises, texts, total = watch(), [], [], [0, 0]
+    alone, rises, over, texts, total = watch(), [], [], [], [0, 0]
     for turn in range(rounds):
         victim = turn % 2
         cut, own, figures = attack(bridges[victim])
         total = [a + b for a, b in zip(total, cut)]
         rises.append(100 * (figures[victim] / figures[1 - victim] - 1))
+        over.append(100 * (figures[victim] / alone[victim] - 1))
         texts.append(f"{figures[victim]:.2f}/{figures[1 - victim]:.2f}")
     return (f"{count} slow heads and {count} deaf clients cut {total[0]} and {total[1]} times beside {viewers} viewers, "
             f"last {own / 1024:.1f} KiB each; p99 ms before {alone[0]:.2f} and {alone[1]:.2f}, "
-            f"attacked/other {' '.join(texts)}, median {statistics.median(rises):+.0f} %")
+            f"attacked/other {' '.join(texts)}, median {statistics.median(rises):+.0f} %, "
+            f"{statistics.median(over):+.0f} % over what it was before")
 
 
 def pipelines(space, arguments):

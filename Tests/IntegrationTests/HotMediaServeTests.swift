@@ -102,12 +102,18 @@ extension HotMediaServeTests {
     return (client, taken / segment.byteCount + 1)
   }
 
-  @Test func `a client that stalls gets the rest of a segment whose copy has left`() throws {
+  /// A server of a minute of large segments.
+  private func serving() throws -> (TestServer, PresentationSnapshot, [Segment]) {
     let server = try TestServer()
     let last = try #require(Self.states(1_000_000, seconds: 60).last)
     let segments = whole(last)
     #expect(segments.count > 10)
     try server.serve(last)
+    return (server, last, segments)
+  }
+
+  @Test func `a client that stalls gets the rest of a segment whose copy has left`() throws {
+    let (server, _, segments) = try serving()
     try warm(server, segments[0])
     let stalled = try stall(server, segments[0])
     // Each takes two of the 16 MB.
@@ -122,11 +128,7 @@ extension HotMediaServeTests {
   func `a client that stalls gets the rest of what it was being sent of a broadcast that is gone`()
     throws
   {
-    let server = try TestServer()
-    let last = try #require(Self.states(1_000_000, seconds: 60).last)
-    let segments = whole(last)
-    #expect(segments.count > 10)
-    try server.serve(last)
+    let (server, last, segments) = try serving()
     try warm(server, segments[9])
     let stalled = try stall(server, segments[9])
     server.mailbox.post(.retired(TestServer.broadcast))

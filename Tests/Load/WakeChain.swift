@@ -8,7 +8,6 @@ import Wire
 /// The processors rest between two rounds, as they do between two parts.
 final class WakeChain {
   private let loop: EventLoop
-  private let token: EventToken
   private let sender: UDPSocket
   private let socket: TCPSocket
   private let target: SocketAddress
@@ -53,7 +52,7 @@ final class WakeChain {
     .detach()
     loop = try EventLoop()
     socket = try TCPSocket(connectingTo: listener.address)
-    token = try loop.add(socket.descriptor)
+    _ = try loop.add(socket.descriptor)
     sender = try UDPSocket(local: .loopback(port: 0))
     guard let target = address.takeLast() else { throw Complaint("no address to send to") }
     self.target = target

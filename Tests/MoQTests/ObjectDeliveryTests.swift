@@ -1,7 +1,8 @@
-import MoQ
 import TestSupport
 import Testing
 import Wire
+
+@testable import MoQ
 
 /// Objects from streams and datagrams to the subscription whose they are.
 @Suite struct ObjectDeliveryTests {
@@ -34,6 +35,17 @@ import Wire
         "object 6/0",
       ]
     )
+  }
+
+  @Test func `a stream that waits holds nothing for frames without bytes`() {
+    let peer = ScriptedPeer(.draft18)
+    let stream = peer.subgroup(group: 5, ids: 0...0, isFinal: false)
+    let held = peer.session.parked.entries[0].pieces.count
+    for _ in 0..<100 { peer.handle(.streamData(stream, Bytes(), isFinal: false)) }
+    #expect(peer.session.parked.entries[0].pieces.count == held)
+    _ = peer.session.subscribe(ScriptedPeer.track)
+    peer.accept()
+    #expect(peer.events() == ["ready", "subscribed -", "object 5/0"])
   }
 
   @Test func `what nobody claims is dropped after its time`() {

@@ -40,8 +40,6 @@ final class ServeLoop {
   var clients = ClientTable()
   var broadcasts: [BroadcastPath: BroadcastView] = [:]
   var ingestReport = IngestReport()
-  /// Let go when those who waited have what came: taking them apart takes as long as making an answer.
-  private var formerViews: [BroadcastView] = []
   var onDemand: OnDemand
   var waiting: [Waiting.Key: Waiting] = [:]
   var parkedCount = 0
@@ -129,7 +127,6 @@ final class ServeLoop {
       tick()
       if let slice = rounds.begin(now: now, clients: clients.count) { sweep(slice) }
       workOff()
-      formerViews.removeAll(keepingCapacity: true)
       handOverLog()
     }
   }
@@ -155,9 +152,7 @@ final class ServeLoop {
   func take(_ message: ServeMessage) {
     switch message {
     case .snapshot(let path, let snapshot, let time):
-      let former = broadcasts[path]
-      broadcasts[path] = BroadcastView(snapshot, arrival: time, after: former)
-      if let former { formerViews.append(former) }
+      broadcasts[path] = BroadcastView(snapshot, arrival: time, after: broadcasts[path])
       settleArrivals(path)
       for rendition in snapshot.renditions {
         wake(Waiting.Key(broadcast: path, rendition: rendition.info.name))

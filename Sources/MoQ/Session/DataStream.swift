@@ -60,12 +60,13 @@ final class DataStream {
   }
 
   /// Less than this is as well copied twice.
-  private static let leastRoom = 16 << 10
+  private static let leastRoom = 8 << 10
 
-  /// Counts the rest of `unfilledRoom`, which the transport fills now.
+  /// Counts the rest of `unfilledRoom`, which the transport fills now, and takes memory for it.
   func promise(_ room: StreamRoom) {
     filled = room
     partial.promised = room.missing
+    room.reserve()
   }
 
   /// Takes bytes and hands out every object that is complete with them.
@@ -96,24 +97,6 @@ final class DataStream {
       decoder.receive(bytes)
       while let item = try decoder.next() { body(item) }
     }
-  }
-}
-
-/// Bytes of memory for objects that are not complete.
-struct PartialBytes {
-  /// What has come, as far as the session has been told.
-  var held = 0
-  /// What the transport may write into rooms without telling.
-  var promised = 0
-
-  static func += (sum: inout Self, other: Self) {
-    sum.held += other.held
-    sum.promised += other.promised
-  }
-
-  static func -= (sum: inout Self, other: Self) {
-    sum.held -= other.held
-    sum.promised -= other.promised
   }
 }
 

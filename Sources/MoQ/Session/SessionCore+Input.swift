@@ -34,7 +34,7 @@ extension SessionCore {
   ) throws(CodingError) {
     switch incoming[stream] {
     case .data?:
-      // Without either a room has been filled.
+      // With neither bytes nor an end it says that a room has been filled.
       if !bytes.isEmpty || !isFinal { events.append(.streamBytes(stream, bytes)) }
     case .control?:
       transport.consumed(bytes.count, on: stream)

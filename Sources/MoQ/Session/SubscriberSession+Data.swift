@@ -125,7 +125,10 @@ extension SubscriberSession {
     )
   }
 
+  /// Takes bytes of a data stream; none when a room has been filled.
   func streamBytes(_ stream: UInt64, _ bytes: Bytes) throws(CodingError) {
+    // A peer may send frames without any, of which a parked stream must not hold one after the other.
+    guard !bytes.isEmpty || streams[stream] != nil else { return }
     if streams[stream] != nil {
       core.transport.consumed(bytes.count, on: stream)
       try feed(stream, bytes)

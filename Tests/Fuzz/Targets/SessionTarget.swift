@@ -39,7 +39,7 @@ private struct SessionDriver {
     limits.parkedStreams = 4
     limits.parkedBytes = 4096
     limits.partialObjectBytes = 1 << 16
-    limits.objectBytes = 1 << 15
+    limits.objectBytes = 1 << 14
     limits.deduplicatedGroups = 4
     limits.deduplicatedRuns = 4
     limits.incomingRequests = 8
