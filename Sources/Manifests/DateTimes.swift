@@ -3,18 +3,35 @@ package import Wire
 extension UTCTime {
   /// ISO 8601 in UTC with milliseconds, rounded down: `2026-11-25T22:21:51.123Z`.
   package var iso8601: String {
-    let milliseconds = floorDivide(microseconds, 1000)
+    var text = TextWriter(reserving: 24)
+    text.write(self)
+    return text.text
+  }
+}
+
+extension TextWriter {
+  /// Writes a time as ``UTCTime/iso8601``.
+  mutating func write(_ time: UTCTime) {
+    let milliseconds = floorDivide(time.microseconds, 1000)
     let seconds = floorDivide(milliseconds, 1000)
     let days = floorDivide(seconds, 86_400)
     let ofDay = seconds - days * 86_400
     let (year, month, day) = civil(fromDays: days)
-    func padded(_ value: Int64, _ width: Int) -> String {
-      let text = String(value)
-      return String(repeating: "0", count: max(0, width - text.count)) + text
-    }
-    return padded(year, 4) + "-" + padded(month, 2) + "-" + padded(day, 2) + "T"
-      + padded(ofDay / 3600, 2) + ":" + padded(ofDay / 60 % 60, 2) + ":" + padded(ofDay % 60, 2)
-      + "." + padded(milliseconds - seconds * 1000, 3) + "Z"
+    if year < 0 { write("-") }
+    write(digits: year.magnitude, width: 4)
+    write("-")
+    write(digits: month.magnitude, width: 2)
+    write("-")
+    write(digits: day.magnitude, width: 2)
+    write("T")
+    write(digits: (ofDay / 3600).magnitude, width: 2)
+    write(":")
+    write(digits: (ofDay / 60 % 60).magnitude, width: 2)
+    write(":")
+    write(digits: (ofDay % 60).magnitude, width: 2)
+    write(".")
+    write(digits: (milliseconds - seconds * 1000).magnitude, width: 3)
+    write("Z")
   }
 }
 

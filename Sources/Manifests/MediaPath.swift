@@ -27,11 +27,17 @@ package enum MediaPath {
   package static func encoded(_ component: String) -> String { encoded(Bytes(utf8: component)) }
 
   /// An init segment, relative to its rendition.
-  package static func initSegment(_ segment: InitSegment) -> String { segment.name + ".mp4" }
+  package static func initSegment(_ segment: InitSegment) -> String {
+    var text = TextWriter(reserving: 24)
+    text.write(segment)
+    return text.text
+  }
 
   /// A segment, relative to its rendition.
   package static func segment(_ epoch: Epoch, start: Int64) -> String {
-    "\(epoch.name)/segment/\(start).m4s"
+    var text = TextWriter(reserving: 48)
+    text.write(segment: epoch, start: start)
+    return text.text
   }
 
   /// The segments of an epoch by number, relative to their rendition; with DASH's word for the number.
@@ -41,6 +47,32 @@ package enum MediaPath {
 
   /// A part, relative to its rendition.
   package static func part(_ epoch: Epoch, start: Int64) -> String {
-    "\(epoch.name)/part/\(start).m4s"
+    var text = TextWriter(reserving: 48)
+    text.write(part: epoch, start: start)
+    return text.text
+  }
+}
+
+extension TextWriter {
+  /// Writes ``MediaPath/initSegment(_:)``.
+  mutating func write(_ segment: InitSegment) {
+    write(segment.name)
+    write(".mp4")
+  }
+
+  /// Writes ``MediaPath/segment(_:start:)``.
+  mutating func write(segment epoch: Epoch, start: Int64) {
+    write(epoch.name)
+    write("/segment/")
+    write(start)
+    write(".m4s")
+  }
+
+  /// Writes ``MediaPath/part(_:start:)``.
+  mutating func write(part epoch: Epoch, start: Int64) {
+    write(epoch.name)
+    write("/part/")
+    write(start)
+    write(".m4s")
   }
 }

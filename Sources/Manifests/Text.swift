@@ -7,6 +7,7 @@ struct TextWriter {
   init(reserving capacity: Int) { bytes.reserveCapacity(capacity) }
 
   var result: Bytes { Bytes(bytes) }
+  var text: String { String(decoding: bytes, as: UTF8.self) }
 
   mutating func write(_ text: String) { bytes.append(contentsOf: text.utf8) }
 
@@ -35,13 +36,23 @@ struct TextWriter {
     write(digits: UInt64(max(value, 0)) % 1000, width: 3)
   }
 
-  private mutating func write(digits value: UInt64, width: Int) {
-    var rest = value
-    var reversed: [UInt8] = []
-    repeat {
-      reversed.append(UInt8(ascii: "0") + UInt8(rest % 10))
+  mutating func write(_ bytes: Bytes) { self.bytes.append(contentsOf: bytes.slice) }
+
+  /// Writes digits, zeros before them up to `width`, without memory of their own.
+  mutating func write(digits value: UInt64, width: Int) {
+    var count = 1
+    var rest = value / 10
+    while rest > 0 || count < width {
       rest /= 10
-    } while rest > 0 || reversed.count < width
-    bytes.append(contentsOf: reversed.reversed())
+      count += 1
+    }
+    for _ in 0..<count { bytes.append(UInt8(ascii: "0")) }
+    rest = value
+    var index = bytes.count
+    while rest > 0 {
+      index -= 1
+      bytes[index] += UInt8(rest % 10)
+      rest /= 10
+    }
   }
 }

@@ -148,7 +148,7 @@ import Wire
   /// The state after the publisher lost the rest of the growing segment: a gap part closes it.
   private var holed: PresentationSnapshot {
     var holed = video
-    holed.parts.append(
+    holed.append(
       Part(start: video.end, duration: 100, independentByteCount: nil, isGap: true, pieces: [])
     )
     return PresentationSnapshot(

@@ -53,17 +53,14 @@ struct BroadcastView {
     playlists.rendered(.playlist(content, rendition.info.name, position, skips)) {
       Rendered(
         MediaPlaylist(rendition, content, of: snapshot, asOf: position).render(skips: skips),
-        contentType: "application/vnd.apple.mpegurl"
+        type: Rendered.playlist
       )
     }
   }
 
   func multivariant() -> Rendered {
     playlists.rendered(.multivariant) {
-      Rendered(
-        MultivariantPlaylist.render(snapshot),
-        contentType: "application/vnd.apple.mpegurl"
-      )
+      Rendered(MultivariantPlaylist.render(snapshot), type: Rendered.playlist)
     }
   }
 
@@ -79,7 +76,7 @@ struct BroadcastView {
     )
     guard presentation.isOffered else { return nil }
     return playlists.rendered(key) {
-      Rendered(presentation.render(), contentType: "application/dash+xml")
+      Rendered(presentation.render(), type: Rendered.manifest)
     }
   }
 }
@@ -116,14 +113,11 @@ private struct ManifestState: Equatable {
     isEnded = snapshot.isEnded
   }
 
-  /// Looked at for each part that comes: by places, so that none of hundreds of parts is copied.
+  /// Looked at for each part that comes: by places, so that no segment is copied.
   private static func eventStreams(of segments: [Segment]) -> Set<EventStream> {
     var streams: Set<EventStream> = []
-    for place in segments.indices {
-      for part in segments[place].parts.indices
-      where !segments[place].parts[part].eventStreams.isEmpty {
-        streams.formUnion(segments[place].parts[part].eventStreams)
-      }
+    for place in segments.indices where !segments[place].eventStreams.isEmpty {
+      streams.formUnion(segments[place].eventStreams)
     }
     return streams
   }

@@ -10,8 +10,8 @@ struct PreviewFiles {
 
   init() {
     let preview = PreviewPage()
-    page = Rendered(preview.page.bytes, contentType: preview.page.contentType)
-    assets = preview.assets.mapValues { Rendered($0.bytes, contentType: $0.contentType) }
+    page = Self.rendered(preview.page)
+    assets = preview.assets.mapValues(Self.rendered)
     version = preview.version
   }
 
@@ -26,6 +26,10 @@ struct PreviewFiles {
       return .notFound("no file of the preview page")
     }
     return guarded(asset.response(to: request, cacheControl: CachePolicy.forever))
+  }
+
+  private static func rendered(_ file: PreviewPage.File) -> Rendered {
+    Rendered(file.bytes, type: ResponseHead.line("Content-Type", file.contentType))
   }
 
   private func guarded(_ response: Response) -> Response {

@@ -8,23 +8,19 @@ internal import Wire
 /// Not Sendable: it belongs to one loop.
 final class Rendered {
   let plain: Bytes
+  /// Content-Type.
+  private let type: Bytes
+  private let digest: String
+  private lazy var plainTag = EntityTag(digest)
+  private lazy var compressedTag = EntityTag(digest + "-gz")
   /// Made when it is first asked for: it takes longer than all else that is done for a reload.
   private lazy var compressed = gzip(plain, level: 5)
-  private let contentType: Bytes
-  private let plainTag: String
-  private let compressedTag: String
-  // Lines made once: thousands of answers share them.
-  private let plainTagLine: Bytes
-  private let compressedTagLine: Bytes
 
-  init(_ text: Bytes, contentType: String) {
+  /// `type` is the line that says what it is.
+  init(_ text: Bytes, type: Bytes) {
     plain = text
-    self.contentType = ResponseHead.line("Content-Type", contentType)
-    let digest = hex(SHA256.digest(text).prefix(12).slice)
-    plainTag = "\"\(digest)\""
-    compressedTag = "\"\(digest)-gz\""
-    plainTagLine = ResponseHead.line("ETag", plainTag)
-    compressedTagLine = ResponseHead.line("ETag", compressedTag)
+    self.type = type
+    digest = hex(SHA256.digest(text).prefix(12).slice)
   }
 
   /// The answer to a request, conditional and compressed as it asks.
@@ -38,22 +34,24 @@ final class Rendered {
     let isCompressed = ContentCoding.acceptsGzip(request.value("accept-encoding"))
     let body = isCompressed ? compressed : plain
     let tag = isCompressed ? compressedTag : plainTag
-    var blocks = [
-      ResponseHead.line("Cache-Control", cacheControl),
-      isCompressed ? compressedTagLine : plainTagLine, Self.vary, Response.crossOrigin,
-    ]
+    var blocks: [Bytes] = []
+    blocks.reserveCapacity(6 + extra.count)
+    blocks.append(ResponseHead.line("Cache-Control", cacheControl))
+    blocks.append(tag.line)
+    blocks.append(Self.vary)
+    blocks.append(Response.crossOrigin)
     blocks += extra
-    switch Precondition(request, entityTag: tag) {
+    switch Precondition(request, entityTag: tag.text) {
     case .met: break
-    case .failed: return .preconditionFailed(entityTag: tag)
+    case .failed: return .preconditionFailed(entityTag: tag.text)
     case .notModified: return Response(.notModified, blocks, .none)
     }
-    blocks.append(contentType)
+    blocks.append(type)
     if isCompressed {
       blocks.append(Self.encoded)
       return Response(.ok, blocks, .whole([body]))
     }
-    switch ByteRange(request, of: body.count, entityTag: tag) {
+    switch ByteRange(request, of: body.count, entityTag: tag.text) {
     case .part(let range):
       let field = ByteRange.part(range).contentRange(of: body.count) ?? ""
       blocks.append(ResponseHead.line("Content-Range", field))
@@ -64,6 +62,20 @@ final class Rendered {
     }
   }
 
+  static let playlist = ResponseHead.line("Content-Type", "application/vnd.apple.mpegurl")
+  static let manifest = ResponseHead.line("Content-Type", "application/dash+xml")
   private static let vary = ResponseHead.line("Vary", "Accept-Encoding")
   private static let encoded = ResponseHead.line("Content-Encoding", "gzip")
+}
+
+/// An entity tag, and its line, which thousands of answers share.
+private struct EntityTag {
+  /// As sent, quotes included.
+  let text: String
+  let line: Bytes
+
+  init(_ opaque: String) {
+    text = "\"\(opaque)\""
+    line = ResponseHead.line("ETag", text)
+  }
 }

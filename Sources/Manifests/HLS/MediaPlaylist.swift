@@ -90,8 +90,7 @@ package struct MediaPlaylist {
     if case .part(let number, let index) = position, let last = segments.last,
       last.number == number
     {
-      segments[segments.count - 1].parts = Array(last.parts.prefix(index + 1))
-      segments[segments.count - 1].duration = nil
+      segments[segments.count - 1] = last.growing(parts: index + 1)
     }
     if content == .iFrames, segments.last?.isComplete == false { segments.removeLast() }
     guard let edge = segments.last?.endTime.microseconds else { return [] }
@@ -137,12 +136,12 @@ package struct MediaPlaylist {
       if segment.isDiscontinuity, index > 0 { text.write("#EXT-X-DISCONTINUITY\n") }
       if segment.initSegment != lastInit || segment.isDiscontinuity {
         text.write("#EXT-X-MAP:URI=\"")
-        text.write(MediaPath.initSegment(segment.initSegment))
+        text.write(segment.initSegment)
         text.write("\"\n")
         lastInit = segment.initSegment
       }
       text.write("#EXT-X-PROGRAM-DATE-TIME:")
-      text.write(segment.startTime.iso8601)
+      text.write(segment.startTime)
       text.write("\n")
       if content == .media, distances[index] < partsReach {
         for part in segment.parts { write(part, of: segment, to: &text) }
@@ -157,7 +156,7 @@ package struct MediaPlaylist {
         text.write(count)
         text.write("@0\n")
       }
-      text.write(MediaPath.segment(segment.epoch, start: segment.start))
+      text.write(segment: segment.epoch, start: segment.start)
       text.write("\n")
     }
   }
@@ -166,7 +165,7 @@ package struct MediaPlaylist {
     text.write("#EXT-X-PART:DURATION=")
     text.write(seconds: part.duration, timescale: segment.timescale)
     text.write(",URI=\"")
-    text.write(MediaPath.part(segment.epoch, start: part.start))
+    text.write(part: segment.epoch, start: part.start)
     text.write("\"")
     if part.isIndependent { text.write(",INDEPENDENT=YES") }
     if part.isGap { text.write(",GAP=YES") }
@@ -181,7 +180,7 @@ package struct MediaPlaylist {
     }
     guard content == .media else { return }
     text.write("#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"")
-    text.write(MediaPath.part(last.epoch, start: last.end))
+    text.write(part: last.epoch, start: last.end)
     text.write("\"\n")
     for sibling in snapshot.renditions where sibling.info.name != rendition.info.name {
       guard let report = report(of: sibling, asOf: last) else { continue }

@@ -27,10 +27,10 @@ struct RenditionWindow {
     case .part(let head, let part):
       bytes += part.byteCount
       if let last = segments.last, last.number == head.number, !last.isComplete {
-        segments[segments.count - 1].parts.append(part)
+        segments[segments.count - 1].append(part)
       } else {
         var segment = head
-        segment.parts = [part]
+        segment.append(part)
         segments.append(segment)
       }
     case .closed(let head, let duration, let isGap):

@@ -83,7 +83,12 @@ package struct Segment: Equatable, Sendable {
   /// In order and contiguous.
   ///
   /// Empty for a segment that is wholly lost.
-  package var parts: [Part]
+  package private(set) var parts: [Part]
+  package private(set) var byteCount = 0
+  /// Of the event messages in it.
+  package private(set) var eventStreams: Set<EventStream> = []
+  /// Of all parts together, in ticks.
+  private var partsDuration: Int64 = 0
   /// Nil while the segment grows.
   package var duration: Int64?
   /// Whether some or all of its media is lost.
@@ -108,23 +113,43 @@ package struct Segment: Equatable, Sendable {
     self.start = start
     self.isDiscontinuity = isDiscontinuity
     self.discontinuitySequence = discontinuitySequence
-    self.parts = parts
+    self.parts = []
     self.duration = duration
     self.isGap = isGap
+    for part in parts { append(part) }
+  }
+
+  /// Adds the part that continues it.
+  ///
+  /// What all parts are together is counted here: it is asked for with every part that comes.
+  package mutating func append(_ part: Part) {
+    parts.append(part)
+    byteCount += part.byteCount
+    partsDuration += part.duration
+    if !part.eventStreams.isEmpty { eventStreams.formUnion(part.eventStreams) }
+  }
+
+  /// The segment as it was when it had so many parts, which is growing.
+  package func growing(parts count: Int) -> Segment {
+    Segment(
+      number: number,
+      epoch: epoch,
+      initSegment: initSegment,
+      timescale: timescale,
+      start: start,
+      isDiscontinuity: isDiscontinuity,
+      discontinuitySequence: discontinuitySequence,
+      parts: Array(parts.prefix(count))
+    )
   }
 
   /// How many of its first bytes show its first picture; nil where that is lost or not independent.
   package var independentByteCount: Int? { parts.first?.independentByteCount }
-  /// Of the event messages in it.
-  package var eventStreams: Set<EventStream> {
-    parts.reduce(into: []) { $0.formUnion($1.eventStreams) }
-  }
   /// Whether some of its media stands in for what is lost.
   package var isConcealed: Bool { parts.contains(where: \.isConcealed) }
   package var isComplete: Bool { duration != nil }
-  package var byteCount: Int { parts.reduce(0) { $0 + $1.byteCount } }
   /// The end of the media so far.
-  package var end: Int64 { start + (duration ?? parts.reduce(0) { $0 + $1.duration }) }
+  package var end: Int64 { start + (duration ?? partsDuration) }
   package var pieces: [Bytes] { parts.flatMap(\.pieces) }
 
   /// UTC of its first sample.
