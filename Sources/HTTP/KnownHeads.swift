@@ -36,12 +36,26 @@ package final class KnownHeads {
     entries[Self.place(bytes.span)] = Entry(bytes: bytes, head: head)
   }
 
-  /// The place of FNV-1a's hash.
+  /// The place of a multiplicative hash, in the way of FNV-1a but of four bytes at a time.
   ///
   /// Whoever makes heads collide makes them be read anew, nothing else.
   private static func place(_ bytes: Span<UInt8>) -> Int {
-    var hash: UInt32 = 0x811C_9DC5
-    for index in bytes.indices { hash = (hash ^ UInt32(bytes[index])) &* 0x0100_0193 }
-    return Int(hash ^ hash >> 16) & (places - 1)
+    var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+    var index = 0
+    while index + 4 <= bytes.count {
+      let low = UInt64(bytes[index]) | UInt64(bytes[index + 1]) << 8
+      let high = UInt64(bytes[index + 2]) | UInt64(bytes[index + 3]) << 8
+      hash = (hash ^ low ^ high << 16) &* multiplier
+      index += 4
+    }
+    while index < bytes.count {
+      hash = (hash ^ UInt64(bytes[index])) &* multiplier
+      index += 1
+    }
+    // The upper bits depend on all below them.
+    return Int(hash >> 32) & (places - 1)
   }
+
+  /// 2^64 by the golden ratio, which is odd and has its bits well spread.
+  private static let multiplier: UInt64 = 0x9E37_79B9_7F4A_7C15
 }

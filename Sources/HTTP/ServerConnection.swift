@@ -105,10 +105,7 @@ package struct ServerConnection: ~Copyable {
   ) -> (RequestID, RequestHead)? {
     let limits = configuration.limits
     guard !isInputDone, hasRoom else { return nil }
-    // The usual case: it is asked after every answer, when nothing has come yet.
-    guard parser.bufferedCount > 0 || drain != nil || inputHasEnded || knownHead != nil else {
-      return nil
-    }
+    guard hasInput else { return nil }
     if let head = knownHead {
       knownHead = nil
       return take(head, isLast: false)
@@ -266,11 +263,14 @@ package struct ServerConnection: ~Copyable {
   /// The next pieces to write, at most `maxPieces`; the same until ``wrote(_:now:)``.
   package func pollOutput(maxPieces: Int) -> [Bytes] { output.next(maxPieces) }
 
-  /// Notes how many of the bytes that come next, ``pollOutput(maxPieces:)``, the socket took.
-  package mutating func wrote(_ count: Int, now: Instant) {
+  /// Notes how many of the bytes that come next, ``pollOutput(maxPieces:)``, the socket took; returns how
+  /// many wait then.
+  @discardableResult
+  package mutating func wrote(_ count: Int, now: Instant) -> Int {
     output.drop(count)
     idleStart = now
     advance()
+    return output.count
   }
 
   /// Bytes of answers that wait for the socket.
@@ -309,6 +309,34 @@ package struct ServerConnection: ~Copyable {
   }
 
   // MARK: State
+
+  /// Where a connection stands: what is asked after each request, in one reading.
+  package struct Standing {
+    /// As ``ServerConnection/pendingBytes``.
+    package let pendingBytes: Int
+    /// Whether ``poll(now:date:)`` may give another request without more input.
+    package let mayHaveRequest: Bool
+    /// Whether ``takeRefusal()`` has something to tell.
+    package let hasRefusal: Bool
+    /// As ``ServerConnection/wantsRead``.
+    package let wantsRead: Bool
+    /// As ``ServerConnection/closing``.
+    package let closing: Closing?
+  }
+
+  package var standing: Standing {
+    Standing(
+      pendingBytes: output.count,
+      mayHaveRequest: !isInputDone && hasInput,
+      hasRefusal: refusal != nil,
+      wantsRead: wantsRead,
+      closing: closing
+    )
+  }
+
+  private var hasInput: Bool {
+    parser.bufferedCount > 0 || drain != nil || inputHasEnded || knownHead != nil
+  }
 
   /// Whether the caller should read from the socket.
   package var wantsRead: Bool {

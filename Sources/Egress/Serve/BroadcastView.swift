@@ -4,8 +4,10 @@ internal import Packaging
 internal import Wire
 
 /// A broadcast as one serve loop sees it: the newest snapshot and what was rendered from it.
-struct BroadcastView {
-  private(set) var snapshot: PresentationSnapshot
+///
+/// Not Sendable: it belongs to that loop.
+final class BroadcastView {
+  let snapshot: PresentationSnapshot
   /// When the snapshot came.
   let arrival: UTCTime
   let lowLatency: LowLatency

@@ -116,7 +116,9 @@ extension Client {
   /// Whether answers can be given: at once, or when the handshake is over.
   var isReady: Bool { tls?.isEstablished ?? true }
 
-  var hasOutput: Bool { connection.pendingBytes > 0 || !sealed.isEmpty }
+  /// Whether something is encrypted and waits for the socket.
+  var hasSealedOutput: Bool { !sealed.isEmpty }
+  var hasOutput: Bool { hasSealedOutput || connection.pendingBytes > 0 }
 
   /// Gives the socket what is next; nil when that has to wait for the handshake.
   func send(_ copies: KeptCopies) -> Transfer? {
@@ -144,13 +146,11 @@ extension Client {
     return true
   }
 
-  /// Notes what the socket took of what was sent.
-  func wrote(_ count: Int, now: Instant) {
-    if tls == nil {
-      connection.wrote(count, now: now)
-    } else {
-      sealed = sealed.suffix(from: count)
-    }
+  /// Notes what the socket took of what was sent; returns whether there is more.
+  func wrote(_ count: Int, now: Instant) -> Bool {
+    guard isEncrypted else { return connection.wrote(count, now: now) > 0 }
+    sealed = sealed.suffix(from: count)
+    return hasOutput
   }
 
   /// Says inside the session that nothing more comes.

@@ -32,15 +32,11 @@ struct PreviewFiles {
     Rendered(file.bytes, type: ResponseHead.line("Content-Type", file.contentType))
   }
 
-  private func guarded(_ response: Response) -> Response {
-    var guarded = response
-    for line in Self.guards { guarded.head.add(line.name, line.value) }
-    return guarded
-  }
+  private func guarded(_ response: Response) -> Response { response.adding(Self.guards) }
 
   private static let guards = [
-    (name: "Content-Security-Policy", value: PreviewPage.contentSecurityPolicy),
-    (name: "X-Content-Type-Options", value: "nosniff"),
-    (name: "Referrer-Policy", value: "no-referrer"),
+    ResponseHead.line("Content-Security-Policy", PreviewPage.contentSecurityPolicy),
+    ResponseHead.line("X-Content-Type-Options", "nosniff"),
+    ResponseHead.line("Referrer-Policy", "no-referrer"),
   ]
 }

@@ -212,9 +212,7 @@ extension Responder {
     }
     switch range {
     case .whole:
-      var response = Response(.ok, blocks, .whole(pieces))
-      response.isLasting = !isConcealed
-      return response
+      return Response(.ok, blocks, .whole(pieces), isLasting: !isConcealed)
     case .part(let range): return Response(.partialContent, blocks, .whole(pieces.slice(range)))
     case .unsatisfiable: return Response(.rangeNotSatisfiable, blocks, .none)
     }

@@ -2,26 +2,35 @@ internal import HTTP
 internal import Wire
 
 /// An answer, ready for a connection.
-struct Response {
-  var head: ResponseHead { didSet { shared = nil } }
+///
+/// Not Sendable: it belongs to one loop.
+final class Response {
+  let head: ResponseHead
   let body: Body
   /// Of an answer that many get: where its bytes as sent are kept.
-  private(set) var shared: SharedAnswer?
+  let shared: SharedAnswer?
   /// Whole media that stays what it is as long as it is there.
-  var isLasting = false
+  let isLasting: Bool
 
   var status: Status { head.status }
 
-  init(_ status: Status, _ blocks: [Bytes], _ body: Body) {
-    head = ResponseHead(status, blocks)
+  private init(_ head: ResponseHead, _ body: Body, isLasting: Bool, isShared: Bool = false) {
+    self.head = head
     self.body = body
+    self.isLasting = isLasting
+    shared = isShared ? SharedAnswer(head, body) : nil
+  }
+
+  convenience init(_ status: Status, _ blocks: [Bytes], _ body: Body, isLasting: Bool = false) {
+    self.init(ResponseHead(status, blocks), body, isLasting: isLasting)
   }
 
   /// The same answer, whose bytes are made once for all who get it.
-  var sharing: Response {
-    var response = self
-    response.shared = SharedAnswer(head, body)
-    return response
+  var sharing: Response { Response(head, body, isLasting: isLasting, isShared: true) }
+
+  /// The same answer with more lines in its head.
+  func adding(_ lines: [Bytes]) -> Response {
+    Response(ResponseHead(status, head.blocks + lines), body, isLasting: isLasting)
   }
 
   /// A short text with its own lifetime; every answer carries the CORS fields.

@@ -58,7 +58,7 @@ extension ServeLoop {
   // MARK: Log
 
   /// Whether requests are remembered until they are answered.
-  var isNoting: Bool { log != nil || configuration.access.crossOrigin.hasList }
+  var isNoting: Bool { log != nil || hasOriginList }
 
   /// Writes down what is wholly answered; with `isGone` everything, as nothing more goes out.
   func writeDown(_ client: Client, isGone: Bool = false) {

@@ -103,33 +103,37 @@ extension ServeLoop {
   func flush(_ client: Client, inTurn: Bool = false) {
     guard !client.isClosed, !client.isLingering, !client.isPostponed else { return }
     var (isBusy, mayWriteMuch, requests) = (true, inTurn, 0)
-    while isBusy {
-      isBusy = client.connection.pendingBytes > 0
+    var standing: ServerConnection.Standing
+    repeat {
+      let before = requests
       while requests < Backlog.requestsPerVisit,
         let (id, head) = client.connection.poll(now: now, date: date)
       {
         receive(head, id, from: client)
         requests += 1
-        isBusy = true
       }
-      if client.connection.pendingBytes > Backlog.muchBytes {
+      standing = client.connection.standing
+      isBusy = standing.pendingBytes > 0 || requests > before
+      if standing.pendingBytes > Backlog.muchBytes {
         guard mayWriteMuch else { return postpone(client) }
         mayWriteMuch = false
       }
-      if let status = client.connection.takeRefusal() {
+      if standing.hasRefusal, let status = client.connection.takeRefusal() {
         metrics.count(status: status.rawValue)
         metrics.requestsRefused.increment()
       }
+      let isOut = write(client)
+      guard !client.isClosed else { return }
+      standing = client.connection.standing
       // What was written makes room for requests that wait behind it.
-      isBusy = write(client) && isBusy
+      isBusy = isBusy && isOut && standing.mayHaveRequest
       if isBusy, requests >= Backlog.requestsPerVisit { return postpone(client) }
-    }
-    guard !client.isClosed else { return }
-    if let closing = client.connection.closing {
+    } while isBusy
+    if let closing = standing.closing {
       switch closing {
       case .orderly:
         client.endSession()
-        guard write(client) else { return watch(client) }
+        guard write(client) else { return watch(client, client.connection.standing) }
         guard !client.hasEnded else { return close(client) }
         client.socket.shutdownWriting()
         client.isLingering = true
@@ -142,14 +146,14 @@ extension ServeLoop {
       }
       return
     }
-    watch(client)
+    watch(client, standing)
   }
 
   /// Waits for what the client is to do next.
-  private func watch(_ client: Client) {
+  private func watch(_ client: Client, _ standing: ServerConnection.Standing) {
     guard !client.isClosed else { return }
-    let wantsWrite = client.hasOutput
-    let wantsRead = client.connection.wantsRead && !client.hasEnded
+    let wantsWrite = standing.pendingBytes > 0 || client.hasSealedOutput
+    let wantsRead = standing.wantsRead && !client.hasEnded
     if wantsWrite != client.watchesWrite || wantsRead != client.watchesRead {
       client.watchesWrite = wantsWrite
       client.watchesRead = wantsRead
@@ -159,7 +163,8 @@ extension ServeLoop {
 
   /// Writes until the socket is full or nothing is left; true when everything went out.
   func write(_ client: Client) -> Bool {
-    while client.hasOutput {
+    var hasOutput = client.hasOutput
+    while hasOutput {
       guard client.sealOutput(now: now) else {
         close(client)
         return false
@@ -170,7 +175,7 @@ extension ServeLoop {
       case .bytes(let count):
         metrics.bytesSent.increment(by: count)
         client.noteProgress(count, now: now, enough: configuration.server.drainBytes)
-        client.wrote(count, now: now)
+        hasOutput = client.wrote(count, now: now)
       case .wouldBlock:
         client.noteFull(now: now)
         return false

@@ -12,7 +12,7 @@ extension ServeLoop {
     case .other(let name):
       return (.now(.methodNotAllowed(name)), nil)
     }
-    guard let route = routes.route(of: head) else {
+    guard let route = routes.entry(of: head).route else {
       return (.now(.notFound("nothing is served here")), nil)
     }
     switch route {
@@ -145,7 +145,7 @@ extension ServeLoop {
   func respond(_ response: Response, to id: RequestID, _ client: Client) {
     metrics.count(status: response.status.rawValue)
     client.noteAnswer(id, response, now: now)
-    if configuration.access.crossOrigin.hasList {
+    if hasOriginList {
       var head = response.head
       let fields = configuration.access.crossOrigin.fields(for: client.origin(id))
       head.replace(Response.crossOrigin, by: fields)

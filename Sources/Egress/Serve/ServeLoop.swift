@@ -10,7 +10,11 @@ internal import Wire
 /// Media arrives by mailbox. Between two turns of the loop nothing changes, so a request that finds
 /// its media missing can be parked without a race: what satisfies it comes by the same mailbox.
 final class ServeLoop {
-  private(set) var configuration: Configuration
+  private(set) var configuration: Configuration {
+    didSet { hasOriginList = configuration.access.crossOrigin.hasList }
+  }
+  /// Whether answers depend on whose page asks; looked at with each.
+  private(set) var hasOriginList: Bool
   let mailbox: Mailbox<ServeMessage>
   let ingest: Mailbox<IngestMessage>
   let metrics: Metrics
@@ -75,6 +79,7 @@ final class ServeLoop {
     pulse: Pulse = Pulse()
   ) throws(SystemError) {
     self.configuration = configuration
+    hasOriginList = configuration.access.crossOrigin.hasList
     self.listeners = listeners
     self.tls = tls
     self.limits = limits
@@ -112,10 +117,12 @@ final class ServeLoop {
           // What was ready together happens at one time.
           if isFirst { tick() }
           isFirst = false
-          if let listener = listening[token] {
+          if let client = clients[token] {
+            serve(client, readiness)
+          } else if let listener = listening[token] {
             visited.append(listener)
-          } else {
-            handle(token, readiness)
+          } else if token == mailboxToken {
+            for message in mailbox.drain() { take(message) }
           }
         }
         // Those that are there come first.
@@ -137,14 +144,6 @@ final class ServeLoop {
     guard utc.microseconds / 1_000_000 != dateSecond else { return }
     dateSecond = utc.microseconds / 1_000_000
     date = HTTPDate(utc)
-  }
-
-  func handle(_ token: EventToken, _ readiness: Readiness) {
-    if token == mailboxToken {
-      for message in mailbox.drain() { take(message) }
-    } else if let client = clients[token] {
-      serve(client, readiness)
-    }
   }
 
   // MARK: Messages
