@@ -2,7 +2,7 @@ internal import CMAF
 internal import Wire
 
 /// What a presentation keeps of one track.
-struct PackagedTrack {
+final class PackagedTrack {
   /// A chunk in decode order.
   struct Intake {
     let chunk: MediaChunk
@@ -63,7 +63,7 @@ struct PackagedTrack {
   /// Makes events of a chunk: its own, and before it those of what stands in for lost sound.
   ///
   /// `continuity` is that of its object for the object's first chunk and nil for the others.
-  mutating func events(
+  func events(
     _ chunk: MediaChunk,
     _ continuity: TrackOrder.Continuity?,
     utc: UTCTime
@@ -91,7 +91,7 @@ struct PackagedTrack {
     return copies.count == count ? copies : []
   }
 
-  private mutating func event(
+  private func event(
     _ chunk: MediaChunk,
     _ continuity: TrackOrder.Continuity?,
     utc: UTCTime
@@ -151,7 +151,7 @@ struct PackagedTrack {
 
   /// Follows the lead's restarts again when they have differed for as long as a stall may last: one
   /// track's time went back, and the other's did not.
-  mutating func rejoin(_ leadGeneration: Int, patience: Interval, now: Instant) {
+  func rejoin(_ leadGeneration: Int, patience: Interval, now: Instant) {
     guard generation != leadGeneration else {
       apartSince = nil
       return
@@ -164,7 +164,7 @@ struct PackagedTrack {
     writer?.relabel(leadGeneration)
   }
 
-  mutating func startWriting(partTarget: MediaTime) {
+  func startWriting(partTarget: MediaTime) {
     writer = RenditionWriter(
       kind: description.info.kind,
       timescale: description.info.timescale,
@@ -174,7 +174,7 @@ struct PackagedTrack {
   }
 
   /// Keeps an event until packaging begins; past the byte limit the oldest chunks are dropped.
-  mutating func prime(_ event: Event, byteLimit: Int) {
+  func prime(_ event: Event, byteLimit: Int) {
     primed.append(event)
     if case .chunk(let intake) = event { primedBytes += intake.chunk.bytes.count }
     while primedBytes > byteLimit, let oldest = primed.first {
@@ -184,7 +184,7 @@ struct PackagedTrack {
   }
 
   /// Hands out what was kept.
-  mutating func takePrimed() -> [Event] {
+  func takePrimed() -> [Event] {
     defer {
       primed = []
       primedBytes = 0

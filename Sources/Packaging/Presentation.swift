@@ -148,7 +148,7 @@ package final class Presentation {
   /// Adds a track that the catalog names only now, and returns its index; its playlist starts at the
   /// first boundary that it sees.
   package func addTrack(_ description: TrackDescription) -> Int {
-    var track = PackagedTrack(description, policy: policy)
+    let track = PackagedTrack(description, policy: policy)
     track.generation = tracks.map(\.generation).max() ?? 0
     if constants != nil {
       track.startWriting(partTarget: partTarget)

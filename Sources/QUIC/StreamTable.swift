@@ -98,13 +98,16 @@ final class StreamTable {
 
   /// Writes what belongs into the stream's room; returns how much that is.
   private func fill(_ bytes: Span<UInt8>, on stream: Int64) -> Int {
+    let room: StreamRoom
     // Most packets of media belong where the last one did.
-    if filling?.stream != stream {
-      guard let room = rooms[stream] else { return 0 }
+    if let filling, filling.stream == stream {
+      room = filling.room
+    } else {
+      guard let known = rooms[stream] else { return 0 }
       closeFilling()
+      room = known
       filling = (stream, room, room.bytes.count)
     }
-    guard let room = filling?.room else { return 0 }
     let count = room.append(bytes)
     if room.missing == 0 {
       forgetRoom(of: stream)

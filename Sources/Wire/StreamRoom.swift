@@ -22,9 +22,13 @@ package final class StreamRoom {
 
   /// Adds what comes next of the run; returns how many of the bytes belong to it.
   package func append(_ more: Span<UInt8>) -> Int {
-    let count = min(missing, more.count)
+    Self.append(more, to: &bytes, wanted: wanted)
+  }
+
+  private static func append(_ more: Span<UInt8>, to bytes: inout [UInt8], wanted: Int) -> Int {
+    let count = min(wanted - bytes.count, more.count)
     let total = bytes.count + count
-    if bytes.capacity < total { bytes.reserveCapacity(min(wanted, Self.growth * total)) }
+    if bytes.capacity < total { bytes.reserveCapacity(min(wanted, growth * total)) }
     bytes.append(addingCapacity: count) { target in
       for index in 0..<count { target.append(more[index]) }
     }

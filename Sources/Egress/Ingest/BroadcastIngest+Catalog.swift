@@ -105,7 +105,7 @@ extension BroadcastIngest {
       return nil
     }
     guard isWanted(wanted) else { return nil }
-    var track = Track(catalog: wanted, seen: Self.nothingSeen)
+    let track = Track(catalog: wanted, seen: Self.nothingSeen)
     track.status.name = wanted.name
     tracks.append(track)
     return tracks.count - 1

@@ -16,7 +16,7 @@ final class BroadcastIngest {
     case redirected(LegID, String)
   }
 
-  struct Track {
+  final class Track {
     var catalog: CatalogTrack
     var plan: TrackPlan?
     var intake: MediaIntake?
@@ -30,6 +30,11 @@ final class BroadcastIngest {
     /// The missing objects that were last asked for.
     var repairing: ClosedRange<ObjectPosition>?
     var status = IngestStatus.Track()
+
+    init(catalog: CatalogTrack, seen: DeliveredObjects) {
+      self.catalog = catalog
+      self.seen = seen
+    }
   }
 
   let configuration: Configuration

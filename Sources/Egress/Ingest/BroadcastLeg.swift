@@ -3,7 +3,7 @@ internal import Packaging
 internal import Wire
 
 /// A broadcast on one session: what is subscribed there, and as what.
-struct BroadcastLeg {
+final class BroadcastLeg {
   /// What a subscription is for.
   enum Role: Equatable {
     case catalog
@@ -49,14 +49,14 @@ struct BroadcastLeg {
     self.isAlone = isAlone
   }
 
-  mutating func note(_ id: SubscriptionID, _ role: Role) {
+  func note(_ id: SubscriptionID, _ role: Role) {
     roles[id] = role
     unanswered.insert(id)
   }
 
-  mutating func noteAnswer(_ id: SubscriptionID) { unanswered.remove(id) }
+  func noteAnswer(_ id: SubscriptionID) { unanswered.remove(id) }
 
-  mutating func forget(_ id: SubscriptionID) -> Role? {
+  func forget(_ id: SubscriptionID) -> Role? {
     unanswered.remove(id)
     return roles.removeValue(forKey: id)
   }

@@ -31,7 +31,7 @@ final class IngestCore {
     case discovery(Int)
   }
 
-  struct Connection {
+  final class Connection {
     let endpoint: Endpoint
     /// Nil while it is being made.
     var share: SessionShare?
@@ -42,6 +42,11 @@ final class IngestCore {
     var isLeaving = false
     /// When what still uses it goes with it.
     var leaveDeadline: Instant?
+
+    init(endpoint: Endpoint, users: Set<User>) {
+      self.endpoint = endpoint
+      self.users = users
+    }
   }
 
   struct Source {
@@ -55,7 +60,7 @@ final class IngestCore {
     var announced: [TrackNamespace: Set<ConnectionID>] = [:]
   }
 
-  struct Followed {
+  final class Followed {
     let ingest: BroadcastIngest
     let source: Int
     var roster: EndpointRoster
@@ -73,6 +78,13 @@ final class IngestCore {
     /// How often it was sent elsewhere since it last had media.
     var redirects = 0
     var reportedPhase: IngestStatus.Phase?
+
+    init(ingest: BroadcastIngest, source: Int, roster: EndpointRoster, lastUse: Instant) {
+      self.ingest = ingest
+      self.source = source
+      self.roster = roster
+      self.lastUse = lastUse
+    }
   }
 
   let configuration: Configuration
@@ -264,10 +276,10 @@ final class IngestCore {
   func settle(_ path: BroadcastPath, now: Instant) {
     drain(path, now: now)
     guard let entry = followed[path] else { return }
-    if entry.ingest.status.phase == .ended, entry.forgetAt == nil {
-      followed[path]?.forgetAt = now + configuration.packaging.window
-    } else if entry.ingest.status.phase != .ended {
-      followed[path]?.forgetAt = nil
+    if entry.ingest.status.phase != .ended {
+      entry.forgetAt = nil
+    } else if entry.forgetAt == nil {
+      entry.forgetAt = now + configuration.packaging.window
     }
     let settings = sources[entry.source].settings
     var due = entry.ingest.deadline
@@ -276,33 +288,31 @@ final class IngestCore {
       due = due.map { min($0, candidate) } ?? candidate
     }
     consider(entry.retireAt)
-    consider(forgetTime(followed[path] ?? entry))
+    consider(forgetTime(entry))
     consider(idleEnd(entry))
     if entry.legs.count < settings.live {
-      consider(followed[path]?.roster.earliest(besides: usedEndpoints(path)))
+      consider(entry.roster.earliest(besides: usedEndpoints(path)))
     }
-    followed[path]?.deadline = due
+    entry.deadline = due
   }
 
   private func drain(_ path: BroadcastPath, now: Instant) {
-    while let output = followed[path]?.ingest.poll() {
+    while let entry = followed[path], let output = entry.ingest.poll() {
       switch output {
       case .log(let level, let text):
         let name = followed.count > 1 ? TrackNamespace(path.fields).joined() + ": " : ""
         log(level, name + text)
       case .snapshot(let snapshot):
-        if followed[path]?.hasMedia == false {
-          followed[path]?.hasMedia = true
+        if !entry.hasMedia {
+          entry.hasMedia = true
           // Who waited for this begins to use it now.
-          followed[path]?.lastUse = now
+          entry.lastUse = now
         }
-        followed[path]?.complaint = ""
-        followed[path]?.redirects = 0
+        entry.complaint = ""
+        entry.redirects = 0
         // Media arrives: only now has connecting been worth it.
-        for connection in followed[path]?.legs.values ?? [:].values {
-          if let endpoint = connections[connection]?.endpoint {
-            followed[path]?.roster.succeeded(endpoint)
-          }
+        for connection in entry.legs.values {
+          if let endpoint = connections[connection]?.endpoint { entry.roster.succeeded(endpoint) }
         }
         put(.snapshot(path, snapshot))
       case .legFailed(let leg, let reason): legFailed(leg, reason, now: now)
@@ -316,8 +326,8 @@ final class IngestCore {
   /// Whether a broadcast's phase is another than when this was last asked.
   func hasNewPhase() -> Bool {
     var hasNew = false
-    for (path, entry) in followed where entry.reportedPhase != entry.ingest.status.phase {
-      followed[path]?.reportedPhase = entry.ingest.status.phase
+    for entry in followed.values where entry.reportedPhase != entry.ingest.status.phase {
+      entry.reportedPhase = entry.ingest.status.phase
       hasNew = true
     }
     return hasNew

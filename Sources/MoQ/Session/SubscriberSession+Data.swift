@@ -192,11 +192,9 @@ extension SubscriberSession {
 
   /// Reports an object, and what it says of others, unless it is known.
   func deliver(_ object: Object, to requestID: UInt64) {
-    guard let id = subscriptions[requestID]?.id,
-      subscriptions[requestID]?.note(object) == true
-    else { return }
-    for range in object.absences { events.append(.absent(id, range)) }
-    events.append(.object(id, object))
+    guard let subscription = subscriptions[requestID], subscription.note(object) else { return }
+    for range in object.absences { events.append(.absent(subscription.id, range)) }
+    events.append(.object(subscription.id, object))
   }
 
   func streamFinished(_ stream: UInt64) throws(CodingError) {

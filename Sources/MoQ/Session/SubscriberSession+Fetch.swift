@@ -83,7 +83,8 @@ extension SubscriberSession {
     guard let subscription = subscriptions[requestID],
       let backlog = subscription.options.start.backlog
     else { return }
-    subscriptions[requestID]?.awaitsFill = false
+    let awaitsFill = subscription.awaitsFill
+    subscription.awaitsFill = false
     guard let largest else {
       // Nothing was published, so the live subscription has everything.
       events.append(.joinEnded(subscription.id, FetchOutcome()))
@@ -93,7 +94,7 @@ extension SubscriberSession {
     let form: FetchForm =
       if subscription.isPush {
         .standalone
-      } else if subscription.awaitsFill {
+      } else if awaitsFill {
         .fill(requestID)
       } else {
         .joining(requestID, groups: min(backlog, draft.largestInteger))

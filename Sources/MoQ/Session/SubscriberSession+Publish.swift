@@ -31,7 +31,7 @@ extension SubscriberSession {
       }
     }
     let id = SubscriptionID(requestID: requestID)
-    var subscription = Subscription(
+    let subscription = Subscription(
       id: id,
       track: publish.track,
       options: options,

@@ -28,7 +28,7 @@ extension SubscriberSession {
       .subscribe(Subscribe(requestID: $0, track: track, parameters: parameters))
     }
     let id = SubscriptionID(requestID: requestID)
-    var subscription = Subscription(id: id, track: track, options: options, limits: limits)
+    let subscription = Subscription(id: id, track: track, options: options, limits: limits)
     subscription.awaitsFill = parameters.fill != nil
     subscriptions[requestID] = subscription
     return id

@@ -1,7 +1,7 @@
 import Wire
 
-/// One subscription as its session sees it.
-struct Subscription {
+/// One subscription as its session sees it; a reference, as every object is looked up in it.
+final class Subscription {
   enum Phase {
     case requested
     case live(alias: UInt64)
@@ -43,7 +43,7 @@ struct Subscription {
   }
 
   /// Notes an object; false when it came before.
-  mutating func note(_ object: Object) -> Bool {
+  func note(_ object: Object) -> Bool {
     guard delivered.insert(object.location) else { return false }
     if object.status == .normal { largest = max(largest ?? .zero, object.location) }
     return true
