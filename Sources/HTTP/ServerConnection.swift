@@ -225,7 +225,7 @@ package struct ServerConnection: ~Copyable {
     else { return update(id) { $0.respond(answer.head, answer.body, date: date) } }
     // The usual case: the answer is the next to leave, and does so at once.
     output.append(answer.output(date), copyOfLast: answer.copy)
-    exchanges.removeFirst()
+    removeFirstExchange()
     advance()
   }
 
@@ -285,14 +285,19 @@ package struct ServerConnection: ~Copyable {
       switch first.phase {
       case .waiting, .growing: return
       case .complete:
-        exchanges.removeFirst()
+        removeFirstExchange()
         if first.closes { end(.orderly) }
       case .aborted:
-        exchanges.removeFirst()
+        removeFirstExchange()
         end(first.version == .http11 ? .orderly : .reset)
       }
     }
     if ending == nil, isInputDone, exchanges.isEmpty { end(.orderly) }
+  }
+
+  /// Removing the only one, as most are, needs no look at what moves up.
+  private mutating func removeFirstExchange() {
+    if exchanges.count == 1 { exchanges.removeLast() } else { exchanges.removeFirst() }
   }
 
   private static func isOpen(_ phase: Exchange.Phase) -> Bool {
