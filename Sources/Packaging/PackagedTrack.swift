@@ -34,6 +34,8 @@ final class PackagedTrack {
   /// Until when the others wait for this track; nil when they need not.
   var blockedUntil: Instant?
   var isStalled = false
+  /// It was told that segments are too large.
+  var wasCut = false
   /// Since when its restarts are not those of the lead; nil while they are.
   var apartSince: Instant?
   private let limits: RenditionWriter.Limits
@@ -51,7 +53,7 @@ final class PackagedTrack {
     window = RenditionWindow(window: policy.window)
     limits = RenditionWriter.Limits(
       queueBytes: policy.reorderBytes,
-      segmentBytes: policy.windowBytes / 4
+      segmentBytes: policy.segmentBytes
     )
     order = TrackOrder(
       startsIndependent: description.info.kind == .video,

@@ -16,6 +16,10 @@ extension Presentation {
         isLead: index == lead,
         groupStep: step
       )
+      if !tracks[index].wasCut, tracks[index].writer?.cutSegments ?? 0 > 0 {
+        tracks[index].wasCut = true
+        outputs.append(.notice(.cut(info.name)))
+      }
     }
     if release(now: now) { publish() }
   }

@@ -16,6 +16,8 @@ package final class Presentation {
     case stalled(String)
     case resumed(String)
     case hole(String)
+    /// Segments of a rendition are larger than may be held; told once.
+    case cut(String)
   }
 
   package enum Output: Sendable {
@@ -28,6 +30,8 @@ package final class Presentation {
     package var order = TrackOrder.Statistics()
     /// Lost frames of sound that others stand in for.
     package var concealed = 0
+    /// Segments whose rest was dropped because they are larger than may be held.
+    package var cutSegments = 0
     package var heldBytes = 0
     /// Bytes that wait for the leading track, or for packaging to begin.
     package var waitingBytes = 0
@@ -83,6 +87,7 @@ package final class Presentation {
     TrackStatistics(
       order: tracks[track].order.statistics,
       concealed: tracks[track].concealed,
+      cutSegments: tracks[track].writer?.cutSegments ?? 0,
       heldBytes: tracks[track].window.heldBytes,
       waitingBytes: tracks[track].primedBytes + (tracks[track].writer?.queuedBytes ?? 0),
       isStalled: tracks[track].isStalled,

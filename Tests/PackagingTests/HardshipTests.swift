@@ -63,11 +63,34 @@ import Wire
       broadcast.entries[index].isIndependent = false
     }
     var policy = PackagingPolicy()
-    policy.windowBytes = 40_000
+    policy.windowBytes = 2400
     var bridge = Bridge(broadcast, policy: policy)
     bridge.run(broadcast, broadcast.entries, latency: 20_000)
     let snapshot = try #require(bridge.last)
-    #expect(snapshot.renditions[0].segments.allSatisfy { $0.byteCount <= 10_000 })
+    #expect(snapshot.renditions[0].segments.allSatisfy { $0.byteCount <= 600 })
+    // It is told once of each track.
+    for (index, name) in ["video0", "audio"].enumerated() {
+      #expect(bridge.presentation.statistics(of: index).cutSegments > 1)
+      #expect(bridge.notices.count { $0 == .cut(name) } == 1)
+    }
+  }
+
+  @Test func `a segment that is just as large as it may be is whole, and a byte more cuts it`()
+    throws
+  {
+    let broadcast = RecordedBroadcast.ladder(videos: 1, groups: 8, zero: Self.zero)
+    var bridge = Bridge(broadcast)
+    bridge.run(broadcast, broadcast.entries, latency: 20_000)
+    let whole = try #require(bridge.last).renditions[0].segments.filter(\.isComplete)
+    let largest = try #require(whole.map(\.byteCount).max())
+    for (room, isCut) in [(largest, false), (largest - 1, true)] {
+      var policy = PackagingPolicy()
+      policy.windowBytes = 4 * room
+      var bridge = Bridge(broadcast, policy: policy)
+      bridge.run(broadcast, broadcast.entries, latency: 20_000)
+      #expect((bridge.presentation.statistics(of: 0).cutSegments > 0) == isCut)
+      #expect(bridge.notices.contains(.cut("video0")) == isCut)
+    }
   }
 
   @Test func `tracks that wait for a silent lead hold no more than their limit`() {

@@ -320,6 +320,13 @@ final class BroadcastIngest {
     case .stalled(let name): log(.warning, "track \(name) has fallen behind; the others go on")
     case .resumed(let name): log(.info, "track \(name) has caught up")
     case .hole(let name): log(.warning, "objects of track \(name) are lost")
+    case .cut(let name):
+      let limit = configuration.packaging.segmentBytes
+      log(
+        .error,
+        "segments of track \(name) are larger than \(limit) bytes, a quarter of "
+          + "packaging.window-megabytes: the rest of each is a gap"
+      )
     }
   }
 
@@ -335,6 +342,7 @@ final class BroadcastIngest {
         status.duplicate += figures.order.duplicate
         status.holes = figures.order.holes
         status.concealed = figures.concealed
+        status.cutSegments = figures.cutSegments
         status.heldBytes = figures.heldBytes
         status.isStalled = figures.isStalled
         status.edge = figures.edge

@@ -47,6 +47,8 @@ struct IngestStatus: Sendable {
     var repaired = 0
     /// Lost frames of sound that others stand in for.
     var concealed = 0
+    /// Segments that were too large to be held whole.
+    var cutSegments = 0
     var heldBytes = 0
     var isStalled = false
     /// UTC of the end of the newest published media.

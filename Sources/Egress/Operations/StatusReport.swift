@@ -230,6 +230,12 @@ struct StatusReport {
       tracks { Double($0.concealed) }
     )
     family(
+      "cut_segments_total",
+      "counter",
+      "Segments larger than a quarter of packaging.window-megabytes, whose rest was dropped.",
+      tracks { Double($0.cutSegments) }
+    )
+    family(
       "repair_fetches_total",
       "counter",
       "FETCHes for missing objects.",
@@ -263,7 +269,7 @@ struct StatusReport {
           + "\"objects\":\(track.objects),\"bytes\":\(track.bytes),"
           + "\"malformed\":\(track.malformed),\"late\":\(track.late),"
           + "\"duplicate\":\(track.duplicate),\"lost\":\(track.holes),"
-          + "\"concealed\":\(track.concealed),"
+          + "\"concealed\":\(track.concealed),\"cut\":\(track.cutSegments),"
           + "\"repairs\":\(track.repairs),\"repaired\":\(track.repaired),"
           + "\"heldBytes\":\(track.heldBytes),\"stalled\":\(track.isStalled),"
           + "\"edgeAgeSeconds\":\(edgeAge(track).map { String($0) } ?? "null")}"

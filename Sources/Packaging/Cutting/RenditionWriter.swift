@@ -80,6 +80,8 @@ struct RenditionWriter {
   }
 
   private var segmentBytes = 0
+  /// Segments that are larger than the limit, whose rest was dropped.
+  private(set) var cutSegments = 0
 
   init(kind: MediaKind, timescale: UInt32, partTarget: MediaTime, limits: Limits) {
     self.kind = kind
@@ -274,8 +276,12 @@ struct RenditionWriter {
     let chunk = queued.chunk
     chunkDuration = chunk.duration
     assigned = (open.run, MediaTime(ticks: chunk.end, timescale: timescale))
+    let before = segmentBytes
     segmentBytes += chunk.bytes.count
-    guard segmentBytes <= limits.segmentBytes else { return }
+    guard segmentBytes <= limits.segmentBytes else {
+      if before <= limits.segmentBytes { cutSegments += 1 }
+      return
+    }
     let ticks = open.clock.shiftTicks(timescale)
     var served = chunk
     if ticks != 0 {
