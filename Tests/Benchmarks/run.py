@@ -4,6 +4,7 @@ import argparse
 import json
 import pathlib
 import re
+import shutil
 import signal
 import statistics
 import subprocess
@@ -203,6 +204,9 @@ class Bench:
 
     # Memory
 
+    # Segments are held whole, whatever their rate.
+    WHOLE = {"packaging.window-megabytes": 256}
+
     def viewers(self):
         """What a viewer that waits costs, between two requests and with one of them."""
         count = 10_000
@@ -251,7 +255,7 @@ class Bench:
         """What a broadcast takes beside its media, once the window is full."""
         window = 10
         media = self.options.media or [self.make_media("20M")]
-        egress = Egress(self.program, media, **{"packaging.window": window})
+        egress = Egress(self.program, media, **self.WHOLE, **{"packaging.window": window})
         try:
             empty = resident_bytes(egress.id)
             egress.media_playlist()
@@ -306,23 +310,30 @@ class Bench:
         seconds = 10
         print(f"\nCPU seconds for each GB of objects received over QUIC, in {seconds} s")
         print("| | Mbit/s | CPU s/GB |\n|---|---|---|")
-        media, window = self.options.media or [self.make_media()], 6
-        egress = Egress(self.program, media, **{"packaging.window": window})
+        media = self.options.media or [self.make_media()]
+        copies = [pathlib.Path(self.folder, f"copy{index}.mp4") for index in range(4)]
+        for copy in copies:
+            shutil.copy(media[0], copy)
+        self.ingest_files(f"four of {pathlib.Path(media[0]).stem}", copies, seconds)
+        self.ingest_files("one", media, seconds, self.options.python)
+
+    def ingest_files(self, name, media, seconds, python=None):
+        egress = Egress(self.program, media, **self.WHOLE, **{"packaging.window": 6})
         try:
             egress.media_playlist()
-            # Memory is used again from then on.
-            time.sleep(2 * window)
+            # The window is full by then, and memory is used again.
+            time.sleep(30)
             cost, size = seconds_of(egress.id), egress.metric("object_bytes_total")
             packaging = seconds_of(egress.id, "ingest")
             time.sleep(seconds)
             cost = seconds_of(egress.id) - cost
             packaging = seconds_of(egress.id, "ingest") - packaging
             size = egress.metric("object_bytes_total") - size
-            self.print_ingest("moq-egress, ingest thread", size, seconds, packaging)
-            self.print_ingest("moq-egress, the process", size, seconds, cost)
-            if self.options.python:
+            self.print_ingest(f"moq-egress, ingest thread, {name}", size, seconds, packaging)
+            self.print_ingest(f"moq-egress, the process, {name}", size, seconds, cost)
+            if python:
                 subscriber = Process(
-                    [self.options.python, pathlib.Path(__file__).with_name("subscriber.py"),
+                    [python, pathlib.Path(__file__).with_name("subscriber.py"),
                      "--address", egress.upstream, "--track",
                      pathlib.Path(media[0]).stem, "--seconds", seconds])
                 figures = json.loads(subscriber.wait_for("{.*}", seconds + 20).group())

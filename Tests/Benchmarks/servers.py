@@ -146,12 +146,15 @@ class Egress:
         self.configuration.write("sources:\n" + "".join(sources))
         self.configuration.flush()
         environment = {
-            "MOQ_EGRESS_" + key.upper().replace(".", "_"): str(value)
+            "MOQ_EGRESS_" + re.sub("[.-]", "_", key.upper()): str(value)
             for key, value in {"server.threads": 1, **settings}.items()}
         self.process = Process(
             [program, "serve", "--config", self.configuration.name, "--listen", "127.0.0.1:0"],
             env={**os.environ, **environment})
         self.address = self.process.wait_for(r"http://([0-9.]+:[0-9]+)").group(1)
+        # What is ignored would be measured as if it were not.
+        if "is ignored" in self.process.output():
+            raise Failed(self.process.output())
 
     @property
     def id(self):
