@@ -7,6 +7,9 @@ struct AnswerCounter {
   /// Bytes of content that are still to come; nil in a head.
   private var rest: Int?
 
+  /// Whether nothing of an answer has come that is not whole.
+  var isBetweenAnswers: Bool { head.isEmpty && rest == nil }
+
   /// The status of the answer that these bytes complete; nil while it is not whole.
   ///
   /// What follows an answer, which nobody asked for, is an error.

@@ -7,6 +7,7 @@ final class CountingLink {
   let token: EventToken
   var isConnecting = true
   var counter = AnswerCounter()
+  var answers = 0
 
   init(to server: SocketAddress, _ loop: EventLoop) throws(SystemError) {
     socket = try TCPSocket(connectingTo: server)

@@ -6,10 +6,12 @@ import Wire
 /// Prints answers, bytes received and seconds.
 func measureRate(_ options: Options) throws {
   let loop = try EventLoop()
-  let connections = try connect(options.clients, to: options.server, loop)
+  var connections = try connect(options.clients, to: options.server, loop)
   let request = countedRequest(options.path, options.server)
   var buffer = [UInt8](repeating: 0, count: 1 << 18)
   var answers = 0
+  // A server closes a connection in good order that has had its share.
+  let share = 1000
   var bytes = 0
   var failure: Complaint?
   let start = Clock.now
@@ -19,18 +21,30 @@ func measureRate(_ options: Options) throws {
   while now < end {
     try loop.wait(until: end) { token, _ in
       guard let connection = connections[token] else { return }
-      do throws(Complaint) {
+      do {
+        if connection.isConnecting {
+          try connection.connected(loop)
+          return try connection.ask(request)
+        }
         switch connection.socket.read(into: &buffer) {
         case .wouldBlock: return
-        case .closed: throw Complaint("closed by the server")
+        case .closed:
+          guard connection.answers >= share, connection.counter.isBetweenAnswers else {
+            throw Complaint("closed by the server after \(connection.answers) answers")
+          }
+          loop.remove(connection.socket.descriptor, token)
+          connections[token] = nil
+          let next = try CountingLink(to: options.server, loop)
+          connections[next.token] = next
         case .bytes(let count):
           bytes += count
           guard try connection.counter.take(buffer[..<count]) != nil else { return }
           answers += 1
+          connection.answers += 1
           try connection.ask(request)
         }
       } catch {
-        failure = error
+        failure = Complaint("\(error)")
       }
     }
     if let failure { throw failure }
