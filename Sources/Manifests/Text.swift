@@ -36,8 +36,6 @@ struct TextWriter {
     write(digits: UInt64(max(value, 0)) % 1000, width: 3)
   }
 
-  mutating func write(_ bytes: Bytes) { self.bytes.append(contentsOf: bytes.slice) }
-
   /// Writes digits, zeros before them up to `width`, without memory of their own.
   mutating func write(digits value: UInt64, width: Int) {
     var count = 1

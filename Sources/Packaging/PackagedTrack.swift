@@ -1,7 +1,7 @@
 internal import CMAF
 internal import Wire
 
-/// What a presentation keeps of one track.
+/// What a presentation keeps of one track; a reference, as parts of it are looked at with every chunk.
 final class PackagedTrack {
   /// A chunk in decode order.
   struct Intake {
@@ -34,8 +34,6 @@ final class PackagedTrack {
   /// Until when the others wait for this track; nil when they need not.
   var blockedUntil: Instant?
   var isStalled = false
-  /// It was told that segments are too large.
-  var wasCut = false
   /// Since when its restarts are not those of the lead; nil while they are.
   var apartSince: Instant?
   private let limits: RenditionWriter.Limits

@@ -10,14 +10,14 @@ extension Presentation {
       tracks[index].rejoin(tracks[lead].generation, patience: policy.stallPatience, now: now)
       let info = tracks[index].description.info
       let step = info.kind == .video ? groupLength?.rounded(toScale: info.timescale) : nil
+      let cut = tracks[index].writer?.cutSegments ?? 0
       tracks[index].writer?.advance(
         runs: runs,
         run: { self.runOfGeneration[$0] },
         isLead: index == lead,
         groupStep: step
       )
-      if !tracks[index].wasCut, tracks[index].writer?.cutSegments ?? 0 > 0 {
-        tracks[index].wasCut = true
+      if cut == 0, tracks[index].writer?.cutSegments ?? 0 > 0 {
         outputs.append(.notice(.cut(info.name)))
       }
     }

@@ -56,19 +56,36 @@ import Wire
     #expect(audio.endTime.microseconds - Self.zero.microseconds > 36_000_000)
   }
 
-  @Test func `media without sync samples never grows a segment past its limit`() throws {
+  @Test func `media without sync samples is added to no segment`() throws {
     var broadcast = RecordedBroadcast.ladder(videos: 1, groups: 40, zero: Self.zero)
+    var before = Bridge(broadcast)
+    before.run(
+      broadcast,
+      broadcast.entries.filter { $0.position.group <= 3 || $0.track != 0 },
+      latency: 20_000
+    )
     for index in broadcast.entries.indices
     where broadcast.entries[index].track == 0 && broadcast.entries[index].position.group > 3 {
       broadcast.entries[index].isIndependent = false
     }
+    var bridge = Bridge(broadcast)
+    bridge.run(broadcast, broadcast.entries, latency: 20_000)
+    let sizes = try #require(bridge.last).renditions[0].segments.map(\.byteCount)
+    let expected = try #require(before.last).renditions[0].segments.map(\.byteCount)
+    #expect(expected.count { $0 > 0 } >= 4)
+    #expect(sizes.filter { $0 > 0 } == expected.filter { $0 > 0 })
+  }
+
+  @Test func `segments larger than may be held are cut, and that is told once of each track`()
+    throws
+  {
+    let broadcast = RecordedBroadcast.ladder(videos: 1, groups: 40, zero: Self.zero)
     var policy = PackagingPolicy()
     policy.windowBytes = 2400
     var bridge = Bridge(broadcast, policy: policy)
     bridge.run(broadcast, broadcast.entries, latency: 20_000)
     let snapshot = try #require(bridge.last)
     #expect(snapshot.renditions[0].segments.allSatisfy { $0.byteCount <= 600 })
-    // It is told once of each track.
     for (index, name) in ["video0", "audio"].enumerated() {
       #expect(bridge.presentation.statistics(of: index).cutSegments > 1)
       #expect(bridge.notices.count { $0 == .cut(name) } == 1)

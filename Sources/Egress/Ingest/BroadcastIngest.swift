@@ -16,6 +16,7 @@ final class BroadcastIngest {
     case redirected(LegID, String)
   }
 
+  /// A track of the catalog; a reference, as every object looks at parts of it.
   final class Track {
     var catalog: CatalogTrack
     var plan: TrackPlan?

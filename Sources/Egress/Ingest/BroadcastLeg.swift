@@ -2,7 +2,8 @@ internal import MoQ
 internal import Packaging
 internal import Wire
 
-/// A broadcast on one session: what is subscribed there, and as what.
+/// A broadcast on one session: what is subscribed there, and as what; a reference, as every object is
+/// looked up in it.
 final class BroadcastLeg {
   /// What a subscription is for.
   enum Role: Equatable {

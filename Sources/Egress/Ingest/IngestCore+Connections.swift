@@ -20,7 +20,7 @@ extension IngestCore {
       transport: transport,
       url: connection.endpoint.url
     )
-    connections[id]?.share = share
+    connection.share = share
     for user in connection.users {
       switch user {
       case .leg(let leg): join(leg, share, now: now)
@@ -98,8 +98,8 @@ extension IngestCore {
       return legFailed(leg, "it is sent elsewhere again and again, now to \(uri)", now: now)
     }
     log(.info, "broadcast \(entry.ingest.namespace.joined()) is at \(uri)")
-    followed[path]?.redirects += 1
-    followed[path]?.legs[leg] = nil
+    entry.redirects += 1
+    entry.legs[leg] = nil
     entry.ingest.leave(leg, "it is at \(uri)")
     addLeg(path, at: connection.endpoint.moved(to: uri), now: now)
     release(id, .leg(leg))
@@ -111,16 +111,14 @@ extension IngestCore {
   private func drop(_ leg: LegID, _ connection: Connection, _ reason: String, now: Instant) {
     let path = leg.broadcast
     guard let entry = followed[path], entry.legs[leg] != nil else { return }
-    followed[path]?.legs[leg] = nil
+    entry.legs[leg] = nil
     entry.ingest.leave(leg, reason)
     if !connection.isLeaving {
-      followed[path]?.roster.failed(connection.endpoint, now: now, using: &random)
+      entry.roster.failed(connection.endpoint, now: now, using: &random)
       complain("\(connection.endpoint.url): \(reason)", path)
     }
     let settings = sources[entry.source].settings
-    if settings.isOnDemand, !entry.hasMedia, followed[path]?.legs.isEmpty == true,
-      followed[path]?.roster.haveAllFailed == true
-    {
+    if settings.isOnDemand, !entry.hasMedia, entry.legs.isEmpty, entry.roster.haveAllFailed {
       return unfollow(path, reason)
     }
     fillLegs(path, now: now)
@@ -131,7 +129,7 @@ extension IngestCore {
   private func complain(_ complaint: String, _ path: BroadcastPath) {
     guard let entry = followed[path] else { return }
     log(entry.complaint == complaint ? .debug : .error, "upstream \(complaint)")
-    followed[path]?.complaint = complaint
+    entry.complaint = complaint
   }
 
   func usedEndpoints(_ path: BroadcastPath) -> Set<Endpoint> {
@@ -197,16 +195,16 @@ extension IngestCore {
   /// newest first, until nothing is blocked.
   private func fill(_ id: ConnectionID, now: Instant) {
     guard let connection = connections[id], connection.legCount > 1 else { return }
-    connections[id]?.isFull = true
+    connection.isFull = true
     log(.debug, "\(connection.endpoint.url) takes no more requests on one connection")
     let legs = connection.users.compactMap { user in
       if case .leg(let leg) = user { leg } else { nil }
     }
     // The oldest stays, or a relay that takes too few for any would have them move for ever.
     for leg in legs.sorted(by: { $0.number > $1.number }).dropLast() {
-      guard connections[id]?.share?.isBlocked == true else { return }
+      guard connection.share?.isBlocked == true else { return }
       guard let entry = followed[leg.broadcast], entry.ingest.waitsForAnswer(leg) else { continue }
-      followed[leg.broadcast]?.legs[leg] = nil
+      entry.legs[leg] = nil
       entry.ingest.leave(leg, "the connection is full")
       addLeg(leg.broadcast, at: connection.endpoint, now: now)
       release(id, .leg(leg))
@@ -229,9 +227,9 @@ extension IngestCore {
       .warning,
       "\(connection.endpoint.url) goes away, moving to \(successor.url)"
     )
-    connections[id]?.isLeaving = true
+    connection.isLeaving = true
     let patience = min(timeout ?? Self.movePatience, Self.movePatience)
-    connections[id]?.leaveDeadline = now + max(patience, .milliseconds(100))
+    connection.leaveDeadline = now + max(patience, .milliseconds(100))
     for user in connection.users {
       switch user {
       case .leg(let leg):

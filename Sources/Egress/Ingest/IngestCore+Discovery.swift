@@ -35,8 +35,8 @@ extension IngestCore {
       if let endpoint = connections[id]?.endpoint { sources[index].roster.succeeded(endpoint) }
       sources[index].announced[namespace, default: []].insert(id)
       let path = Self.path(namespace)
-      if followed[path] != nil {
-        followed[path]?.retireAt = nil
+      if let entry = followed[path] {
+        entry.retireAt = nil
         fillLegs(path, now: now)
         settle(path, now: now)
       } else if !sources[index].settings.isOnDemand {
@@ -60,7 +60,7 @@ extension IngestCore {
   private func retire(_ namespace: TrackNamespace, source: Int, now: Instant) {
     let path = Self.path(namespace)
     guard let entry = followed[path], entry.source == source, entry.retireAt == nil else { return }
-    followed[path]?.retireAt = now + sources[source].settings.retireTimeout
+    entry.retireAt = now + sources[source].settings.retireTimeout
     settle(path, now: now)
   }
 

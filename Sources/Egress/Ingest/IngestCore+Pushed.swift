@@ -43,8 +43,8 @@ extension IngestCore {
     guard let index = discoverer(of: track.namespace, on: id) else { return }
     sources[index].roster.succeeded(connection.endpoint)
     let path = Self.path(track.namespace)
-    if followed[path] != nil {
-      followed[path]?.retireAt = nil
+    if let entry = followed[path] {
+      entry.retireAt = nil
       fillLegs(path, now: now)
       settle(path, now: now)
     } else {

@@ -31,6 +31,7 @@ final class IngestCore {
     case discovery(Int)
   }
 
+  /// What is known of a connection; a reference, as every event is looked up in it.
   final class Connection {
     let endpoint: Endpoint
     /// Nil while it is being made.
@@ -60,6 +61,7 @@ final class IngestCore {
     var announced: [TrackNamespace: Set<ConnectionID>] = [:]
   }
 
+  /// A broadcast that is followed; a reference, as every event is looked up in it.
   final class Followed {
     let ingest: BroadcastIngest
     let source: Int
@@ -214,8 +216,8 @@ final class IngestCore {
 
   /// Somebody asks for a broadcast.
   func want(_ path: BroadcastPath, now: Instant) {
-    if followed[path] != nil {
-      followed[path]?.lastUse = now
+    if let entry = followed[path] {
+      entry.lastUse = now
       return
     }
     let namespace = TrackNamespace(path.fields)
@@ -241,7 +243,7 @@ final class IngestCore {
   private func age(_ path: BroadcastPath, now: Instant) {
     guard let entry = followed[path] else { return }
     if let due = entry.retireAt, due <= now {
-      followed[path]?.retireAt = nil
+      entry.retireAt = nil
       entry.ingest.finish(now: now)
       drain(path, now: now)
     }

@@ -12,7 +12,7 @@ extension ServeLoop {
     case .other(let name):
       return (.now(.methodNotAllowed(name)), nil)
     }
-    guard let route = routes.entry(of: head).route else {
+    guard let route = routes.route(of: head) else {
       return (.now(.notFound("nothing is served here")), nil)
     }
     switch route {

@@ -93,12 +93,12 @@ extension SubscriberSession {
       core.finish(requestID: requestID)
       core.forget(requestID: requestID)
       if case .live = subscription.phase {
-        subscriptions[requestID]?.end = SubscriptionEnd(
+        subscription.end = SubscriptionEnd(
           status: .unknown,
           code: nil,
           reason: "request stream \(what)"
         )
-        subscriptions[requestID]?.endDeadline = now + limits.doneInterval
+        subscription.endDeadline = now + limits.doneInterval
       } else {
         fail(requestID, RequestFailure(meaning: .unknown, reason: "request stream \(what)"))
       }

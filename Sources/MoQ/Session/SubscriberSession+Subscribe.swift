@@ -112,18 +112,20 @@ extension SubscriberSession {
     largest: Location?,
     trackProperties: Properties
   ) throws(CodingError) {
-    guard let id = subscriptions[requestID]?.id else { return }
+    guard let subscription = subscriptions[requestID] else { return }
     tombstones.removeAll { $0 == alias }
     aliases[alias, default: []].append(requestID)
     if let owners = aliases[alias], owners.count > 1 {
       for owner in owners { subscriptions[owner]?.sharesAlias = true }
     }
-    subscriptions[requestID]?.phase = .live(alias: alias)
-    subscriptions[requestID]?.largest = largest
+    subscription.phase = .live(alias: alias)
+    subscription.largest = largest
     if let priority = trackProperties.integer(Properties.Kind.defaultPublisherPriority) {
-      subscriptions[requestID]?.defaultPriority = UInt8(clamping: priority)
+      subscription.defaultPriority = UInt8(clamping: priority)
     }
-    events.append(.subscribed(id, largest: largest, trackProperties: trackProperties))
+    events.append(
+      .subscribed(subscription.id, largest: largest, trackProperties: trackProperties)
+    )
     join(requestID, largest: largest)
     let arrived = parked.take { $0.key == .alias(alias) || $0.key == .request(requestID) }
     for entry in arrived { try resume(entry) }
@@ -176,13 +178,13 @@ extension SubscriberSession {
       throw .protocolViolation("PUBLISH_DONE for request \(requestID) in the wrong state")
     }
     let isKnown = done.streamCount < PublishDone.unknownStreamCount
-    subscriptions[requestID]?.end = SubscriptionEnd(
+    subscription.end = SubscriptionEnd(
       status: PublishDoneStatus(code: done.status, draft: draft),
       code: done.status,
       reason: done.reason,
       streamCount: isKnown ? done.streamCount : nil
     )
-    subscriptions[requestID]?.endDeadline = now + limits.doneInterval
+    subscription.endDeadline = now + limits.doneInterval
     endIfDrained(requestID)
   }
 
@@ -197,7 +199,7 @@ extension SubscriberSession {
       return
     }
     if let largest = state.largestObject {
-      subscriptions[requestID]?.largest = max(largest, subscription.largest ?? .zero)
+      subscription.largest = max(largest, subscription.largest ?? .zero)
     }
   }
 }
