@@ -5,11 +5,18 @@ package import Wire
 package struct Readiness: Sendable, Equatable {
   package let canRead: Bool
   package let canWrite: Bool
+  /// The peer sends nothing after what there is to read.
+  package let hasEnded: Bool
   /// The peer is gone or the socket failed; reading tells how.
   package let isHungUp: Bool
 
   /// What a look at a descriptor that no event was reported for goes by.
-  package static let readable = Readiness(canRead: true, canWrite: false, isHungUp: false)
+  package static let readable = Readiness(
+    canRead: true,
+    canWrite: false,
+    hasEnded: false,
+    isHungUp: false
+  )
 }
 
 /// A registration with an event loop.
@@ -25,13 +32,15 @@ package struct EventToken: Hashable, Sendable {
   package func hash(into hasher: inout Hasher) { hasher.combine(packed) }
 }
 
-/// Level-triggered epoll with stale events filtered out.
+/// Epoll with stale events filtered out.
 ///
 /// Not Sendable: it belongs to one thread.
 package final class EventLoop {
   private struct Slot {
     var generation: UInt32 = 0
     var isUsed = false
+    /// Added to what a registration is watched for: EPOLLET or nothing.
+    var trigger: UInt32 = 0
   }
 
   /// Events taken from the kernel in one wait; fewer mean that nothing else was ready.
@@ -50,7 +59,15 @@ package final class EventLoop {
   }
 
   /// Starts watching a descriptor for input, and for output when asked.
-  package func add(_ descriptor: CInt, writable: Bool = false) throws(SystemError) -> EventToken {
+  ///
+  /// It is reported as long as it is ready, or with `onlyChanges` when it becomes so: what is left
+  /// unread or unwritten then is told once more by ``modify(_:_:readable:writable:)``. That spares the
+  /// kernel a second look at each descriptor.
+  package func add(
+    _ descriptor: CInt,
+    writable: Bool = false,
+    onlyChanges: Bool = false
+  ) throws(SystemError) -> EventToken {
     let index: UInt32
     if let reused = free.popLast() {
       index = reused
@@ -60,8 +77,9 @@ package final class EventLoop {
     }
     slots[Int(index)].generation &+= 1
     slots[Int(index)].isUsed = true
+    slots[Int(index)].trigger = onlyChanges ? EPOLLET.rawValue : 0
     let token = EventToken(slot: index, generation: slots[Int(index)].generation)
-    let interest = Self.interest(readable: true, writable: writable)
+    let interest = Self.interest(readable: true, writable: writable) | slots[Int(index)].trigger
     guard
       clinux_epoll_control(epoll.rawValue, EPOLL_CTL_ADD, descriptor, interest, token.packed) == 0
     else {
@@ -72,14 +90,15 @@ package final class EventLoop {
     return token
   }
 
-  /// Changes what a registered descriptor is watched for.
+  /// Changes what a registered descriptor is watched for; what it is ready for by now is reported.
   package func modify(
     _ descriptor: CInt,
     _ token: EventToken,
     readable: Bool,
     writable: Bool
   ) {
-    let interest = Self.interest(readable: readable, writable: writable)
+    let interest =
+      Self.interest(readable: readable, writable: writable) | slots[Int(token.slot)].trigger
     _ = clinux_epoll_control(epoll.rawValue, EPOLL_CTL_MOD, descriptor, interest, token.packed)
   }
 
@@ -132,6 +151,7 @@ package final class EventLoop {
           // A peer that closed its side is read to the end like any other.
           canRead: bits & (EPOLLIN.rawValue | EPOLLRDHUP.rawValue) != 0,
           canWrite: bits & EPOLLOUT.rawValue != 0,
+          hasEnded: bits & EPOLLRDHUP.rawValue != 0,
           isHungUp: hungUp
         )
       )

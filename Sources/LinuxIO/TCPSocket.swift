@@ -19,24 +19,31 @@ package final class TCPSocket {
   init(owning descriptor: CInt, peer: SocketAddress) {
     socket = FileDescriptor(owning: descriptor)
     self.peer = peer
-    var one: CInt = 1
     // Responses are written whole; waiting to fill a packet only adds latency.
-    _ = unsafe setsockopt(
-      descriptor,
-      CInt(IPPROTO_TCP),
-      TCP_NODELAY,
-      &one,
-      socklen_t(MemoryLayout<CInt>.size)
-    )
+    set(CInt(IPPROTO_TCP), TCP_NODELAY, 1)
+  }
+
+  private func set(_ level: CInt, _ option: CInt, _ value: CInt) {
+    var value = value
+    let size = socklen_t(MemoryLayout<CInt>.size)
+    _ = unsafe setsockopt(socket.rawValue, level, option, &value, size)
   }
 
   /// Begins to connect.
   ///
-  /// Once the socket can be written, `connectionFailure` tells what came of it.
-  package convenience init(connectingTo address: SocketAddress) throws(SystemError) {
+  /// Once the socket can be written, `connectionFailure` tells what came of it. One that takes little has the
+  /// smallest buffer, and small segments: those of loopback are so large that a kernel takes whole answers.
+  package convenience init(
+    connectingTo address: SocketAddress,
+    takesLittle: Bool = false
+  ) throws(SystemError) {
     let descriptor = clinux_socket(address.isIPv6 ? AF_INET6 : AF_INET, 1)
     guard descriptor >= 0 else { throw SystemError("socket \(address)") }
     self.init(owning: descriptor, peer: address)
+    if takesLittle {
+      set(SOL_SOCKET, SO_RCVBUF, 2048)
+      set(CInt(IPPROTO_TCP), TCP_MAXSEG, 536)
+    }
     let result = unsafe address.withSockaddr { unsafe Glibc.connect(descriptor, $0, $1) }
     // An interrupted connect goes on by itself.
     guard result == 0 || Glibc.errno == EINPROGRESS || Glibc.errno == EINTR else {

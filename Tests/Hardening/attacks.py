@@ -1,12 +1,12 @@
 """Hostile clients beside honest ones: all honest ones are served, what the hostile cost is bounded and counted."""
-import multiprocessing
-import os
+import json
+import pathlib
 import re
 import resource
-import select
 import selectors
 import socket
 import statistics
+import subprocess
 import time
 
 from bridge import BASE, Bridge, expect
@@ -21,28 +21,6 @@ def raise_limit():
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-class Crowd:
-    """A function in a process of its own; what it returns comes from `end`."""
-
-    def __init__(self, space, body, *arguments):
-        self.stop, self.ready, self.result = (
-            multiprocessing.Event(), multiprocessing.Event(), multiprocessing.SimpleQueue())
-        self.process = multiprocessing.Process(
-            target=lambda: self.result.put(body(self.stop, self.ready, *arguments)), daemon=True)
-        self.process.start()
-        space.callback(self.process.kill)
-
-    def begin(self, seconds=60):
-        expect(self.ready.wait(seconds), "a crowd does not come about")
-        return self
-
-    def end(self):
-        self.stop.set()
-        result = self.result.get()
-        self.process.join(20)
-        return result
-
-
 def connect(port, smallest=False):
     connection = socket.socket()
     if smallest:
@@ -55,187 +33,67 @@ def connect(port, smallest=False):
     return connection
 
 
-def honest(stop, ready, port, count, path, unnoted):
-    """Viewers that ask for a playlist once a second each, evenly; latencies and what went wrong.
-
-    Of the first `unnoted` seconds there are no latencies: all have just come at once then.
-    """
-    raise_limit()
-    selector, latencies, failures = selectors.DefaultSelector(), [], []
-    connections = [connect(port) for _ in range(count)]
-    asked, received = {}, {}
-    for connection in connections:
-        selector.register(connection, selectors.EVENT_READ)
-    request = f"GET {path} HTTP/1.1\r\nHost: h\r\n\r\n".encode()
-    started, turn = time.monotonic(), 0
-    ready.set()
-
-    def take(connection):
-        try:
-            data = connection.recv(262_144)
-        except BlockingIOError:
-            return
-        except OSError as error:
-            data, reason = b"", repr(error)
-        else:
-            reason = "closed"
-        if not data:
-            if connection in asked:
-                failures.append(reason)
-            selector.unregister(connection)
-            connections.remove(connection)
-            return
-        received[connection] = received.get(connection, b"") + data
-        whole = received[connection]
-        head, found, body = whole.partition(b"\r\n\r\n")
-        if not found:
-            return
-        length = int(re.search(rb"(?i)content-length: (\d+)", head).group(1))
-        if len(body) < length:
-            return
-        if not head.startswith(b"HTTP/1.1 200"):
-            failures.append(head.split(b"\r\n")[0].decode())
-        since = asked.pop(connection)
-        if since >= started + unnoted:
-            latencies.append(time.monotonic() - since)
-        received[connection] = b""
-
-    while not stop.is_set() or asked:
-        now = time.monotonic()
-        while not stop.is_set() and connections and started + turn / count <= now:
-            connection = connections[turn % len(connections)]
-            turn += 1
-            if connection not in asked:
-                asked[connection] = time.monotonic()
-                try:
-                    connection.send(request)
-                except OSError as error:
-                    failures.append(repr(error))
-                    del asked[connection]
-        for key, _ in selector.select(max(0, min(0.05, started + turn / count - time.monotonic()))):
-            take(key.fileobj)
-        if stop.is_set() and now > started + 600:
-            break
-    return latencies, failures
+def run_load(arguments, *words):
+    """The load client's command for a bridge; its last line is JSON."""
+    return [str(word) for word in (pathlib.Path(arguments.program).with_name("moq-egress-load"), *words)]
 
 
-def stand(stop, ready, count, make, events, speak=None):
-    """Keeps `count` connections that `make(index)` makes; how many were cut.
-
-    One that is cut comes again within milliseconds, not with others in a burst, and `speak` has one after the other its
-    turn within half a second. This runs at the lowest priority: real attackers have processors of their own.
-    """
-    raise_limit()
-    os.nice(19)
-    poll, connections, indices, cut, turn = select.epoll(), [None] * count, {}, 0, 0
-
-    def begin(index):
-        connection = connections[index] = make(index)
-        indices[connection.fileno()] = index
-        poll.register(connection, events)
-
-    for index in range(count):
-        begin(index)
-    ready.set()
-    started = time.monotonic()
-    while not stop.is_set():
-        time.sleep(0.001)
-        for descriptor, _ in poll.poll(0, 2):
-            index = indices.pop(descriptor)
-            poll.unregister(descriptor)
-            connections[index].close()
-            cut += 1
-            begin(index)
-        due = int((time.monotonic() - started) * count / 0.5) if speak else turn
-        # On a machine that is busy with other things turns are left out: who was cut comes first.
-        for turn in range(max(turn, due - 64), due):
-            try:
-                speak(connections[turn % count])
-            except OSError:
-                # It is cut, which the next look at all of them tells.
-                pass
-        turn = due
-    return cut
-
-
-def slow_heads(stop, ready, port, count):
-    """Heads that come a byte now and then; how many were cut."""
-    return stand(
-        stop, ready, count, lambda index: connect(port), select.EPOLLIN | select.EPOLLRDHUP,
-        lambda connection: connection.send(b"G"))
-
-
-def deaf(stop, ready, port, count, paths, pipelined):
-    """Clients that ask for media and never read; how many were cut."""
-    def ask(index):
-        connection = connect(port, smallest=True)
-        path = paths[index % len(paths)]
-        connection.send(f"GET {path} HTTP/1.1\r\nHost: h\r\n\r\n".encode() * pipelined)
-        return connection
-
-    # What is in the way is seen without reading: the other side has closed, or reset.
-    return stand(stop, ready, count, ask, select.EPOLLRDHUP)
-
-
-def percentile(values, share):
-    return sorted(values)[min(len(values) - 1, int(len(values) * share))] * 1000
+def ask(arguments, bridge, path, viewers, seconds):
+    """p99 in milliseconds of viewers that ask for a playlist once a second each, all of which are answered."""
+    done = subprocess.run(
+        run_load(arguments, "ask", "--server", f"127.0.0.1:{bridge.port}", "--path", path, "--clients", viewers,
+                 "--seconds", seconds), capture_output=True, text=True, check=False)
+    expect(done.returncode == 0, f"an honest request failed: {done.stderr}")
+    figures = json.loads(done.stdout.splitlines()[-1])
+    # A machine that is busy with other things asks late, and then less often.
+    expect(figures["waiting"] >= viewers, f"only {figures['waiting']} honest answers")
+    return figures["p99"]
 
 
 def slow_and_deaf(space, arguments):
-    """Attackers of one bridge, and honest viewers of it and of another one.
+    """Honest viewers with and without attackers in turn; first as it is by default, then where all are cut soon."""
+    if not arguments.full:
+        return attack_in_turn(space, arguments, LIMITS, 150, 60, 3, 1)
+    return "; ".join(
+        f"{name}: " + attack_in_turn(space, arguments, limits, 1000, 500, seconds, 6)
+        for name, limits, seconds in (("limits as they are", "connections: 4000", 30), ("cut after 2 s", LIMITS, 10)))
 
-    All share a machine. What attackers cost it by being there is seen at the other bridge at the same time; what is
-    worse at the one that is attacked, the attack has done to it.
-    """
-    count, viewers, unnoted, seconds, rounds = (1000, 500, 2, 20, 6) if arguments.full else (150, 60, 1, 3, 1)
-    limits = LIMITS + "\nthreads: 2"
-    bridges = [Bridge(space, arguments.program, limits) for _ in range(2)]
-    for bridge in bridges:
-        wait_until(lambda: len(bridge.segments("720p")) >= 2, 30, "segments")
 
-    def watch():
-        crowds = [
-            Crowd(space, honest, bridge.port, viewers, f"{BASE}/720p/media.m3u8", unnoted).begin() for bridge in bridges]
-        time.sleep(unnoted + seconds)
-        figures = []
-        for crowd in crowds:
-            latencies, failures = crowd.end()
-            expect(not failures, f"{len(failures)} honest requests failed: {failures[:3]}")
-            # A machine that is busy with other things asks late, and then less often.
-            expect(len(latencies) >= viewers, f"only {len(latencies)} honest answers")
-            figures.append(percentile(latencies, 0.99))
-        return figures
+def attack_in_turn(space, arguments, limits, count, viewers, seconds, rounds):
+    bridge = Bridge(space, arguments.program, limits + "\nthreads: 2")
+    wait_until(lambda: len(bridge.segments("720p")) >= 2, 30, "segments")
+    path = f"{BASE}/720p/media.m3u8"
 
-    def attack(bridge):
+    def attack():
         before = bridge.resident()
         before_cut = [bridge.metric(f"{name}_clients_total") for name in ("timed_out", "slow")]
-        heads = Crowd(space, slow_heads, bridge.port, count).begin()
-        takers = Crowd(space, deaf, bridge.port, count, bridge.segments("720p"), 16).begin()
-        figures = watch()
+        targets = [word for target in bridge.segments("720p") for word in ("--path", target)]
+        attackers = space.start("attackers", run_load(
+            arguments, "attack", "--server", f"127.0.0.1:{bridge.port}", "--slow", count, "--deaf", count, *targets))
+        attackers.wait_for('"standing"', 60)
+        figure = ask(arguments, bridge, path, viewers, seconds)
         for name, known in zip(("timed_out", "slow"), before_cut):
             wait_until(
                 lambda: bridge.metric(f"{name}_clients_total") >= known + count, 60, f"{name} clients are cut and counted")
         most = bridge.resident()
-        cut = heads.end(), takers.end()
+        attackers.process.terminate()
+        cut = [int(number) for number in attackers.wait_for(r'"slow": (\d+), "deaf": (\d+)').groups()]
         expect(min(cut) >= count, f"attackers saw {cut} cuts")
         # A connection may hold one answer, whose media is shared; what is its own is little.
         own = (most - before) / (2 * count)
         expect(own < 64 * 1024, f"{own / 1024:.0f} KiB for each attacker")
         wait_until(lambda: bridge.metric("connections") < 50, 30, "all attackers are gone")
-        return cut, own, figures
+        return cut, own, figure
 
-    alone, rises, over, texts, total = watch(), [], [], [], [0, 0]
-    for turn in range(rounds):
-        victim = turn % 2
-        cut, own, figures = attack(bridges[victim])
+    rises, texts, total = [], [], [0, 0]
+    for _ in range(rounds):
+        alone = ask(arguments, bridge, path, viewers, seconds)
+        cut, own, figure = attack()
         total = [a + b for a, b in zip(total, cut)]
-        rises.append(100 * (figures[victim] / figures[1 - victim] - 1))
-        over.append(100 * (figures[victim] / alone[victim] - 1))
-        texts.append(f"{figures[victim]:.2f}/{figures[1 - victim]:.2f}")
+        rises.append(100 * (figure / alone - 1))
+        texts.append(f"{alone:.2f}/{figure:.2f}")
     return (f"{count} slow heads and {count} deaf clients cut {total[0]} and {total[1]} times beside {viewers} viewers, "
-            f"last {own / 1024:.1f} KiB each; p99 ms before {alone[0]:.2f} and {alone[1]:.2f}, "
-            f"attacked/other {' '.join(texts)}, median {statistics.median(rises):+.0f} %, "
-            f"{statistics.median(over):+.0f} % over what it was before")
+            f"last {own / 1024:.1f} KiB each; p99 ms without/with {' '.join(texts)}, median {statistics.median(rises):+.0f} %")
 
 
 def pipelines(space, arguments):

@@ -41,6 +41,24 @@ import Wire
     #expect(server.metrics.parked.value == 0)
   }
 
+  @Test func `more requests than are read at once, and the end behind them, are all seen`() throws {
+    let server = try TestServer()
+    let clients = try (0..<20).map { _ in try server.client() }
+    let request = "GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n"
+    for (index, client) in clients.enumerated() {
+      client.send(String(repeating: request, count: index.isMultiple(of: 2) ? 1 : 1000))
+      client.closeSending()
+    }
+    for (index, client) in clients.enumerated() {
+      for _ in 0..<(index.isMultiple(of: 2) ? 1 : 1000) {
+        let status = try client.reply().status
+        #expect(status == 200)
+      }
+      let hasEnded = try client.endsHere()
+      #expect(hasEnded)
+    }
+  }
+
   @Test func `a stop in the middle of a release lets it go on`() throws {
     let server = try TestServer()
     try server.serve(state)

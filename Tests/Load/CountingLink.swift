@@ -9,16 +9,22 @@ final class CountingLink {
   var counter = AnswerCounter()
   var answers = 0
 
-  init(to server: SocketAddress, _ loop: EventLoop) throws(SystemError) {
-    socket = try TCPSocket(connectingTo: server)
+  init(
+    to server: SocketAddress,
+    _ loop: EventLoop,
+    takesLittle: Bool = false
+  ) throws(SystemError) {
+    socket = try TCPSocket(connectingTo: server, takesLittle: takesLittle)
     token = try loop.add(socket.descriptor, writable: true)
   }
 
   /// The connection stands: nothing more is to be written until a request is.
-  func connected(_ loop: EventLoop) throws(Complaint) {
+  ///
+  /// One that is deaf is told of its end all the same.
+  func connected(_ loop: EventLoop, isDeaf: Bool = false) throws(Complaint) {
     if let failure = socket.connectionFailure() { throw Complaint("\(failure)") }
     isConnecting = false
-    loop.modify(socket.descriptor, token, readable: true, writable: false)
+    loop.modify(socket.descriptor, token, readable: !isDeaf, writable: false)
   }
 
   /// Sends a request; the kernel always has room for one.

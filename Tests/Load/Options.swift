@@ -11,6 +11,10 @@ struct Options {
     case hold
     /// Every connection waits for the next part of one of the playlists, again and again.
     case release
+    /// Every connection asks for the same once a second.
+    case ask
+    /// Heads that don't end, and answers that nobody reads.
+    case attack
     /// Nothing is asked of a server: what waking three threads one after the other takes.
     case wakes
   }
@@ -40,6 +44,9 @@ struct Options {
   var isWaiting = false
   /// Where datagrams for the publisher of each path come, and the publisher.
   var relays: [(at: SocketAddress, to: SocketAddress)] = []
+  /// Attackers whose heads don't end, and those that read nothing.
+  var slow = 1000
+  var deaf = 1000
   /// Milliseconds that each relay delays media more than the one before it.
   var spread: Int64 = 0
 
@@ -65,6 +72,11 @@ struct Options {
                         hand datagrams on between who dials the first and the second: latency counts
                         from the last one of media that was handed on; one for each path, or one for all
       --spread MS       each relay delays media so much more than the one before it
+    usage: moq-egress-load ask --server ADDRESS:PORT --path PATH [--clients N] [--seconds N]
+      each connection asks once a second, evenly; latencies of SECONDS after the first one
+    usage: moq-egress-load attack --server ADDRESS:PORT --path PATH [--slow N] [--deaf N]
+      until it is asked to end: SLOW heads of which a byte comes twice a second, and DEAF clients that
+      ask sixteen times for one of the PATHs and read nothing; who is cut comes again
     usage: moq-egress-load wakes [--rounds N]
       from a datagram over two threads to the answer on a connection, with nothing done between
 
@@ -107,6 +119,8 @@ struct Options {
       case "--path":
         path = try value(argument)
         paths.append(path)
+      case "--slow": slow = try count(argument)
+      case "--deaf": deaf = try count(argument)
       case "--clients": clients = try count(argument)
       case "--seconds": seconds = try count(argument)
       case "--ramp": ramp = try count(argument)

@@ -41,7 +41,10 @@ do {
   let options = try Options(Array(CommandLine.arguments.dropFirst()))
   _ = signal(SIGPIPE, SIG_IGN)
   let limit = ProcessUsage.raiseDescriptorLimit()
-  let links = options.clients * (options.fetchesParts || options.holdsHints ? 2 : 1)
+  let links =
+    options.mode == .attack
+    ? options.slow + options.deaf
+    : options.clients * (options.fetchesParts || options.holdsHints ? 2 : 1)
   guard limit > links + 16 else {
     throw Complaint("\(links) connections do not fit into \(limit) descriptors")
   }
@@ -50,6 +53,8 @@ do {
   case .rate: try measureRate(options)
   case .hold: try hold(options)
   case .release: try ReleaseLoop(options).run()
+  case .ask: try measureAsking(options)
+  case .attack: try Attack(options).run()
   case .wakes:
     reportPercentiles(try WakeChain().measure(rounds: options.rounds), "\"wakes\": \"alone\"")
   }

@@ -15,6 +15,8 @@ final class Client {
   var connection: ServerConnection
   var watchesRead = true
   var watchesWrite = false
+  /// The socket has more than was read, or may have; it does not tell so again.
+  var mayHaveUnread = false
   /// The client has closed its side.
   var hasEnded = false
   /// Our side is closed; what comes is thrown away until the client closes too.

@@ -27,7 +27,8 @@ extension ServeLoop {
     let address = listener.peerAddress(of: socket)
     guard admits(address) else { return }
     guard clients.count < configuration.server.connections, !isStopping,
-      session != nil || !listener.isSecure, let token = try? loop.add(socket.descriptor)
+      session != nil || !listener.isSecure,
+      let token = try? loop.add(socket.descriptor, onlyChanges: true)
     else {
       // Closed at once; accepting no more would leave it in the queue, unanswered.
       metrics.connectionsRefused.increment()
@@ -59,7 +60,9 @@ extension ServeLoop {
     if readiness.canRead || readiness.isHungUp {
       switch client.socket.read(into: &buffer) {
       case .bytes(let count):
-        if client.isLingering { return }
+        // There may be more, or the end, of which nothing else is told.
+        client.mayHaveUnread = count == buffer.count || readiness.hasEnded || readiness.isHungUp
+        if client.isLingering { return watch(client, reads: true, writes: false) }
         receive(buffer.span.extracting(first: count), from: client)
       case .closed:
         // A client that has closed its side may still read; one with nothing to come is gone.
@@ -139,7 +142,7 @@ extension ServeLoop {
         client.isLingering = true
         // A stop need not be slow for clients that don't close.
         client.lingerDeadline = now + (isStopping ? .milliseconds(500) : .seconds(2))
-        loop.modify(client.socket.descriptor, client.token, readable: true, writable: false)
+        watch(client, reads: true, writes: false)
       case .reset:
         client.socket.resetAtClose()
         close(client)
@@ -152,13 +155,22 @@ extension ServeLoop {
   /// Waits for what the client is to do next.
   private func watch(_ client: Client, _ standing: ServerConnection.Standing) {
     guard !client.isClosed else { return }
-    let wantsWrite = standing.pendingBytes > 0 || client.hasSealedOutput
-    let wantsRead = standing.wantsRead && !client.hasEnded
-    if wantsWrite != client.watchesWrite || wantsRead != client.watchesRead {
-      client.watchesWrite = wantsWrite
-      client.watchesRead = wantsRead
-      loop.modify(client.socket.descriptor, client.token, readable: wantsRead, writable: wantsWrite)
+    watch(
+      client,
+      reads: standing.wantsRead && !client.hasEnded,
+      writes: standing.pendingBytes > 0 || client.hasSealedOutput
+    )
+  }
+
+  private func watch(_ client: Client, reads: Bool, writes: Bool) {
+    guard reads != client.watchesRead || writes != client.watchesWrite || client.mayHaveUnread
+    else {
+      return
     }
+    client.watchesRead = reads
+    client.watchesWrite = writes
+    client.mayHaveUnread = false
+    loop.modify(client.socket.descriptor, client.token, readable: reads, writable: writes)
   }
 
   /// Writes until the socket is full or nothing is left; true when everything went out.
