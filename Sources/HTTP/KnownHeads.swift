@@ -36,17 +36,19 @@ package final class KnownHeads {
     entries[Self.place(bytes.span)] = Entry(bytes: bytes, head: head)
   }
 
-  /// The place of a multiplicative hash, in the way of FNV-1a but of four bytes at a time.
+  /// The place of a multiplicative hash, in the way of FNV-1a but of eight bytes at a time.
   ///
   /// Whoever makes heads collide makes them be read anew, nothing else.
   private static func place(_ bytes: Span<UInt8>) -> Int {
     var hash: UInt64 = 0xCBF2_9CE4_8422_2325
     var index = 0
-    while index + 4 <= bytes.count {
-      let low = UInt64(bytes[index]) | UInt64(bytes[index + 1]) << 8
-      let high = UInt64(bytes[index + 2]) | UInt64(bytes[index + 3]) << 8
-      hash = (hash ^ low ^ high << 16) &* multiplier
-      index += 4
+    while index + 8 <= bytes.count {
+      var word: UInt64 = 0
+      for offset in 0..<8 { word |= UInt64(bytes[index + offset]) << UInt64(8 * offset) }
+      hash = (hash ^ word) &* multiplier
+      // A product's lower bits don't depend on the upper ones of what was multiplied.
+      hash ^= hash >> 32
+      index += 8
     }
     while index < bytes.count {
       hash = (hash ^ UInt64(bytes[index])) &* multiplier

@@ -40,12 +40,17 @@ package final class RequestHead: Sendable, Equatable {
   package let version: Version
   /// In the order they came.
   package let fields: [Field]
+  /// Whether the client wants to send more on this connection, RFC 9112 §9.3.
+  package let wantsKeepAlive: Bool
 
   init(method: Method, target: Target, version: Version, fields: [Field]) {
     self.method = method
     self.target = target
     self.version = version
     self.fields = fields
+    wantsKeepAlive =
+      !Self.hasToken("close", in: "connection", of: fields)
+      && (version == .http11 || Self.hasToken("keep-alive", in: "connection", of: fields))
   }
 
   package static func == (left: RequestHead, right: RequestHead) -> Bool {
@@ -80,6 +85,10 @@ package final class RequestHead: Sendable, Equatable {
 
   /// Whether a comma-separated field has a token, letter case ignored.
   package func hasToken(_ token: String, in name: String) -> Bool {
+    Self.hasToken(token, in: name, of: fields)
+  }
+
+  private static func hasToken(_ token: String, in name: String, of fields: [Field]) -> Bool {
     fields.contains { field in
       field.name == name
         && field.value.text.split(separator: ",").contains {
@@ -96,12 +105,6 @@ package final class RequestHead: Sendable, Equatable {
       version: version,
       fields: fields
     )
-  }
-
-  /// Whether the client wants to send more on this connection, RFC 9112 §9.3.
-  package var wantsKeepAlive: Bool {
-    guard !hasToken("close", in: "connection") else { return false }
-    return version == .http11 || hasToken("keep-alive", in: "connection")
   }
 }
 

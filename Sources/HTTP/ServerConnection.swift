@@ -19,7 +19,8 @@ package struct ServerConfiguration: Sendable, Hashable {
 /// writes ``pollOutput(maxPieces:)``, then looks at ``wantsRead``, ``closing`` and ``deadline``.
 ///
 /// Answers may be given in any order; they leave in the order of the requests (RFC 9112 §9.3.2). Not
-/// copyable: a copy of a connection means nothing, and reading a property must not make one.
+/// copyable: a copy of a connection means nothing. What is read after each request has a `mutating get`, though
+/// nothing changes: else who keeps the connection in an object copies all of its bits to look at it.
 package struct ServerConnection: ~Copyable {
   /// How a connection ends, once its output is written.
   package enum Closing: Sendable, Hashable {
@@ -254,27 +255,27 @@ package struct ServerConnection: ~Copyable {
   // MARK: Output
 
   /// The piece to write when there is only one; the same until ``wrote(_:now:)``.
-  package var onlyOutput: Bytes? { output.only }
+  package var onlyOutput: Bytes? { mutating get { output.only } }
 
   /// What to write when it is one piece and then the last one, of which there is a copy; the same until
   /// ``wrote(_:now:)``.
-  package var copiedOutput: (first: Bytes, then: ContentCopy)? { output.copied }
+  package var copiedOutput: (first: Bytes, then: ContentCopy)? { mutating get { output.copied } }
 
   /// The next pieces to write, at most `maxPieces`; the same until ``wrote(_:now:)``.
   package func pollOutput(maxPieces: Int) -> [Bytes] { output.next(maxPieces) }
 
-  /// Notes how many of the bytes that come next, ``pollOutput(maxPieces:)``, the socket took; returns how
-  /// many wait then.
+  /// Notes how many of the bytes that come next, ``pollOutput(maxPieces:)``, the socket took; returns where the
+  /// connection stands then.
   @discardableResult
-  package mutating func wrote(_ count: Int, now: Instant) -> Int {
+  package mutating func wrote(_ count: Int, now: Instant) -> Standing {
     output.drop(count)
     idleStart = now
     advance()
-    return output.count
+    return standing
   }
 
   /// Bytes of answers that wait for the socket.
-  package var pendingBytes: Int { output.count }
+  package var pendingBytes: Int { mutating get { output.count } }
 
   /// Moves answers to the output in order, as long as there is little in it.
   private mutating func advance() {
@@ -330,13 +331,15 @@ package struct ServerConnection: ~Copyable {
   }
 
   package var standing: Standing {
-    Standing(
-      pendingBytes: output.count,
-      mayHaveRequest: !isInputDone && hasInput,
-      hasRefusal: refusal != nil,
-      wantsRead: wantsRead,
-      closing: closing
-    )
+    mutating get {
+      Standing(
+        pendingBytes: output.count,
+        mayHaveRequest: !isInputDone && hasInput,
+        hasRefusal: refusal != nil,
+        wantsRead: wantsRead,
+        closing: closing
+      )
+    }
   }
 
   private var hasInput: Bool {

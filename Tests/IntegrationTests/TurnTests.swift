@@ -41,6 +41,26 @@ import Wire
     #expect(server.metrics.parked.value == 0)
   }
 
+  @Test func `the same words are answered by what there is at the time`() throws {
+    let server = try TestServer()
+    let client = try server.client()
+    let path = "/live/v/media.m3u8"
+    #expect(try client.get(path).status == 404)
+    try server.serve(state)
+    let before = try client.get(path)
+    for _ in 0..<3 { #expect(try client.get(path).body == before.body) }
+    server.post(next)
+    try server.until("the next part is there") { try client.get(path).body != before.body }
+    let after = try client.get(path)
+    #expect(try StrictPlaylist(Bytes(after.body)).edge.part == 2)
+    server.mailbox.post(.retired(TestServer.broadcast))
+    try server.until("the broadcast is gone") { try client.get(path).status == 404 }
+    #expect(try client.get(path).status == 404)
+    try server.serve(state)
+    #expect(try client.get(path).body == before.body)
+    #expect(try client.get(path, "If-None-Match: \(before.fields["etag"] ?? "")\r\n").status == 304)
+  }
+
   @Test func `more requests than are read at once, and the end behind them, are all seen`() throws {
     let server = try TestServer()
     let clients = try (0..<20).map { _ in try server.client() }

@@ -148,11 +148,11 @@ extension Client {
     return true
   }
 
-  /// Notes what the socket took of what was sent; returns whether there is more.
-  func wrote(_ count: Int, now: Instant) -> Bool {
-    guard isEncrypted else { return connection.wrote(count, now: now) > 0 }
+  /// Notes what the socket took of what was sent; returns where the connection stands then.
+  func wrote(_ count: Int, now: Instant) -> ServerConnection.Standing {
+    guard isEncrypted else { return connection.wrote(count, now: now) }
     sealed = sealed.suffix(from: count)
-    return hasOutput
+    return connection.standing
   }
 
   /// Says inside the session that nothing more comes.

@@ -24,6 +24,9 @@ struct OnDemand {
     }
   }
 
+  /// Whether all broadcasts are followed whether or not somebody asks.
+  var isEmpty: Bool { scopes.isEmpty }
+
   func covers(_ path: BroadcastPath) -> Bool {
     scopes.contains { scope in
       scope.isPrefix ? path.fields.starts(with: scope.fields) : path.fields == scope.fields

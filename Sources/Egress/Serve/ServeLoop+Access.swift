@@ -19,6 +19,7 @@ extension ServeLoop {
     case .authorized(let seconds):
       respond(.authorized(seconds: seconds), to: id, client)
     case .admitted(let head):
+      if let response = knownAnswer(to: head) { return respond(response, to: id, client) }
       let (answer, path) = answer(head, from: client)
       give(answer, to: id, head, client, path)
     }

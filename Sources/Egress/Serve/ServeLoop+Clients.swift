@@ -106,16 +106,18 @@ extension ServeLoop {
   func flush(_ client: Client, inTurn: Bool = false) {
     guard !client.isClosed, !client.isLingering, !client.isPostponed else { return }
     var (isBusy, mayWriteMuch, requests) = (true, inTurn, 0)
-    var standing: ServerConnection.Standing
+    var standing = client.connection.standing
     repeat {
       let before = requests
-      while requests < Backlog.requestsPerVisit,
-        let (id, head) = client.connection.poll(now: now, date: date)
-      {
+      while requests < Backlog.requestsPerVisit, standing.mayHaveRequest {
+        guard let (id, head) = client.connection.poll(now: now, date: date) else {
+          standing = client.connection.standing
+          break
+        }
         receive(head, id, from: client)
         requests += 1
+        standing = client.connection.standing
       }
-      standing = client.connection.standing
       isBusy = standing.pendingBytes > 0 || requests > before
       if standing.pendingBytes > Backlog.muchBytes {
         guard mayWriteMuch else { return postpone(client) }
@@ -125,9 +127,8 @@ extension ServeLoop {
         metrics.count(status: status.rawValue)
         metrics.requestsRefused.increment()
       }
-      let isOut = write(client)
+      let isOut = write(client, &standing)
       guard !client.isClosed else { return }
-      standing = client.connection.standing
       // What was written makes room for requests that wait behind it.
       isBusy = isBusy && isOut && standing.mayHaveRequest
       if isBusy, requests >= Backlog.requestsPerVisit { return postpone(client) }
@@ -175,8 +176,13 @@ extension ServeLoop {
 
   /// Writes until the socket is full or nothing is left; true when everything went out.
   func write(_ client: Client) -> Bool {
-    var hasOutput = client.hasOutput
-    while hasOutput {
+    var standing = client.connection.standing
+    return write(client, &standing)
+  }
+
+  /// As ``write(_:)``; `standing` is where the connection stands, and then stood.
+  private func write(_ client: Client, _ standing: inout ServerConnection.Standing) -> Bool {
+    while standing.pendingBytes > 0 || client.hasSealedOutput {
       guard client.sealOutput(now: now) else {
         close(client)
         return false
@@ -187,9 +193,10 @@ extension ServeLoop {
       case .bytes(let count):
         metrics.bytesSent.increment(by: count)
         client.noteProgress(count, now: now, enough: configuration.server.drainBytes)
-        hasOutput = client.wrote(count, now: now)
+        standing = client.wrote(count, now: now)
       case .wouldBlock:
         client.noteFull(now: now)
+        standing = client.connection.standing
         return false
       case .closed:
         close(client)

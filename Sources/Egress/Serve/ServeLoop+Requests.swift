@@ -5,6 +5,15 @@ internal import Wire
 
 /// Requests: what each is answered with.
 extension ServeLoop {
+  /// What others were answered who have asked in the same words; nil when it has to be looked into.
+  func knownAnswer(to head: RequestHead) -> Response? {
+    // The use of what is followed on demand is noted, and media is joined when it is asked for again.
+    guard onDemand.isEmpty, let response = routes[head]?.knownView?.answers[head],
+      !response.isLasting
+    else { return nil }
+    return response
+  }
+
   func answer(_ head: RequestHead, from client: Client) -> (Answer, BroadcastPath?) {
     switch head.method {
     case .get, .head: break
@@ -12,7 +21,8 @@ extension ServeLoop {
     case .other(let name):
       return (.now(.methodNotAllowed(name)), nil)
     }
-    guard let route = routes.route(of: head) else {
+    let known = routes.route(of: head)
+    guard let route = known.route else {
       return (.now(.notFound("nothing is served here")), nil)
     }
     switch route {
@@ -47,7 +57,7 @@ extension ServeLoop {
       .part(let path, _, _, _), .partOfSegment(let path, _, _, _, _),
       .numberedSegment(let path, _, _, _):
       if onDemand.use(path, now: now) { ingest.post(.wanted(path)) }
-      guard let view = broadcasts[path] else {
+      guard let view = known.view(of: path, in: broadcasts) else {
         return (onDemand.covers(path) ? .park(rendition: nil, .broadcast) : Self.noBroadcast, path)
       }
       if case .preview = route { return (.now(preview.page(head)), path) }
@@ -144,7 +154,7 @@ extension ServeLoop {
 
   func respond(_ response: Response, to id: RequestID, _ client: Client) {
     metrics.count(status: response.status.rawValue)
-    client.noteAnswer(id, response, now: now)
+    if !client.asked.isEmpty { client.noteAnswer(id, response, now: now) }
     if hasOriginList {
       var head = response.head
       let fields = configuration.access.crossOrigin.fields(for: client.origin(id))

@@ -42,7 +42,7 @@ final class ServeLoop {
   var hotMedia: HotMedia
 
   var clients = ClientTable()
-  var broadcasts: [BroadcastPath: BroadcastView] = [:]
+  var broadcasts = BroadcastTable()
   var ingestReport = IngestReport()
   var onDemand: OnDemand
   var waiting: [Waiting.Key: Waiting] = [:]
@@ -171,7 +171,8 @@ final class ServeLoop {
       settleArrivals(path)
     case .retired(let path):
       hotMedia.removeAll()
-      let names = broadcasts.removeValue(forKey: path)?.snapshot.renditions.map(\.info.name) ?? []
+      let names = broadcasts[path]?.snapshot.renditions.map(\.info.name) ?? []
+      broadcasts[path] = nil
       for name in names { wake(Waiting.Key(broadcast: path, rendition: name)) }
     case .configuration(let configuration):
       // Connections that are open keep the limits of heads they began with.
