@@ -55,8 +55,8 @@ def slow_and_deaf(space, arguments):
     if not arguments.full:
         return attack_in_turn(space, arguments, LIMITS, 150, 60, 3, 1)
     return "; ".join(
-        f"{name}: " + attack_in_turn(space, arguments, limits, 1000, 500, seconds, 6)
-        for name, limits, seconds in (("limits as they are", "connections: 4000", 30), ("cut after 2 s", LIMITS, 10)))
+        f"{name}: " + attack_in_turn(space, arguments, limits, 1000, 500, seconds, 8)
+        for name, limits, seconds in (("limits as they are", "connections: 4000", 20), ("cut after 2 s", LIMITS, 10)))
 
 
 def attack_in_turn(space, arguments, limits, count, viewers, seconds, rounds):
@@ -71,6 +71,8 @@ def attack_in_turn(space, arguments, limits, count, viewers, seconds, rounds):
         attackers = space.start("attackers", run_load(
             arguments, "attack", "--server", f"127.0.0.1:{bridge.port}", "--slow", count, "--deaf", count, *targets))
         attackers.wait_for('"standing"', 60)
+        # From here on some are cut all the time.
+        wait_until(lambda: bridge.metric("slow_clients_total") > before_cut[1], 60, "attackers are cut")
         figure = ask(arguments, bridge, path, viewers, seconds)
         for name, known in zip(("timed_out", "slow"), before_cut):
             wait_until(

@@ -8,6 +8,8 @@ import Wire
 /// One that is cut comes again within milliseconds, but not with others in a burst. All are moved by one
 /// thread of the lowest priority: real attackers have processors of their own.
 final class Attack {
+  /// Each slow head goes on once in this time.
+  private static let pause: Interval = .milliseconds(500)
   private static let turn: Interval = .milliseconds(1)
   /// Those that come again in one turn.
   private static let returnsPerTurn = 2
@@ -23,8 +25,6 @@ final class Attack {
   /// Slow ones first.
   private var links: [CountingLink?]
   private let slowCount: Int
-  /// Each slow head goes on once in this time.
-  private let pause: Interval
   private var places: [EventToken: Int] = [:]
   private var gone: [Int] = []
   private var slowCuts = 0
@@ -38,7 +38,6 @@ final class Attack {
     }
     loop = try EventLoop()
     slowCount = options.slow
-    pause = .milliseconds(options.pause)
     links = Array(repeating: nil, count: options.slow + options.deaf)
   }
 
@@ -61,7 +60,7 @@ final class Attack {
       next = max(next + Self.turn, Clock.now)
       while Clock.now < next { try look(until: next) }
       try comeAgain()
-      let due = Int(Int64(slowCount) * (Clock.now - start).nanoseconds / pause.nanoseconds)
+      let due = Int(Int64(slowCount) * (Clock.now - start).nanoseconds / Self.pause.nanoseconds)
       for turn in max(said, due - Self.headsPerTurn)..<due {
         // One that is cut is seen at the next look at all of them.
         _ = links[turn % slowCount]?.socket.write(Self.byte)

@@ -47,8 +47,6 @@ struct Options {
   /// Attackers whose heads don't end, and those that read nothing.
   var slow = 1000
   var deaf = 1000
-  /// Milliseconds between two bytes of a head that does not end.
-  var pause: Int64 = 500
   /// Milliseconds that each relay delays media more than the one before it.
   var spread: Int64 = 0
 
@@ -76,9 +74,9 @@ struct Options {
       --spread MS       each relay delays media so much more than the one before it
     usage: moq-egress-load ask --server ADDRESS:PORT --path PATH [--clients N] [--seconds N]
       each connection asks once a second, evenly; latencies of SECONDS after the first one
-    usage: moq-egress-load attack --server ADDRESS:PORT --path PATH [--slow N] [--deaf N] [--pause MS]
-      until it is asked to end: SLOW heads of which a byte comes every MS (500), and DEAF clients that ask
-      sixteen times for one of the PATHs and read nothing; who is cut comes again
+    usage: moq-egress-load attack --server ADDRESS:PORT --path PATH [--slow N] [--deaf N]
+      until it is asked to end: SLOW heads of which a byte comes twice a second, and DEAF clients that
+      ask sixteen times for one of the PATHs and read nothing; who is cut comes again
     usage: moq-egress-load wakes [--rounds N]
       from a datagram over two threads to the answer on a connection, with nothing done between
 
@@ -123,7 +121,6 @@ struct Options {
         paths.append(path)
       case "--slow": slow = try count(argument)
       case "--deaf": deaf = try count(argument)
-      case "--pause": pause = try count(argument)
       case "--clients": clients = try count(argument)
       case "--seconds": seconds = try count(argument)
       case "--ramp": ramp = try count(argument)

@@ -122,16 +122,18 @@ extension Client {
   var hasSealedOutput: Bool { !sealed.isEmpty }
   var hasOutput: Bool { hasSealedOutput || connection.pendingBytes > 0 }
 
-  /// Gives the socket what is next; nil when that has to wait for the handshake.
-  func send(_ copies: KeptCopies) -> Transfer? {
-    if isEncrypted { return sealed.isEmpty ? nil : socket.write(sealed) }
-    if let only = connection.onlyOutput { return socket.write(only) }
+  /// Gives the socket what is next, and tells of how many bytes it had the choice; nil when that has to wait
+  /// for the handshake.
+  func send(_ copies: KeptCopies) -> (transfer: Transfer, offered: Int)? {
+    if isEncrypted { return sealed.isEmpty ? nil : (socket.write(sealed), sealed.count) }
+    if let only = connection.onlyOutput { return (socket.write(only), only.count) }
     if let (first, copy) = connection.copiedOutput,
       let transfer = copies.write(first, then: copy, to: socket)
     {
-      return transfer
+      return (transfer, connection.pendingBytes)
     }
-    return socket.write(connection.pollOutput(maxPieces: TCPSocket.piecesPerWrite))
+    let pieces = connection.pollOutput(maxPieces: TCPSocket.piecesPerWrite)
+    return (socket.write(pieces), pieces.reduce(0) { $0 + $1.count })
   }
 
   /// Encrypts what the connection has to say; false when the session has broken.

@@ -188,12 +188,17 @@ extension ServeLoop {
         return false
       }
       // An answer to a request can't be there before the handshake is over; an alert may be.
-      guard let transfer = client.send(hotMedia.copies) else { break }
-      switch transfer {
+      guard let sent = client.send(hotMedia.copies) else { break }
+      switch sent.transfer {
       case .bytes(let count):
         metrics.bytesSent.increment(by: count)
         client.noteProgress(count, now: now, enough: configuration.server.drainBytes)
         standing = client.wrote(count, now: now)
+        // A socket that does not take all is full, and would only say so.
+        guard count == sent.offered else {
+          client.noteFull(now: now)
+          return false
+        }
       case .wouldBlock:
         client.noteFull(now: now)
         standing = client.connection.standing
