@@ -84,10 +84,6 @@ package final class RequestHead: Sendable, Equatable {
   var expectsContinue: Bool { version == .http11 && value("expect") != nil }
 
   /// Whether a comma-separated field has a token, letter case ignored.
-  package func hasToken(_ token: String, in name: String) -> Bool {
-    Self.hasToken(token, in: name, of: fields)
-  }
-
   private static func hasToken(_ token: String, in name: String, of fields: [Field]) -> Bool {
     fields.contains { field in
       field.name == name

@@ -45,6 +45,16 @@ import Wire
     #expect(count >= 1 && Int64(count) <= 2 + (Clock.now - start).nanoseconds / 1_000_000_000)
   }
 
+  @Test func `ingest is told again of use, though the answer is known`() throws {
+    let server = try server()
+    try server.serve(state)
+    _ = wanted(server)
+    try server.until("use is told of again") {
+      let isServed = try server.client().get("/live/v/media.m3u8").status == 200
+      return isServed && !wanted(server).isEmpty
+    }
+  }
+
   @Test func `what nobody has is not found, soon`() throws {
     let server = try server()
     let client = try server.client()

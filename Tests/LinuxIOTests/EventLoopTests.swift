@@ -9,19 +9,17 @@ import Wire
     let client = try TCPSocket(connectingTo: listener.address)
     let loop = try EventLoop()
     _ = try loop.add(client.descriptor, writable: true)
-    try loop.wait(until: nil) { _, _ in }
+    try loop.wait(until: Clock.now + .seconds(20)) { _, _ in }
     guard case .connection(let server) = listener.accept() else {
       throw SystemError(operation: "accept", code: 0)
     }
     return (client, server)
   }
 
-  /// What is reported; waits when something is to be.
+  /// What is reported; waits for up to 20 seconds when something is to be.
   private func report(_ loop: EventLoop, waits: Bool) throws -> Readiness? {
     var found: Readiness?
-    repeat {
-      try loop.wait(until: waits ? nil : Clock.now) { _, readiness in found = readiness }
-    } while waits && found == nil
+    try loop.wait(until: Clock.now + .seconds(waits ? 20 : 0)) { _, readiness in found = readiness }
     return found
   }
 
@@ -49,7 +47,10 @@ import Wire
     client.shutdownWriting()
     var readiness: Readiness?
     // The byte and the end may be reported one after the other.
-    while readiness?.hasEnded != true { readiness = try report(loop, waits: true) }
+    repeat {
+      readiness = try report(loop, waits: true)
+      try #require(readiness != nil, "the end is not told")
+    } while readiness?.hasEnded != true
     #expect(readiness?.isHungUp == false)
     var buffer: [UInt8] = [0, 0]
     #expect(server.read(into: &buffer) == .bytes(1))

@@ -37,16 +37,11 @@ func measureAsking(_ options: Options) throws {
     try loop.wait(until: now < end ? due(turn) : end + .seconds(10)) { token, _ in
       guard let link = links[token] else { return }
       do throws(Complaint) {
-        switch link.socket.read(into: &buffer) {
-        case .wouldBlock: return
-        case .closed: throw Complaint("closed by the server")
-        case .bytes(let count):
-          guard try link.counter.take(buffer[..<count]) != nil else { return }
-          guard let asked = askedAt.removeValue(forKey: token) else {
-            throw Complaint("an answer that nobody waits for")
-          }
-          if asked >= counted { latencies.append(Clock.now - asked) }
+        guard try link.read(into: &buffer) != nil else { return }
+        guard let asked = askedAt.removeValue(forKey: token) else {
+          throw Complaint("an answer that nobody waits for")
         }
+        if asked >= counted { latencies.append(Clock.now - asked) }
       } catch {
         failure = error
       }

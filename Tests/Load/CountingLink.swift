@@ -27,6 +27,15 @@ final class CountingLink {
     loop.modify(socket.descriptor, token, readable: !isDeaf, writable: false)
   }
 
+  /// Reads what has come; the status of the answer that is whole with it, nil while none is.
+  func read(into buffer: inout [UInt8]) throws(Complaint) -> Int? {
+    switch socket.read(into: &buffer) {
+    case .wouldBlock: return nil
+    case .closed: throw Complaint("closed by the server")
+    case .bytes(let count): return try counter.take(buffer[..<count])
+    }
+  }
+
   /// Sends a request; the kernel always has room for one.
   func ask(_ request: Bytes) throws(Complaint) {
     guard case .bytes(request.count) = socket.write([request]) else {

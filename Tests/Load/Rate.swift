@@ -71,12 +71,7 @@ func hold(_ options: Options) throws {
       try loop.wait(until: nil) { token, _ in
         guard let other = connections[token] else { return }
         do throws(Complaint) {
-          switch other.socket.read(into: &buffer) {
-          case .wouldBlock: return
-          case .closed: throw Complaint("closed by the server")
-          case .bytes(let count):
-            if try other.counter.take(buffer[..<count]) != nil { isAnswered = true }
-          }
+          if try other.read(into: &buffer) != nil { isAnswered = true }
         } catch {
           failure = error
         }

@@ -73,12 +73,7 @@ final class ReleaseCourse {
   ///
   /// Nothing is told of a part that came while requests were being sent.
   func serve(_ link: CountingLink, into buffer: inout [UInt8]) throws(Complaint) -> Round? {
-    switch link.socket.read(into: &buffer) {
-    case .wouldBlock: return nil
-    case .closed: throw Complaint("closed by the server")
-    case .bytes(let count):
-      guard try link.counter.take(buffer[..<count]) != nil else { return nil }
-    }
+    guard try link.read(into: &buffer) != nil else { return nil }
     if arrivals.isEmpty { cause = relay?.lastMedia }
     arrivals.append(Clock.now)
     guard arrivals.count == links.count, let first = arrivals.first else { return nil }

@@ -30,11 +30,15 @@ struct HotMedia {
   /// Copies are of no use where everything is encrypted.
   init(keepsCopies: Bool = true) { copies = KeptCopies(isOpen: keepsCopies) }
 
+  /// Whether content is worth having in one piece, and is not.
+  static func joins(_ body: Body) -> Bool {
+    guard case .whole(let pieces) = body, pieces.count > 1 else { return false }
+    return body.count >= least && body.count <= limit / 4
+  }
+
   /// The content of an answer that lasts, from the second time on that it is asked for.
   mutating func content(of route: Route, _ body: Body) -> Content? {
-    guard case .whole(let pieces) = body, pieces.count > 1, body.count >= Self.least,
-      body.count <= Self.limit / 4
-    else { return nil }
+    guard Self.joins(body), case .whole(let pieces) = body else { return nil }
     if let known = media[route] { return known }
     guard askedOnce.remove(route) != nil else {
       if askedOnce.count >= Self.namesLimit { askedOnce = [] }

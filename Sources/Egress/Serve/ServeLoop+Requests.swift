@@ -7,10 +7,12 @@ internal import Wire
 extension ServeLoop {
   /// What others were answered who have asked in the same words; nil when it has to be looked into.
   func knownAnswer(to head: RequestHead) -> Response? {
-    // The use of what is followed on demand is noted, and media is joined when it is asked for again.
-    guard onDemand.isEmpty, let response = routes[head]?.knownView?.answers[head],
-      !response.isLasting
-    else { return nil }
+    // The use of what is followed on demand has to be noted.
+    guard onDemand.isEmpty, let response = routes[head]?.knownView?.answers[head] else {
+      return nil
+    }
+    // Media in many pieces is joined when it is asked for again.
+    if response.isLasting, let shared = response.shared, HotMedia.joins(shared.body) { return nil }
     return response
   }
 
