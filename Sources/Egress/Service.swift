@@ -22,6 +22,7 @@ package final class Service {
   private let threshold: LogThreshold?
   private var configuration: Configuration
   private let log: AccessLog?
+  private let closer: SocketCloser
   /// Where players are served, in the order of the configuration, with the ports that the kernel picked.
   package let urls: [String]
 
@@ -50,6 +51,8 @@ package final class Service {
     let metrics = metrics
     let log = try Self.log(configuration.access, metrics, logger)
     self.log = log
+    let closer = try SocketCloser()
+    self.closer = closer
     let observer = try Mailbox<IngestReport>()
     self.observer = observer
     var mailboxes: [Mailbox<ServeMessage>] = []
@@ -77,6 +80,7 @@ package final class Service {
                 log: log,
                 mailbox: mailbox,
                 ingest: ingestMailbox,
+                closer: closer,
                 metrics: metrics,
                 logger: logger,
                 pulse: pulse
@@ -110,6 +114,7 @@ package final class Service {
     } catch {
       for mailbox in mailboxes { mailbox.postNewest(.stop) }
       for thread in threads { thread.join() }
+      closer.stop()
       log?.stop()
       throw error
     }
@@ -220,6 +225,7 @@ package final class Service {
     ingestMailbox.post(.stop)
     threads.last?.join()
     threads = []
+    closer.stop()
     log?.stop()
     logger.info("stopped")
   }

@@ -12,7 +12,7 @@ package enum Transfer: Equatable, Sendable {
 }
 
 /// One non-blocking TCP connection, accepted or connecting.
-package final class TCPSocket {
+package final class TCPSocket: Sendable {
   private let socket: FileDescriptor
   package let peer: SocketAddress
 

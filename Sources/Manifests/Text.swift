@@ -38,19 +38,7 @@ struct TextWriter {
 
   /// Writes digits, zeros before them up to `width`, without memory of their own.
   mutating func write(digits value: UInt64, width: Int) {
-    var count = 1
-    var rest = value / 10
-    while rest > 0 || count < width {
-      rest /= 10
-      count += 1
-    }
-    for _ in 0..<count { bytes.append(UInt8(ascii: "0")) }
-    rest = value
-    var index = bytes.count
-    while rest > 0 {
-      index -= 1
-      bytes[index] += UInt8(rest % 10)
-      rest /= 10
-    }
+    if value >= 10 || width > 1 { write(digits: value / 10, width: width - 1) }
+    bytes.append(UInt8(ascii: "0") + UInt8(value % 10))
   }
 }

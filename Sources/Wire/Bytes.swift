@@ -63,6 +63,7 @@ extension Bytes: CustomStringConvertible {
 }
 
 /// Renders bytes as lower-case hexadecimal.
+@inlinable
 package func hex(_ bytes: some Sequence<UInt8>) -> String {
   var text: [UInt8] = []
   text.reserveCapacity(2 * bytes.underestimatedCount)
@@ -73,7 +74,8 @@ package func hex(_ bytes: some Sequence<UInt8>) -> String {
   return String(decoding: text, as: UTF8.self)
 }
 
-private func hexDigit(_ value: UInt8) -> UInt8 {
+@inlinable
+func hexDigit(_ value: UInt8) -> UInt8 {
   value + (value < 10 ? UInt8(ascii: "0") : UInt8(ascii: "a") - 10)
 }
 

@@ -19,6 +19,7 @@ final class TestServer {
   let metrics = Metrics()
   let address: SocketAddress
   private let log: AccessLog?
+  private let closer: SocketCloser
   private let thread: LoopThread
   private var isStopped = false
 
@@ -42,6 +43,8 @@ final class TestServer {
       settings.access.log.isEmpty
       ? nil : try AccessLog(settings.access.log, metrics: metrics, logger: logger)
     self.log = log
+    let closer = try SocketCloser()
+    self.closer = closer
     thread = try LoopThread(name: "test-serve") {
       guard case .port(let address) = settings.server.listen[0] else {
         throw TestFault("the address is none of TCP")
@@ -57,6 +60,7 @@ final class TestServer {
         log: log,
         mailbox: mailbox,
         ingest: ingest,
+        closer: closer,
         metrics: metrics,
         logger: logger
       )
@@ -104,6 +108,7 @@ final class TestServer {
     isStopped = true
     mailbox.post(.stop)
     thread.join()
+    closer.stop()
     log?.stop()
   }
 

@@ -1,5 +1,5 @@
-package import Foundation
-package import Wire
+internal import Foundation
+internal import Wire
 
 /// A request of `Fixtures/HTTP/requests.json`, and what becomes of it.
 package struct RequestCase: Sendable, Decodable, CustomStringConvertible {

@@ -38,8 +38,13 @@ final class BroadcastView {
       publishTime = UTCTime(microseconds: max(time, least))
       playlists = RenderCache()
     }
-    lowLatency = LowLatency(snapshot.constants)
-    cache = CachePolicy(snapshot.constants)
+    if let previous, previous.snapshot.constants == snapshot.constants {
+      lowLatency = previous.lowLatency
+      cache = previous.cache
+    } else {
+      lowLatency = LowLatency(snapshot.constants)
+      cache = CachePolicy(snapshot.constants)
+    }
   }
 
   func rendition(_ name: String) -> RenditionSnapshot? {

@@ -11,11 +11,14 @@ struct CachePolicy {
   private let targetDuration: Int
   private let windowSeconds: Int
   private let segmentSeconds: Int
+  /// A held reload's answer stays an answer to its URL.
+  let blockingPlaylist: String
 
   init(_ constants: PresentationSnapshot.Constants) {
     targetDuration = constants.targetDuration
     windowSeconds = Int(constants.window.nanoseconds / 1_000_000_000)
     segmentSeconds = Int(constants.segmentLength.rounded(toScale: 1))
+    blockingPlaylist = "public, max-age=\(6 * targetDuration)"
   }
 
   /// Immutable media: as long as any playlist may list it, and half a minute at least.
@@ -26,8 +29,6 @@ struct CachePolicy {
   /// Half a target duration.
   var plainPlaylist: String { "public, max-age=\(max(1, targetDuration / 2))" }
 
-  /// A held reload's answer stays an answer to its URL.
-  var blockingPlaylist: String { "public, max-age=\(6 * targetDuration)" }
   var multivariant: String { "public, max-age=\(max(1, targetDuration))" }
   /// RFC 9213: what lists renditions hardly changes, so that a CDN that knows the field may go on with an
   /// old one while it asks for another, and for ten minutes when it gets none.

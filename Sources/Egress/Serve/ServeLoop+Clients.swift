@@ -238,6 +238,7 @@ extension ServeLoop {
       // It holds media that may have left the window long ago.
       metrics.clientsTooSlow.increment()
       client.socket.resetAtClose()
+      discarded.append(client.socket)
       return close(client)
     }
     metrics.clientsTimedOut.increment()

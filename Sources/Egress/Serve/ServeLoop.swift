@@ -17,6 +17,7 @@ final class ServeLoop {
   private(set) var hasOriginList: Bool
   let mailbox: Mailbox<ServeMessage>
   let ingest: Mailbox<IngestMessage>
+  private let closer: SocketCloser
   let metrics: Metrics
   let logger: Logger
   let loop: EventLoop
@@ -43,6 +44,10 @@ final class ServeLoop {
 
   var clients = ClientTable()
   var broadcasts = BroadcastTable()
+  /// Views that newer ones have taken the place of: freed when who waited for the new ones has them.
+  private var outdated: [BroadcastView] = []
+  /// Sockets of clients that are closed, with all that those have not read.
+  var discarded: [TCPSocket] = []
   var ingestReport = IngestReport()
   var onDemand: OnDemand
   var waiting: [Waiting.Key: Waiting] = [:]
@@ -74,6 +79,7 @@ final class ServeLoop {
     log: AccessLog?,
     mailbox: Mailbox<ServeMessage>,
     ingest: Mailbox<IngestMessage>,
+    closer: SocketCloser,
     metrics: Metrics,
     logger: Logger,
     pulse: Pulse = Pulse()
@@ -91,6 +97,7 @@ final class ServeLoop {
     )
     self.mailbox = mailbox
     self.ingest = ingest
+    self.closer = closer
     onDemand = OnDemand(configuration)
     hotMedia = HotMedia(keepsCopies: listeners.contains { $0.side == .viewers && !$0.isSecure })
     self.metrics = metrics
@@ -134,6 +141,11 @@ final class ServeLoop {
       tick()
       if let slice = rounds.begin(now: now, clients: clients.count) { sweep(slice) }
       workOff()
+      if !outdated.isEmpty { outdated = [] }
+      if !discarded.isEmpty {
+        closer.close(discarded)
+        discarded = []
+      }
       handOverLog()
     }
   }
@@ -151,7 +163,9 @@ final class ServeLoop {
   func take(_ message: ServeMessage) {
     switch message {
     case .snapshot(let path, let snapshot, let time):
-      broadcasts[path] = BroadcastView(snapshot, arrival: time, after: broadcasts[path])
+      let before = broadcasts[path]
+      broadcasts[path] = BroadcastView(snapshot, arrival: time, after: before)
+      if let before { outdated.append(before) }
       settleArrivals(path)
       for rendition in snapshot.renditions {
         wake(Waiting.Key(broadcast: path, rendition: rendition.info.name))

@@ -57,7 +57,7 @@ struct Waiting {
   mutating func takeParked<Answer>(
     _ answer: (Parked) -> Answer?
   ) -> [(parked: Parked, answer: Answer)] {
-    var taken: [(Parked, Answer)] = []
+    var taken: [(parked: Parked, answer: Answer)] = []
     var rest: [Parked] = []
     for entry in parked {
       if let answer = answer(entry) { taken.append((entry, answer)) } else { rest.append(entry) }
