@@ -1,6 +1,8 @@
 """The servers that are measured, and what they cost."""
+import errno
 import os
 import pathlib
+import random
 import re
 import socket
 import subprocess
@@ -47,9 +49,16 @@ class Failed(Exception):
 
 
 def free_port(kind=socket.SOCK_STREAM):
+    """Below those that the kernel picks: none of the sockets made until it is used gets it."""
     with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+        while True:
+            port = random.randrange(20_000, 32_768)
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE:
+                    raise
 
 
 def fetch(address, path):
