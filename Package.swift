@@ -4,7 +4,8 @@ import PackageDescription
 /// What is released brings Swift's own libraries along.
 ///
 /// The program then runs where no Swift is installed, and
-/// calls them directly instead of through a table (a part is out 0.05 ms sooner, with 2 to 3 % less CPU).
+/// calls them directly instead of through a table: a part is out 0.05 ms sooner, and answers take 2 to 3 %
+/// less CPU.
 let staticLibraries = ["-static-stdlib"]
 
 /// Every Swift target: Swift 6 mode, strict memory safety.
