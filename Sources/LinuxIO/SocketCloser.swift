@@ -3,37 +3,16 @@
 /// With a socket goes all that its peer has not taken, which keeps the kernel busy for longer than most
 /// answers take: whoever is asked by others meanwhile leaves it to this.
 package final class SocketCloser: Sendable {
-  private enum Message: Sendable {
-    case sockets([TCPSocket])
-    case stop
-  }
-
-  private let mailbox: Mailbox<Message>
-  private let thread: LoopThread
+  private let worker: Worker<[TCPSocket]>
 
   package init() throws {
-    let mailbox = try Mailbox<Message>()
-    self.mailbox = mailbox
-    thread = try LoopThread(name: "close") {
-      let loop = try EventLoop()
-      _ = try loop.add(mailbox.descriptor)
-      return {
-        while true {
-          guard (try? loop.wait(until: nil) { _, _ in }) != nil else { return }
-          for message in mailbox.drain() {
-            if case .stop = message { return }
-          }
-        }
-      }
-    }
+    // A socket is closed when the last reference to it goes, which is this one.
+    worker = try Worker(name: "close") { { _ in } }
   }
 
   /// Takes sockets to which nobody else refers any more.
-  package func close(_ sockets: [TCPSocket]) { mailbox.post(.sockets(sockets)) }
+  package func close(_ sockets: [TCPSocket]) { worker.send(sockets) }
 
   /// Closes what waits, and ends.
-  package func stop() {
-    mailbox.post(.stop)
-    thread.join()
-  }
+  package func stop() { worker.stop() }
 }

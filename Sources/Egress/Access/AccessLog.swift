@@ -7,11 +7,9 @@ final class AccessLog: Sendable {
   private enum Message: Sendable {
     case lines(Bytes, count: Int)
     case reopen
-    case stop
   }
 
-  private let mailbox: Mailbox<Message>
-  private let thread: LoopThread
+  private let worker: Worker<Message>
   private let metrics: Metrics
 
   /// Batches that wait to be written, at most; what comes then is dropped.
@@ -23,30 +21,20 @@ final class AccessLog: Sendable {
 
   /// Opens a file, `-` for standard output; throws why it can't be.
   init(_ path: String, metrics: Metrics, logger: Logger) throws {
-    let mailbox = try Mailbox<Message>()
-    self.mailbox = mailbox
     self.metrics = metrics
-    thread = try LoopThread(name: "access-log") {
+    worker = try Worker(name: "access-log") {
       var file = try LogFile(path)
-      let loop = try EventLoop()
-      _ = try loop.add(mailbox.descriptor)
-      return {
-        while true {
-          guard (try? loop.wait(until: nil) { _, _ in }) != nil else { return }
-          for message in mailbox.drain() {
-            switch message {
-            case .lines(let lines, let count):
-              if !file.write(lines, patience: Self.patience) {
-                metrics.accessLinesDropped.increment(by: count)
-              }
-            case .reopen:
-              do {
-                file = try LogFile(path)
-              } catch {
-                logger.error("the access log stays as it is: \(error)")
-              }
-            case .stop: return
-            }
+      return { message in
+        switch message {
+        case .lines(let lines, let count):
+          if !file.write(lines, patience: Self.patience) {
+            metrics.accessLinesDropped.increment(by: count)
+          }
+        case .reopen:
+          do {
+            file = try LogFile(path)
+          } catch {
+            logger.error("the access log stays as it is: \(error)")
           }
         }
       }
@@ -55,19 +43,14 @@ final class AccessLog: Sendable {
 
   /// Hands over lines; they are dropped when too many wait.
   func write(_ lines: Bytes, count: Int) {
-    mailbox.post(.lines(lines, count: count)) { [metrics] waiting, _ in
-      guard waiting.count >= Self.batchLimit else { return false }
+    if !worker.send(.lines(lines, count: count), limit: Self.batchLimit) {
       metrics.accessLinesDropped.increment(by: count)
-      return true
     }
   }
 
   /// Opens the file anew: it may have been renamed.
-  func reopen() { mailbox.post(.reopen) }
+  func reopen() { worker.send(.reopen) }
 
   /// Writes what waits, and ends.
-  func stop() {
-    mailbox.post(.stop)
-    thread.join()
-  }
+  func stop() { worker.stop() }
 }
