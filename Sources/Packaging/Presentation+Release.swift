@@ -160,6 +160,7 @@ extension Presentation {
             RenditionSnapshot(
               info: track.description.info,
               segments: track.window.segments,
+              eventStreams: track.window.eventStreams,
               rates: track.window.rates,
               chunkDuration: track.writer?.chunkDuration ?? 0
             )

@@ -12,7 +12,7 @@ import XML
 @Suite struct NumberedSegmentTests {
   let origin = Origin()
 
-  private var segments: [Segment] { origin.video.segments }
+  private var segments: SegmentList { origin.video.segments }
 
   private func url(_ number: Int64) -> String { "v/\(origin.epoch)/number/\(number).m4s" }
 

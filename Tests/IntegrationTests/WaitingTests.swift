@@ -147,8 +147,7 @@ import Wire
 
   /// The state after the publisher lost the rest of the growing segment: a gap part closes it.
   private var holed: PresentationSnapshot {
-    var holed = video
-    holed.append(
+    let holed = video.appending(
       Part(start: video.end, duration: 100, independentByteCount: nil, isGap: true, pieces: [])
     )
     return PresentationSnapshot(

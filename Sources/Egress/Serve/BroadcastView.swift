@@ -113,20 +113,11 @@ private struct ManifestState: Equatable {
         isLastComplete: rendition.segments.last?.isComplete ?? false,
         hasParts: rendition.segments.last?.parts.isEmpty == false,
         rates: rendition.rates,
-        eventStreams: Self.eventStreams(of: rendition.segments)
+        eventStreams: rendition.eventStreams
       )
     }
     periods = snapshot.periods
     isEnded = snapshot.isEnded
-  }
-
-  /// Looked at for each part that comes: by places, so that no segment is copied.
-  private static func eventStreams(of segments: [Segment]) -> Set<EventStream> {
-    var streams: Set<EventStream> = []
-    for place in segments.indices where !segments[place].eventStreams.isEmpty {
-      streams.formUnion(segments[place].eventStreams)
-    }
-    return streams
   }
 }
 

@@ -41,7 +41,8 @@ package struct MediaPlaylist {
   package func render(skips: Bool = false) -> Bytes {
     let segments = listedSegments()
     var text = TextWriter(reserving: 4096)
-    let skipped = skips ? skippedCount(segments) : 0
+    let first = skips ? firstNotSkipped(segments) : segments.startIndex
+    let skipped = first - segments.startIndex
     text.write("#EXTM3U\n#EXT-X-VERSION:")
     text.write(skipped > 0 ? 9 : 6)
     text.write("\n#EXT-X-TARGETDURATION:")
@@ -75,7 +76,7 @@ package struct MediaPlaylist {
       text.write(skipped)
       text.write("\n")
     }
-    writeSegments(segments, skipping: skipped, to: &text)
+    writeSegments(segments, from: first, to: &text)
     writeTail(segments, to: &text)
     return text.result
   }
@@ -85,55 +86,58 @@ package struct MediaPlaylist {
   }
 
   /// The segments that the playlist lists as of the position; the last may be growing.
-  private func listedSegments() -> [Segment] {
-    var segments = rendition.segments.filter { $0.number <= position.number }
+  private func listedSegments() -> SegmentList {
+    let newest = rendition.segments.lastIndex { $0.number <= position.number }
+    guard let newest else { return [] }
+    var segments = rendition.segments[...newest]
     if case .part(let number, let index) = position, let last = segments.last,
       last.number == number
     {
-      segments[segments.count - 1] = last.growing(parts: index + 1)
+      segments.replaceLast(with: last.growing(parts: index + 1))
     }
-    if content == .iFrames, segments.last?.isComplete == false { segments.removeLast() }
-    guard let edge = segments.last?.endTime.microseconds else { return [] }
-    let horizon = edge - snapshot.constants.window.nanoseconds / 1000
-    let first = segments.firstIndex { $0.endTime.microseconds > horizon } ?? segments.count - 1
-    let fewest = Self.fewestSegments + (segments.last?.isComplete == true ? 0 : 1)
-    return Array(segments[min(first, max(0, segments.count - fewest))...])
+    if content == .iFrames, segments.last?.isComplete == false { segments = segments.dropLast() }
+    guard let last = segments.last else { return segments }
+    let horizon = last.endTime.microseconds - snapshot.constants.window.nanoseconds / 1000
+    let first = segments.firstIndex { $0.endTime.microseconds > horizon } ?? segments.endIndex - 1
+    let fewest = Self.fewestSegments + (last.isComplete ? 0 : 1)
+    return segments[min(first, max(segments.startIndex, segments.endIndex - fewest))...]
   }
 
-  /// How many segments lie wholly before the skip boundary, counted from the playlist's end.
+  /// The first segment that does not lie wholly before the skip boundary, counted from the playlist's end.
   ///
   /// Gaps are listed all at once, when media comes after them, and end the segment before them: a client
   /// that has just read the playlist may not know, so none of these is skipped before all are.
-  private func skippedCount(_ segments: [Segment]) -> Int {
-    let boundary = Int64(lowLatency.canSkipUntil) * 1_000_000
-    let count = distances(segments).prefix { $0 >= boundary }.count
-    guard count < segments.count, segments[count].isGap else { return count }
-    return segments[..<count].lastIndex { !$0.isGap } ?? 0
+  private func firstNotSkipped(_ segments: SegmentList) -> Int {
+    let first = firstSegment(of: segments, within: Int64(lowLatency.canSkipUntil) * 1_000_000)
+    guard first < segments.endIndex, segments[first].isGap else { return first }
+    return segments[..<first].lastIndex { !$0.isGap } ?? segments.startIndex
   }
 
-  /// How much media lies between the end of each segment and the playlist's, in microseconds: by
-  /// durations, as clocks may jump at a discontinuity.
-  private func distances(_ segments: [Segment]) -> [Int64] {
+  /// The first segment between whose end and the playlist's there is less media than that: by durations,
+  /// as clocks may jump at a discontinuity.
+  private func firstSegment(of segments: SegmentList, within microseconds: Int64) -> Int {
     var distance: Int64 = 0
-    return segments.reversed().map { segment in
-      defer {
-        distance += MediaTime(ticks: segment.end - segment.start, timescale: segment.timescale)
-          .rounded(toScale: 1_000_000)
-      }
-      return distance
-    }.reversed()
+    var first = segments.endIndex
+    while first > segments.startIndex, distance < microseconds {
+      first -= 1
+      let segment = segments[first]
+      distance += MediaTime(ticks: segment.end - segment.start, timescale: segment.timescale)
+        .rounded(toScale: 1_000_000)
+    }
+    return first
   }
 
-  private func writeSegments(
-    _ segments: [Segment],
-    skipping skipped: Int,
-    to text: inout TextWriter
-  ) {
-    let partsReach = Int64(lowLatency.targetDuration) * 3_000_000
-    let distances = distances(segments)
-    var lastInit = skipped > 0 ? segments[skipped - 1].initSegment : nil
-    for (index, segment) in segments.enumerated() where index >= skipped {
-      if segment.isDiscontinuity, index > 0 { text.write("#EXT-X-DISCONTINUITY\n") }
+  private func writeSegments(_ segments: SegmentList, from first: Int, to text: inout TextWriter) {
+    let firstInParts = firstSegment(
+      of: segments,
+      within: Int64(lowLatency.targetDuration) * 3_000_000
+    )
+    var lastInit = first > segments.startIndex ? segments[first - 1].initSegment : nil
+    for index in first..<segments.endIndex {
+      let segment = segments[index]
+      if segment.isDiscontinuity, index > segments.startIndex {
+        text.write("#EXT-X-DISCONTINUITY\n")
+      }
       if segment.initSegment != lastInit || segment.isDiscontinuity {
         text.write("#EXT-X-MAP:URI=\"")
         text.write(segment.initSegment)
@@ -143,7 +147,7 @@ package struct MediaPlaylist {
       text.write("#EXT-X-PROGRAM-DATE-TIME:")
       text.write(segment.startTime)
       text.write("\n")
-      if content == .media, distances[index] < partsReach {
+      if content == .media, index >= firstInParts {
         for part in segment.parts { write(part, of: segment, to: &text) }
       }
       guard let duration = segment.duration else { continue }
@@ -172,7 +176,7 @@ package struct MediaPlaylist {
     text.write("\n")
   }
 
-  private func writeTail(_ segments: [Segment], to text: inout TextWriter) {
+  private func writeTail(_ segments: SegmentList, to text: inout TextWriter) {
     guard let last = segments.last else { return }
     if ended {
       text.write("#EXT-X-ENDLIST\n")

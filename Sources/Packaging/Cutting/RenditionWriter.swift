@@ -247,9 +247,8 @@ struct RenditionWriter {
     var servedEnd = run.clock.served(end.rounded(toScale: timescale), timescale: timescale)
     // Nor does it begin on one: the gap ends where the first chunk behind it starts.
     if let media, abs(media.start - servedEnd) < media.duration { servedEnd = media.start }
-    var segment = head(missed, start, initSegment, run.clock)
-    segment.isGap = true
-    segment.duration = max(0, servedEnd - start)
+    let segment = head(missed, start, initSegment, run.clock)
+      .closed(duration: max(0, servedEnd - start), isGap: true)
     lastEnd = (index, max(start, servedEnd))
     push(.gap(segment), index, end, missed.number)
   }

@@ -4,7 +4,9 @@ internal import Wire
 /// The published segments of one rendition: those that playlists list, and behind them those that
 /// slow clients may still fetch.
 struct RenditionWindow {
-  private(set) var segments: [Segment] = []
+  private(set) var segments: SegmentList = []
+  /// Of the event messages in them.
+  private(set) var eventStreams: Set<EventStream> = []
   /// Of the segments that playlists list.
   private(set) var rates = SegmentRates.none
   private var bytes = 0
@@ -20,6 +22,7 @@ struct RenditionWindow {
   mutating func apply(_ change: RenditionWriter.Change) {
     if isOutdated {
       segments = []
+      eventStreams = []
       bytes = 0
       isOutdated = false
     }
@@ -27,16 +30,14 @@ struct RenditionWindow {
     case .part(let head, let part):
       bytes += part.byteCount
       if let last = segments.last, last.number == head.number, !last.isComplete {
-        segments[segments.count - 1].append(part)
+        segments.replaceLast(with: last.appending(part))
       } else {
-        var segment = head
-        segment.append(part)
-        segments.append(segment)
+        segments.append(head.appending(part))
       }
+      if !part.eventStreams.isEmpty { eventStreams.formUnion(part.eventStreams) }
     case .closed(let head, let duration, let isGap):
       guard let last = segments.last, last.number == head.number else { return }
-      segments[segments.count - 1].duration = duration
-      segments[segments.count - 1].isGap = isGap
+      segments.replaceLast(with: last.closed(duration: duration, isGap: isGap))
       measure()
     case .gap(let segment):
       segments.append(segment)
@@ -61,8 +62,11 @@ struct RenditionWindow {
       freed += oldest.byteCount
       dropped += 1
     }
-    segments.removeFirst(dropped)
+    guard dropped > 0 else { return }
+    segments.removeOldest(dropped)
     bytes -= freed
+    guard !eventStreams.isEmpty else { return }
+    eventStreams = segments.reduce(into: []) { $0.formUnion($1.eventStreams) }
   }
 
   private mutating func measure() {

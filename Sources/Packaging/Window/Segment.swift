@@ -69,30 +69,34 @@ package struct Part: Equatable, Sendable {
 
 /// A segment, complete or growing; immutable, so that loops share it.
 ///
-/// Times in ticks as served.
-package struct Segment: Equatable, Sendable {
+/// A reference, as there may be thousands in a window. Times in ticks as served.
+package final class Segment: Sendable {
   /// Media sequence number.
   package let number: Int64
   package let epoch: Epoch
   package let initSegment: InitSegment
   package let timescale: UInt32
   package let start: Int64
+  /// The end of the media so far.
+  package let end: Int64
   /// Media does not continue from the segment before.
   package let isDiscontinuity: Bool
   package let discontinuitySequence: Int
   /// In order and contiguous.
   ///
   /// Empty for a segment that is wholly lost.
-  package private(set) var parts: [Part]
-  package private(set) var byteCount = 0
+  package let parts: [Part]
+  package let byteCount: Int
   /// Of the event messages in it.
-  package private(set) var eventStreams: Set<EventStream> = []
-  /// Of all parts together, in ticks.
-  private var partsDuration: Int64 = 0
+  package let eventStreams: Set<EventStream>
   /// Nil while the segment grows.
-  package var duration: Int64?
+  package let duration: Int64?
   /// Whether some or all of its media is lost.
-  package var isGap: Bool
+  package let isGap: Bool
+  /// UTC of its first sample.
+  package let startTime: UTCTime
+  /// UTC of the end of its media so far.
+  package let endTime: UTCTime
 
   package init(
     number: Int64,
@@ -113,24 +117,34 @@ package struct Segment: Equatable, Sendable {
     self.start = start
     self.isDiscontinuity = isDiscontinuity
     self.discontinuitySequence = discontinuitySequence
-    self.parts = []
+    self.parts = parts
     self.duration = duration
     self.isGap = isGap
-    for part in parts { append(part) }
+    byteCount = parts.reduce(0) { $0 + $1.byteCount }
+    eventStreams = parts.reduce(into: []) { streams, part in
+      if !part.eventStreams.isEmpty { streams.formUnion(part.eventStreams) }
+    }
+    end = start + (duration ?? parts.reduce(0) { $0 + $1.duration })
+    startTime = epoch.time(ofTick: start, timescale: timescale)
+    endTime = epoch.time(ofTick: end, timescale: timescale)
   }
 
-  /// Adds the part that continues it.
-  ///
-  /// What all parts are together is counted here: it is asked for with every part that comes.
-  package mutating func append(_ part: Part) {
-    parts.append(part)
-    byteCount += part.byteCount
-    partsDuration += part.duration
-    if !part.eventStreams.isEmpty { eventStreams.formUnion(part.eventStreams) }
+  /// The segment with the part that continues it.
+  package func appending(_ part: Part) -> Segment {
+    having(parts + CollectionOfOne(part), duration: duration, isGap: isGap)
+  }
+
+  /// The segment at its end.
+  package func closed(duration: Int64, isGap: Bool) -> Segment {
+    having(parts, duration: duration, isGap: isGap)
   }
 
   /// The segment as it was when it had so many parts, which is growing.
   package func growing(parts count: Int) -> Segment {
+    having(Array(parts.prefix(count)), duration: nil, isGap: false)
+  }
+
+  private func having(_ parts: [Part], duration: Int64?, isGap: Bool) -> Segment {
     Segment(
       number: number,
       epoch: epoch,
@@ -139,7 +153,9 @@ package struct Segment: Equatable, Sendable {
       start: start,
       isDiscontinuity: isDiscontinuity,
       discontinuitySequence: discontinuitySequence,
-      parts: Array(parts.prefix(count))
+      parts: parts,
+      duration: duration,
+      isGap: isGap
     )
   }
 
@@ -148,14 +164,19 @@ package struct Segment: Equatable, Sendable {
   /// Whether some of its media stands in for what is lost.
   package var isConcealed: Bool { parts.contains(where: \.isConcealed) }
   package var isComplete: Bool { duration != nil }
-  /// The end of the media so far.
-  package var end: Int64 { start + (duration ?? partsDuration) }
   package var pieces: [Bytes] { parts.flatMap(\.pieces) }
+}
 
-  /// UTC of its first sample.
-  package var startTime: UTCTime { epoch.time(ofTick: start, timescale: timescale) }
-  /// UTC of the end of its media so far.
-  package var endTime: UTCTime { epoch.time(ofTick: end, timescale: timescale) }
+extension Segment: Equatable {
+  package static func == (left: Segment, right: Segment) -> Bool {
+    left === right
+      || left.number == right.number && left.epoch == right.epoch
+        && left.initSegment == right.initSegment && left.timescale == right.timescale
+        && left.start == right.start && left.isDiscontinuity == right.isDiscontinuity
+        && left.discontinuitySequence == right.discontinuitySequence
+        && left.duration == right.duration && left.isGap == right.isGap
+        && left.parts == right.parts
+  }
 }
 
 extension Epoch {

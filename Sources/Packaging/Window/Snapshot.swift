@@ -8,21 +8,42 @@ package struct RenditionSnapshot: Sendable {
   /// be growing.
   ///
   /// Starts with segments that have left the playlist but stay downloadable.
-  package let segments: [Segment]
+  package let segments: SegmentList
+  /// Of the event messages in them.
+  package let eventStreams: Set<EventStream>
   package let rates: SegmentRates
   /// The duration of the newest chunk, in ticks; 0 while there is none.
   package let chunkDuration: Int64
 
-  package init(
+  /// Takes what is known of the segments already: `eventStreams`.
+  init(
     info: RenditionInfo,
-    segments: [Segment],
-    rates: SegmentRates = .none,
-    chunkDuration: Int64 = 0
+    segments: SegmentList,
+    eventStreams: Set<EventStream>,
+    rates: SegmentRates,
+    chunkDuration: Int64
   ) {
     self.info = info
     self.segments = segments
+    self.eventStreams = eventStreams
     self.rates = rates
     self.chunkDuration = chunkDuration
+  }
+
+  package init(
+    info: RenditionInfo,
+    segments: some Sequence<Segment>,
+    rates: SegmentRates = .none,
+    chunkDuration: Int64 = 0
+  ) {
+    let segments = SegmentList(segments)
+    self.init(
+      info: info,
+      segments: segments,
+      eventStreams: segments.reduce(into: []) { $0.formUnion($1.eventStreams) },
+      rates: rates,
+      chunkDuration: chunkDuration
+    )
   }
 
   /// The newest position, nil while nothing was published.
