@@ -157,7 +157,7 @@ let package = Package(
     tests("QUICTests", ["QUIC", "TestSupport"]),
     tests("WebTransportTests", ["WebTransport", "TestSupport"]),
     tests("LinuxIOTests", ["LinuxIO", "TestSupport"]),
-    tests("PackagingTests", ["Packaging", "Manifests", "TestSupport"]),
+    tests("PackagingTests", ["Packaging", "CMAF", "Manifests", "TestSupport"]),
     tests("RemuxTests", ["Remux", "CMAF", "TestSupport"]),
     tests("ManifestsTests", ["Manifests", "XML", "TestSupport"]),
     tests("FuzzReplayTests", ["FuzzTargets", "TestSupport", "Wire"]),

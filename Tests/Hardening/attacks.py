@@ -78,6 +78,8 @@ def attack_in_turn(space, arguments, limits, count, viewers, seconds, rounds):
             wait_until(
                 lambda: bridge.metric(f"{name}_clients_total") >= known + count, 60, f"{name} clients are cut and counted")
         most = bridge.resident()
+        # The server counts first and closes then.
+        attackers.wait_for('"cut"', 30)
         attackers.process.terminate()
         cut = [int(number) for number in attackers.wait_for(r'"slow": (\d+), "deaf": (\d+)').groups()]
         expect(min(cut) >= count, f"attackers saw {cut} cuts")

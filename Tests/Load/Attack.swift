@@ -41,7 +41,8 @@ final class Attack {
     links = Array(repeating: nil, count: options.slow + options.deaf)
   }
 
-  /// Prints a line when all stand, and when the process is asked to end another of how many were cut.
+  /// Prints a line when all stand, one when as many of each kind were cut, and when the process is asked
+  /// to end one of how many were.
   func run() throws {
     let signals = try Signals()
     let output = StandardOutput()
@@ -56,6 +57,7 @@ final class Attack {
     let start = Clock.now
     var next = start
     var said = 0
+    var isCut = false
     while signals.next() == nil {
       next = max(next + Self.turn, Clock.now)
       while Clock.now < next { try look(until: next) }
@@ -66,6 +68,10 @@ final class Attack {
         _ = links[turn % slowCount]?.socket.write(Self.byte)
       }
       said = due
+      if !isCut, slowCuts >= slowCount, deafCuts >= links.count - slowCount {
+        isCut = true
+        output.write("{\"cut\": \(links.count)}\n")
+      }
     }
     // Those whose end has come but was not looked at.
     var seen = -1

@@ -116,7 +116,7 @@ extension MediaPresentation {
   /// The kinds of event messages in a set's segments, in order of their names.
   private func eventStreams(_ members: [Int], _ period: Period) -> some Sequence<EventStream> {
     members.reduce(into: Set<EventStream>()) { streams, index in
-      streams.formUnion(period.segments[index].flatMap(\.eventStreams))
+      streams.formUnion(period.segments[index].eventStreams)
     }.sorted().prefix(Self.eventStreamLimit)
   }
 

@@ -65,8 +65,7 @@ struct RenditionWindow {
     guard dropped > 0 else { return }
     segments.removeOldest(dropped)
     bytes -= freed
-    guard !eventStreams.isEmpty else { return }
-    eventStreams = segments.reduce(into: []) { $0.formUnion($1.eventStreams) }
+    if !eventStreams.isEmpty { eventStreams = segments.eventStreams }
   }
 
   private mutating func measure() {

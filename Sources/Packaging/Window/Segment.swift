@@ -167,6 +167,15 @@ package final class Segment: Sendable {
   package var pieces: [Bytes] { parts.flatMap(\.pieces) }
 }
 
+extension Sequence<Segment> {
+  /// Of the event messages in all of them.
+  package var eventStreams: Set<EventStream> {
+    reduce(into: []) { streams, segment in
+      if !segment.eventStreams.isEmpty { streams.formUnion(segment.eventStreams) }
+    }
+  }
+}
+
 extension Segment: Equatable {
   package static func == (left: Segment, right: Segment) -> Bool {
     left === right

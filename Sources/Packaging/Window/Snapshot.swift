@@ -40,7 +40,7 @@ package struct RenditionSnapshot: Sendable {
     self.init(
       info: info,
       segments: segments,
-      eventStreams: segments.reduce(into: []) { $0.formUnion($1.eventStreams) },
+      eventStreams: segments.eventStreams,
       rates: rates,
       chunkDuration: chunkDuration
     )
