@@ -274,16 +274,22 @@ struct OriginMutation: Sendable, CustomTestStringConvertible {
 
   @Test func `HLS and DASH name the same segments`() {
     let url = FakeOrigin.url
-    func segment(_ start: Int64, _ name: String, _ digest: UInt8) -> FetchedSegment {
+    func segment(
+      _ start: Int64,
+      _ name: String,
+      _ digest: UInt8,
+      of rendition: String = "v"
+    ) -> FetchedSegment {
       FetchedSegment(
         url: url.resolve(name) ?? url,
+        rendition: rendition,
         kind: .video,
         start: TrackTime(ticks: start, timescale: 1000),
         duration: TrackTime(ticks: 1000, timescale: 1000),
         digest: [digest]
       )
     }
-    let hls = [segment(0, "a", 1), segment(1000, "b", 2)]
+    var hls = [segment(0, "a", 1), segment(1000, "b", 2)]
     func failed(_ dash: FetchedSegment) -> [String] {
       var ledger = Ledger()
       DASHRules.judgeSharing(dash: [dash], hls: hls, &ledger)
@@ -294,6 +300,14 @@ struct OriginMutation: Sendable, CustomTestStringConvertible {
     #expect(failed(segment(5000, "other", 9)) == [])
     #expect(failed(segment(1000, "other", 9)) == ["DASH-023"])
     #expect(failed(segment(1500, "b", 2)) == ["DASH-023"])
+    // One of two renditions was not fetched at 1000: it may be just that one.
+    hls.append(segment(0, "c", 3, of: "w"))
+    #expect(failed(segment(1000, "d", 4)) == [])
+    #expect(failed(segment(0, "other", 9)) == ["DASH-023"])
+    #expect(failed(segment(1500, "d", 4)) == ["DASH-023"])
+    hls.append(segment(1000, "d", 4, of: "w"))
+    #expect(failed(segment(1000, "d", 9)) == [])
+    #expect(failed(segment(1000, "other", 9)) == ["DASH-023"])
   }
 
   @Test func `a discontinuity of HLS inside a Period fails DASH-024`() throws {

@@ -66,6 +66,7 @@ struct SingleViolation: Sendable {
       func segment(_ digest: UInt8, _ name: String) -> FetchedSegment {
         FetchedSegment(
           url: Samples.webURL("http://origin.example/\(name)"),
+          rendition: "v",
           kind: .video,
           start: TrackTime(ticks: 0, timescale: 1000),
           duration: TrackTime(ticks: 1000, timescale: 1000),

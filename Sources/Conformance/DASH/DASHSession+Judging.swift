@@ -257,6 +257,7 @@ extension DASHSession {
       remember(
         FetchedSegment(
           url: errand.url,
+          rendition: track.name,
           kind: header.kind,
           start: TrackTime(ticks: start, timescale: header.timescale),
           duration: duration,

@@ -114,6 +114,8 @@ extension DASHRules {
 /// One media segment as it was fetched, by HLS or by DASH.
 struct FetchedSegment: Sendable, Hashable {
   let url: WebURL
+  /// Tells it from the others of its presentation.
+  let rendition: String
   let kind: HeaderTrack.Kind
   /// Its decode time.
   let start: TrackTime
@@ -124,6 +126,9 @@ struct FetchedSegment: Sendable, Hashable {
 
 extension DASHRules {
   /// DASH-023: what HLS and DASH play at one time is the same resource, or the same bytes.
+  ///
+  /// Where HLS lacks a rendition's segment of that time, as a check that begins, ends or can't keep up
+  /// does, it may be just that one.
   static func judgeSharing(
     dash: [FetchedSegment],
     hls: [FetchedSegment],
@@ -133,9 +138,12 @@ extension DASHRules {
       let peers = hls.filter { $0.kind == segment.kind }
       let same = peers.filter { $0.start.isSame(as: segment.start) }
       guard same.isEmpty else {
+        let isShared = same.contains { $0.url == segment.url || $0.digest == segment.digest }
+        let isComplete = Set(same.map(\.rendition)) == Set(peers.map(\.rendition))
+        guard isShared || isComplete else { continue }
         ledger.expect(
           "DASH-023",
-          same.contains { $0.url == segment.url || $0.digest == segment.digest },
+          isShared,
           segment.url.description,
           "HLS has \(same[0].url) at \(segment.start)"
         )

@@ -248,6 +248,7 @@ extension RenditionTracker {
       media.fetched.append(
         FetchedSegment(
           url: url,
+          rendition: self.url.description,
           kind: track.kind,
           start: TrackTime(ticks: facts.start, timescale: facts.timescale),
           duration: TrackTime(ticks: facts.duration, timescale: facts.timescale),
