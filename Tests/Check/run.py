@@ -97,7 +97,9 @@ def check(space, arguments, base, seconds, meanwhile=lambda: None, silences=r"^$
         name = re.sub(r"\W+", "-", space.case)
         (pathlib.Path(arguments.reports) / f"{name}.txt").write_text(text)
     if checker.process.returncode:
-        faults = [line.strip() for line in text.splitlines() if re.search(r"\bfail", line, re.I)]
+        # Each with what was found, up to the empty line.
+        faults = [
+            " ".join(found.split()) for found in text.split("\n\n") if re.match(r"\S+ MUST fails", found)]
         raise Failed(f"exit {checker.process.returncode}: {' | '.join(faults[:12])} {checker.tail()}")
     silent = " | ".join(line for line in text.splitlines() if "silen" in line)
     if not re.search(silences, silent):
