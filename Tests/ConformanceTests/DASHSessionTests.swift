@@ -290,9 +290,9 @@ struct OriginMutation: Sendable, CustomTestStringConvertible {
       )
     }
     var hls = [segment(0, "a", 1), segment(1000, "b", 2)]
-    func failed(_ dash: FetchedSegment) -> [String] {
+    func failed(_ dash: FetchedSegment...) -> [String] {
       var ledger = Ledger()
-      DASHRules.judgeSharing(dash: [dash], hls: hls, &ledger)
+      DASHRules.judgeSharing(dash: dash, hls: hls, &ledger)
       return ledger.failed
     }
     #expect(failed(segment(1000, "b", 9)) == [])
@@ -300,14 +300,18 @@ struct OriginMutation: Sendable, CustomTestStringConvertible {
     #expect(failed(segment(5000, "other", 9)) == [])
     #expect(failed(segment(1000, "other", 9)) == ["DASH-023"])
     #expect(failed(segment(1500, "b", 2)) == ["DASH-023"])
-    // One of two renditions was not fetched at 1000: it may be just that one.
+    #expect(failed(segment(0, "a", 1), segment(1000, "other", 9)) == ["DASH-023"])
+    // HLS has not fetched the second of two renditions at 1000.
     hls.append(segment(0, "c", 3, of: "w"))
-    #expect(failed(segment(1000, "d", 4)) == [])
-    #expect(failed(segment(0, "other", 9)) == ["DASH-023"])
-    #expect(failed(segment(1500, "d", 4)) == ["DASH-023"])
+    let shared = segment(0, "c", 3, of: "w")
+    #expect(failed(shared, segment(1000, "d", 4, of: "w")) == [])
+    #expect(failed(shared, segment(1500, "d", 4, of: "w")) == ["DASH-023"])
+    // The first is judged nevertheless, and so is one that nothing is known of.
+    #expect(failed(segment(0, "a", 1), segment(1000, "other", 9)) == ["DASH-023"])
+    #expect(failed(segment(1000, "d", 4, of: "w")) == ["DASH-023"])
     hls.append(segment(1000, "d", 4, of: "w"))
-    #expect(failed(segment(1000, "d", 9)) == [])
-    #expect(failed(segment(1000, "other", 9)) == ["DASH-023"])
+    #expect(failed(shared, segment(1000, "d", 9, of: "w")) == [])
+    #expect(failed(shared, segment(1000, "other", 9, of: "w")) == ["DASH-023"])
   }
 
   @Test func `a discontinuity of HLS inside a Period fails DASH-024`() throws {

@@ -122,30 +122,43 @@ struct FetchedSegment: Sendable, Hashable {
   let duration: TrackTime
   /// SHA-256 of the bytes.
   let digest: Bytes
+
+  /// Whether both are the same media, as a resource or byte for byte.
+  func isShared(with other: FetchedSegment) -> Bool {
+    kind == other.kind && start.isSame(as: other.start)
+      && (url == other.url || digest == other.digest)
+  }
 }
 
 extension DASHRules {
   /// DASH-023: what HLS and DASH play at one time is the same resource, or the same bytes.
   ///
-  /// Where HLS lacks a rendition's segment of that time, as a check that begins, ends or can't keep up
-  /// does, it may be just that one.
+  /// A rendition of DASH that shares segments with one of HLS is judged by that one alone: HLS may lack
+  /// a segment of it that it has of others, as a check begins, ends or can't keep up.
   static func judgeSharing(
     dash: [FetchedSegment],
     hls: [FetchedSegment],
     _ ledger: inout Ledger
   ) {
+    var counterparts: [String: Set<String>] = [:]
+    for segment in dash {
+      for peer in hls where peer.isShared(with: segment) {
+        counterparts[segment.rendition, default: []].insert(peer.rendition)
+      }
+    }
     for segment in dash {
       let peers = hls.filter { $0.kind == segment.kind }
-      let same = peers.filter { $0.start.isSame(as: segment.start) }
+      var same = peers.filter { $0.start.isSame(as: segment.start) }
       guard same.isEmpty else {
-        let isShared = same.contains { $0.url == segment.url || $0.digest == segment.digest }
-        let isComplete = Set(same.map(\.rendition)) == Set(peers.map(\.rendition))
-        guard isShared || isComplete else { continue }
+        if let known = counterparts[segment.rendition] {
+          same.removeAll { !known.contains($0.rendition) }
+        }
+        guard let peer = same.first else { continue }
         ledger.expect(
           "DASH-023",
-          isShared,
+          same.contains { $0.isShared(with: segment) },
           segment.url.description,
-          "HLS has \(same[0].url) at \(segment.start)"
+          "HLS has \(peer.url) at \(segment.start)"
         )
         continue
       }
