@@ -30,7 +30,7 @@ package final class Mailbox<Value: Sendable>: Sendable {
       _ = order.load(ordering: .acquiring)
       defer { order.store(true, ordering: .releasing) }
       let wasEmpty = waiting.isEmpty
-      if !merge(&waiting, value) { waiting.append(value) }
+      if wasEmpty || !merge(&waiting, value) { waiting.append(value) }
       return wasEmpty
     }
     guard wasEmpty else { return }

@@ -23,8 +23,8 @@ import Wire
     var source = RemuxSource(packaging: .loc, kind: .audio, codec: "opus")
     source.sampleRate = 48_000
     source.channels = 2
-    var intake = MediaIntake(source, patience: .seconds(1))
-    early.hand(to: &intake, now: now)
+    let intake = MediaIntake(source, patience: .seconds(1))
+    early.hand(to: intake, now: now)
     var result: [Location] = []
     while let output = intake.poll() {
       switch output {

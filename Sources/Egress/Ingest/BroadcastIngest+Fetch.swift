@@ -24,21 +24,20 @@ extension BroadcastIngest {
   /// Reads what waited for the past.
   func endBackfill(utc: UTCTime, now: Instant) {
     for index in tracks.indices {
-      guard let early = tracks[index].early, var intake = tracks[index].intake else { continue }
+      guard let early = tracks[index].early, let intake = tracks[index].intake else { continue }
       tracks[index].early = nil
-      early.hand(to: &intake, now: now)
-      tracks[index].intake = intake
+      early.hand(to: intake, now: now)
       drain(index, utc: utc, now: now)
     }
   }
 
   /// How long a track's groups last, by those that are here; nil when they don't tell.
   private func groupSeconds(_ index: Int, now: Instant) -> Double? {
-    guard let objects = tracks[index].early, var intake = tracks[index].intake else {
+    guard let objects = tracks[index].early, let intake = tracks[index].intake?.copy else {
       return early.groupSeconds(track: index)
     }
     // Read on a copy: what is older than these must be read first.
-    objects.hand(to: &intake, now: now)
+    objects.hand(to: intake, now: now)
     var measured = EarlyMedia(byteLimit: configuration.packaging.windowBytes)
     var timescale: UInt32?
     while let output = intake.poll() {

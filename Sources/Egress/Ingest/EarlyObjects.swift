@@ -34,7 +34,7 @@ struct EarlyObjects {
   ///
   /// There are relays that deliver the past without properties: it has no times, and to begin with it
   /// would make the whole track one without times.
-  func hand(to intake: inout MediaIntake, now: Instant) {
+  func hand(to intake: MediaIntake, now: Instant) {
     var ordered = objects.values.sorted { $0.location < $1.location }[...]
     if isTimedByProperties, let timed = ordered.firstIndex(where: { !$0.properties.isEmpty }) {
       ordered = ordered[timed...]

@@ -61,7 +61,10 @@ struct EndpointRoster {
   }
 
   /// The next failure is the first again.
-  mutating func succeeded(_ endpoint: Endpoint) { resting[endpoint] = nil }
+  mutating func succeeded(_ endpoint: Endpoint) {
+    // Asked with every snapshot, and there is much in an endpoint to be hashed.
+    if !resting.isEmpty { resting[endpoint] = nil }
+  }
 
   /// The most preferred endpoint that is not in use and does not rest.
   func next(besides used: Set<Endpoint>, now: Instant) -> Endpoint? {

@@ -61,6 +61,13 @@ final class IngestCore {
     var announced: [TrackNamespace: Set<ConnectionID>] = [:]
   }
 
+  enum Due {
+    /// Something has happened since it was last known.
+    case unknown
+    /// Nil for never.
+    case at(Instant?)
+  }
+
   /// A broadcast that is followed; a reference, as every event is looked up in it.
   final class Followed {
     let ingest: BroadcastIngest
@@ -72,8 +79,8 @@ final class IngestCore {
     var retireAt: Instant?
     /// When it is forgotten after its end.
     var forgetAt: Instant?
-    /// Cached, because all are asked at every turn of the loop.
-    var deadline: Instant?
+    /// When it wants to be looked at; cached, because all are asked at every turn of the loop.
+    var due = Due.unknown
     var hasMedia = false
     /// Whether what is wrong with it was said; the same again is not worth a line.
     var complaint = ""
@@ -148,7 +155,7 @@ final class IngestCore {
       guard let candidate else { return }
       earliest = earliest.map { min($0, candidate) } ?? candidate
     }
-    for entry in followed.values { consider(entry.deadline) }
+    for (path, entry) in followed { consider(due(entry, path)) }
     for connection in connections.values { consider(connection.leaveDeadline) }
     for index in sources.indices { consider(discoveryDeadline(index)) }
     return earliest
@@ -156,7 +163,7 @@ final class IngestCore {
 
   func handleTimeout(utc: UTCTime, now: Instant) {
     for (path, entry) in followed {
-      guard let due = entry.deadline, due <= now else { continue }
+      guard let due = due(entry, path), due <= now else { continue }
       entry.ingest.handleTimeout(utc: utc, now: now)
       drain(path, now: now)
       age(path, now: now)
@@ -274,7 +281,7 @@ final class IngestCore {
     return entry.lastUse + patience
   }
 
-  /// Takes what a broadcast has to say, and notes when it is due again.
+  /// Takes what a broadcast has to say; when it is due again is found out when somebody asks.
   func settle(_ path: BroadcastPath, now: Instant) {
     drain(path, now: now)
     guard let entry = followed[path] else { return }
@@ -283,7 +290,17 @@ final class IngestCore {
     } else if entry.forgetAt == nil {
       entry.forgetAt = now + configuration.packaging.window
     }
-    let settings = sources[entry.source].settings
+    entry.due = .unknown
+  }
+
+  private func due(_ entry: Followed, _ path: BroadcastPath) -> Instant? {
+    if case .at(let due) = entry.due { return due }
+    let due = earliestDeadline(entry, path)
+    entry.due = .at(due)
+    return due
+  }
+
+  private func earliestDeadline(_ entry: Followed, _ path: BroadcastPath) -> Instant? {
     var due = entry.ingest.deadline
     func consider(_ candidate: Instant?) {
       guard let candidate else { return }
@@ -292,10 +309,10 @@ final class IngestCore {
     consider(entry.retireAt)
     consider(forgetTime(entry))
     consider(idleEnd(entry))
-    if entry.legs.count < settings.live {
+    if entry.legs.count < sources[entry.source].settings.live {
       consider(entry.roster.earliest(besides: usedEndpoints(path)))
     }
-    entry.deadline = due
+    return due
   }
 
   private func drain(_ path: BroadcastPath, now: Instant) {

@@ -41,6 +41,8 @@ final class IngestLoop {
   private var statusAt: Instant
   private var now: Instant
   private var isStopping = false
+  /// Something happened that a status should tell of at once.
+  private var hasNews = false
   private var lastReport: IngestReport?
 
   /// Statuses are posted this often, and whenever a phase changes.
@@ -218,10 +220,19 @@ final class IngestLoop {
           }
         case .session(let event): core.handle(event, on: id, utc: utc, now: now)
         }
+        // Who waits for what has come need not wait for what else is there.
+        carryOut(utc)
       }
     }
     core.handOver(utc: utc, now: now)
-    var hasNews = false
+    carryOut(utc)
+    for link in links.values { link.link.flush(now: now) }
+    if hasNews || core.hasNewPhase() { postStatus() }
+    hasNews = false
+  }
+
+  /// Does what the core wants.
+  private func carryOut(_ utc: UTCTime) {
     while let output = core.poll() {
       switch output {
       case .open(let id, let endpoint): open(id, endpoint)
@@ -238,8 +249,6 @@ final class IngestLoop {
         hasNews = true
       }
     }
-    for link in links.values { link.link.flush(now: now) }
-    if hasNews || core.hasNewPhase() { postStatus() }
   }
 
   private func postStatus() {

@@ -4,7 +4,9 @@ internal import Remux
 internal import Wire
 
 /// Makes media objects of a track's MoQ objects, whatever their packaging.
-struct MediaIntake {
+///
+/// A reference, as every object looks at parts of it, and there is much in it.
+final class MediaIntake {
   enum Output {
     /// A CMAF header; `configure` has to be called before the next output.
     case header(Bytes)
@@ -33,15 +35,26 @@ struct MediaIntake {
     remuxer = TrackRemuxer(source, limits: limits)
   }
 
+  private init(copying other: MediaIntake) {
+    remuxer = other.remuxer
+    parser = other.parser
+    outputs = other.outputs
+    last = other.last
+    now = other.now
+  }
+
+  /// One that goes on from here by itself.
+  var copy: MediaIntake { MediaIntake(copying: self) }
+
   /// Whether objects of a packaging can be read.
   static func takes(_ packaging: CatalogPackaging) -> Bool {
     packaging == .cmaf || RemuxSource.Packaging(packaging) != nil
   }
 
   /// Takes the plan that a header made.
-  mutating func configure(_ plan: TrackPlan) { parser = ChunkParser(plan) }
+  func configure(_ plan: TrackPlan) { parser = ChunkParser(plan) }
 
-  mutating func take(_ object: Object, now: Instant) {
+  func take(_ object: Object, now: Instant) {
     self.now = now
     guard object.status == .normal else { return }
     if remuxer != nil {
@@ -52,7 +65,7 @@ struct MediaIntake {
   }
 
   /// Takes the knowledge that a group has no object with an id of `end` or above.
-  mutating func endGroup(_ group: UInt64, at end: UInt64, now: Instant) {
+  func endGroup(_ group: UInt64, at end: UInt64, now: Instant) {
     self.now = now
     if remuxer != nil {
       remuxer?.endGroup(group, at: end, now: now)
@@ -70,9 +83,9 @@ struct MediaIntake {
   }
 
   /// Waits for the hole until a time at least: what is missing was asked for.
-  mutating func awaitRepair(until: Instant) { remuxer?.awaitRepair(until: until) }
+  func awaitRepair(until: Instant) { remuxer?.awaitRepair(until: until) }
 
-  mutating func giveUpWaiting(for range: ClosedRange<ObjectPosition>, now: Instant) {
+  func giveUpWaiting(for range: ClosedRange<ObjectPosition>, now: Instant) {
     self.now = now
     let (first, last) = (range.lowerBound, range.upperBound)
     remuxer?.giveUpWaiting(
@@ -82,7 +95,7 @@ struct MediaIntake {
   }
 
   /// Forgets ids.
-  mutating func restart() {
+  func restart() {
     remuxer?.restart()
     outputs = []
     last = nil
@@ -93,12 +106,12 @@ struct MediaIntake {
 
   var deadline: Instant? { remuxer?.deadline }
 
-  mutating func handleTimeout(now: Instant) {
+  func handleTimeout(now: Instant) {
     self.now = now
     remuxer?.handleTimeout(now: now)
   }
 
-  mutating func poll() -> Output? {
+  func poll() -> Output? {
     while outputs.isEmpty, let event = remuxer?.poll() {
       switch event {
       case .header(let bytes): outputs.append(.header(bytes))
@@ -114,7 +127,7 @@ struct MediaIntake {
     return outputs.isEmpty ? nil : outputs.removeFirst()
   }
 
-  private mutating func parse(_ bytes: Bytes, at position: ObjectPosition) {
+  private func parse(_ bytes: Bytes, at position: ObjectPosition) {
     guard let parser else { return }
     do throws(ChunkParser.Refusal) {
       let chunks = try parser.parse(bytes)
@@ -126,7 +139,7 @@ struct MediaIntake {
   }
 
   /// What a remuxer passes over, nobody has to wait for.
-  private mutating func skip(to position: ObjectPosition) {
+  private func skip(to position: ObjectPosition) {
     defer { last = position }
     guard let last, position.object > 0, last < position else { return }
     let isSameGroup = last.group == position.group

@@ -12,32 +12,19 @@ final class BroadcastView {
   let arrival: UTCTime
   let lowLatency: LowLatency
   let cache: CachePolicy
-  /// The MPD's.
-  private let publishTime: UTCTime
-  private let playlists: RenderCache
-  private let manifestState: ManifestState
+  private let playlists = RenderCache<PlaylistKey>()
+  private lazy var manifests = settledManifests()
+  /// The view before this one, until ``settle()``.
+  private var previous: BroadcastView?
   let answers = KnownAnswers()
 
-  /// Follows the view before it, whose manifest stays while it would say the same.
+  /// Follows the view before it, which is kept until ``settle()``.
   ///
   /// No manifest is of a later time than `arrival`, when the snapshot came.
   init(_ snapshot: PresentationSnapshot, arrival: UTCTime, after previous: BroadcastView?) {
     self.snapshot = snapshot
     self.arrival = arrival
-    manifestState = ManifestState(snapshot)
-    if let previous, previous.manifestState == manifestState {
-      self.publishTime = previous.publishTime
-      playlists = RenderCache(keepingManifestsOf: previous.playlists)
-    } else {
-      let time = min(
-        (snapshot.publishTime ?? arrival).microseconds,
-        arrival.microseconds
-      )
-      // Whatever clocks do, what changes is newer.
-      let least = previous.map { $0.publishTime.microseconds + 1000 } ?? time
-      publishTime = UTCTime(microseconds: max(time, least))
-      playlists = RenderCache()
-    }
+    self.previous = previous
     if let previous, previous.snapshot.constants == snapshot.constants {
       lowLatency = previous.lowLatency
       cache = previous.cache
@@ -45,6 +32,25 @@ final class BroadcastView {
       lowLatency = LowLatency(snapshot.constants)
       cache = CachePolicy(snapshot.constants)
     }
+  }
+
+  /// Takes over from the view before it what stays, and lets go of it: work that those who wait for media
+  /// need not wait for.
+  func settle() { _ = manifests }
+
+  /// The manifests of the view before it, while they would say the same.
+  private func settledManifests() -> ManifestEdition {
+    defer { previous = nil }
+    let state = ManifestState(snapshot)
+    let before = previous?.manifests
+    if let before, before.state == state { return before }
+    let time = min(
+      (snapshot.publishTime ?? arrival).microseconds,
+      arrival.microseconds
+    )
+    // Whatever clocks do, what changes is newer.
+    let least = before.map { $0.publishTime.microseconds + 1000 } ?? time
+    return ManifestEdition(state, publishTime: UTCTime(microseconds: max(time, least)))
   }
 
   func rendition(_ name: String) -> RenditionSnapshot? {
@@ -57,7 +63,7 @@ final class BroadcastView {
     asOf position: PlaylistPosition,
     skips: Bool
   ) -> Rendered {
-    playlists.rendered(.playlist(content, rendition.info.name, position, skips)) {
+    playlists.rendered(.media(content, rendition.info.name, position, skips)) {
       Rendered(
         MediaPlaylist(rendition, content, of: snapshot, asOf: position).render(skips: skips),
         type: Rendered.playlist
@@ -73,16 +79,16 @@ final class BroadcastView {
 
   /// Nil when there are no segments that can be named in that way.
   func manifest(of unit: MediaPresentation.Unit, timeURL: String) -> Rendered? {
-    let key = RenderCache.Key.manifest(unit, timeURL)
-    if let known = playlists[key] { return known }
+    let key = ManifestKey(unit: unit, timeURL: timeURL)
+    if let known = manifests.texts[key] { return known }
     let presentation = MediaPresentation(
       snapshot,
       of: unit,
       timeURL: timeURL,
-      publishTime: publishTime
+      publishTime: manifests.publishTime
     )
     guard presentation.isOffered else { return nil }
-    return playlists.rendered(key) {
+    return manifests.texts.rendered(key) {
       Rendered(presentation.render(), type: Rendered.manifest)
     }
   }
@@ -121,32 +127,41 @@ private struct ManifestState: Equatable {
   }
 }
 
-/// Texts rendered from one snapshot; a reference, so that views of the same snapshot share it.
-private final class RenderCache {
-  enum Key: Hashable {
-    case playlist(MediaPlaylist.Content, String, PlaylistPosition, Bool)
-    case multivariant
-    case manifest(MediaPresentation.Unit, String)
-  }
+/// The manifests of all views that say the same.
+private final class ManifestEdition {
+  let state: ManifestState
+  /// The MPD's.
+  let publishTime: UTCTime
+  let texts = RenderCache<ManifestKey>()
 
+  init(_ state: ManifestState, publishTime: UTCTime) {
+    self.state = state
+    self.publishTime = publishTime
+  }
+}
+
+private enum PlaylistKey: Hashable {
+  case media(MediaPlaylist.Content, String, PlaylistPosition, Bool)
+  case multivariant
+}
+
+private struct ManifestKey: Hashable {
+  let unit: MediaPresentation.Unit
+  let timeURL: String
+}
+
+/// Texts that were rendered from the same state.
+private final class RenderCache<Key: Hashable> {
   /// Hosts in manifests come from requests: no more variants than this are kept.
-  private static let limit = 256
+  private var limit: Int { 256 }
   private var texts: [Key: Rendered] = [:]
-
-  init() {}
-
-  init(keepingManifestsOf other: RenderCache) {
-    texts = other.texts.filter { entry in
-      if case .manifest = entry.key { true } else { false }
-    }
-  }
 
   subscript(key: Key) -> Rendered? { texts[key] }
 
   func rendered(_ key: Key, _ render: () -> Rendered) -> Rendered {
     if let text = texts[key] { return text }
     let text = render()
-    if texts.count >= Self.limit { texts = [:] }
+    if texts.count >= limit { texts = [:] }
     texts[key] = text
     return text
   }

@@ -10,9 +10,9 @@ final class Rendered {
   let plain: Bytes
   /// Content-Type.
   private let type: Bytes
-  private let digest: String
-  private lazy var plainTag = EntityTag(digest)
-  private lazy var compressedTag = EntityTag(digest + "-gz")
+  private let digest: Bytes
+  private lazy var plainTag = EntityTag(digest, "")
+  private lazy var compressedTag = EntityTag(digest, "-gz")
   /// Made when it is first asked for: it takes longer than all else that is done for a reload.
   private lazy var compressed = gzip(plain, level: 5)
 
@@ -20,7 +20,7 @@ final class Rendered {
   init(_ text: Bytes, type: Bytes) {
     plain = text
     self.type = type
-    digest = hex(SHA256.digest(text).prefix(12).slice)
+    digest = SHA256.digest(text).prefix(12)
   }
 
   /// The answer to a request, conditional and compressed as it asks.
@@ -74,8 +74,17 @@ private struct EntityTag {
   let text: String
   let line: Bytes
 
-  init(_ opaque: String) {
-    text = "\"\(opaque)\""
-    line = ResponseHead.line("ETag", text)
+  /// In hexadecimal, with an ending.
+  init(_ digest: Bytes, _ ending: String) {
+    var writer = ByteWriter(reserving: 48)
+    writer.write(utf8: Self.name)
+    writer.write(utf8: "\"")
+    writer.write(hex: digest)
+    writer.write(utf8: ending)
+    writer.write(utf8: "\"\r\n")
+    line = writer.bytes
+    text = line[Self.name.utf8.count..<line.count - 2].text
   }
+
+  private static let name = "ETag: "
 }

@@ -48,10 +48,15 @@ extension ServeLoop {
     _ released: [(parked: Waiting.Parked, answer: Answer)],
     of broadcast: BroadcastPath
   ) {
-    var whole: [Backlog.Release] = []
+    var much: [Backlog.Release] = []
     for (parked, answer) in released {
       if case .now(let response) = answer {
-        whole.append(Backlog.Release(response: response, members: parked.members))
+        let release = Backlog.Release(response: response, members: parked.members)
+        if response.body.count > Backlog.muchBytes {
+          much.append(release)
+        } else {
+          backlog.append(release)
+        }
         continue
       }
       // What grows is told of the next part like those that grow already.
@@ -61,9 +66,7 @@ extension ServeLoop {
         flush(client)
       }
     }
-    let small = whole.filter { $0.response.body.count <= Backlog.muchBytes }
-    let much = whole.filter { $0.response.body.count > Backlog.muchBytes }
-    for release in small + much { backlog.append(release) }
+    for release in much { backlog.append(release) }
   }
 
   /// Sends what has come of a segment that is sent as it grows.

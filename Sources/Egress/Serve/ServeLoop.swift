@@ -44,8 +44,8 @@ final class ServeLoop {
 
   var clients = ClientTable()
   var broadcasts = BroadcastTable()
-  /// Views that newer ones have taken the place of: freed when who waited for the new ones has them.
-  private var outdated: [BroadcastView] = []
+  /// New views, which settle when who waited for them has been answered.
+  private var fresh: [BroadcastView] = []
   /// Sockets of clients that are closed, with all that those have not read.
   var discarded: [TCPSocket] = []
   var ingestReport = IngestReport()
@@ -141,7 +141,10 @@ final class ServeLoop {
       tick()
       if let slice = rounds.begin(now: now, clients: clients.count) { sweep(slice) }
       workOff()
-      if !outdated.isEmpty { outdated = [] }
+      if !fresh.isEmpty {
+        for view in fresh { view.settle() }
+        fresh = []
+      }
       if !discarded.isEmpty {
         closer.close(discarded)
         discarded = []
@@ -163,9 +166,9 @@ final class ServeLoop {
   func take(_ message: ServeMessage) {
     switch message {
     case .snapshot(let path, let snapshot, let time):
-      let before = broadcasts[path]
-      broadcasts[path] = BroadcastView(snapshot, arrival: time, after: before)
-      if let before { outdated.append(before) }
+      let view = BroadcastView(snapshot, arrival: time, after: broadcasts[path])
+      broadcasts[path] = view
+      fresh.append(view)
       settleArrivals(path)
       for rendition in snapshot.renditions {
         wake(Waiting.Key(broadcast: path, rendition: rendition.info.name))

@@ -16,7 +16,9 @@ enum ServeMessage: Sendable {
   /// A broadcast is no longer served.
   case retired(BroadcastPath)
   /// Limits and timeouts for connections that come, and what all are held to.
-  case configuration(Configuration)
+  ///
+  /// Elsewhere in memory: else every message were as large as this one.
+  indirect case configuration(Configuration)
   /// A stop is near: whoever asks whether we are ready is told that we aren't.
   case drain
   /// Take no more connections and requests; end when those that there are have been answered.

@@ -91,7 +91,7 @@ package struct MediaPlaylist {
     guard let newest else { return [] }
     var segments = rendition.segments[...newest]
     if case .part(let number, let index) = position, let last = segments.last,
-      last.number == number
+      last.number == number, last.isComplete || last.parts.count != index + 1
     {
       segments.replaceLast(with: last.growing(parts: index + 1))
     }

@@ -3,7 +3,9 @@ internal import Wire
 
 /// The write side of one rendition: chunks in decode order become parts and segments at the
 /// boundaries of the timeline, ready to be released.
-struct RenditionWriter {
+///
+/// A reference, as every chunk looks at parts of it.
+final class RenditionWriter {
   /// Something that a release makes visible.
   enum Change {
     /// The segment's head comes with each part; its `parts` are empty.
@@ -90,7 +92,7 @@ struct RenditionWriter {
     self.limits = limits
   }
 
-  mutating func enqueue(_ chunk: Queued) {
+  func enqueue(_ chunk: Queued) {
     queue.append(chunk)
     queuedBytes += chunk.chunk.bytes.count
     var dropped = 0
@@ -102,11 +104,11 @@ struct RenditionWriter {
   }
 
   /// Makes what waits belong to another restart of the track.
-  mutating func relabel(_ generation: Int) {
+  func relabel(_ generation: Int) {
     for index in queue.indices { queue[index].generation = generation }
   }
 
-  mutating func takeUpdate() -> Update { updates.removeFirst() }
+  func takeUpdate() -> Update { updates.removeFirst() }
 
   /// Whether what would be the next update surely shows media that ends after a time.
   func isPast(_ time: MediaTime, run: Int) -> Bool {
@@ -118,7 +120,7 @@ struct RenditionWriter {
   /// Puts queued chunks into segments as far as the timelines reach.
   ///
   /// `run(generation)` is the index of the run that a restart of the track began, nil while unknown.
-  mutating func advance(
+  func advance(
     runs: [Run],
     run: (Int) -> Int?,
     isLead: Bool,
@@ -140,7 +142,7 @@ struct RenditionWriter {
 
   /// Handles one chunk: true when it was used or dropped, false when it must be looked at again, nil
   /// when it has to wait.
-  private mutating func place(
+  private func place(
     _ queued: Queued,
     _ index: Int,
     _ run: Run,
@@ -194,7 +196,7 @@ struct RenditionWriter {
 
   private func cannotStart(_ chunk: MediaChunk) -> Bool { kind == .video && !chunk.isIndependent }
 
-  private mutating func begin(
+  private func begin(
     _ boundary: Timeline.Boundary,
     _ queued: Queued,
     _ index: Int,
@@ -232,7 +234,7 @@ struct RenditionWriter {
     discardedNumber = nil
   }
 
-  private mutating func pushGap(
+  private func pushGap(
     _ missed: Timeline.Boundary,
     _ initSegment: InitSegment,
     _ index: Int,
@@ -270,34 +272,33 @@ struct RenditionWriter {
     )
   }
 
-  private mutating func append(_ queued: Queued) {
-    guard var open else { return }
+  private func append(_ queued: Queued) {
+    guard let run = open?.run, let clock = open?.clock else { return }
     let chunk = queued.chunk
     chunkDuration = chunk.duration
-    assigned = (open.run, MediaTime(ticks: chunk.end, timescale: timescale))
+    assigned = (run, MediaTime(ticks: chunk.end, timescale: timescale))
     let before = segmentBytes
     segmentBytes += chunk.bytes.count
     guard segmentBytes <= limits.segmentBytes else {
       if before <= limits.segmentBytes { cutSegments += 1 }
       return
     }
-    let ticks = open.clock.shiftTicks(timescale)
+    let ticks = clock.shiftTicks(timescale)
     var served = chunk
-    if ticks != 0 {
+    if ticks != 0, let header = open?.builder.segment.initSegment {
       served.start += ticks
       // It was parsed on arrival: what can fail here is only a time past 2^62.
-      served.bytes =
-        chunk.bytes(movedByTicks: ticks, under: open.builder.segment.initSegment) ?? chunk.bytes
+      served.bytes = chunk.bytes(movedByTicks: ticks, under: header) ?? chunk.bytes
       // A time of more bits makes the head longer.
       served.firstSampleEnd += served.bytes.count - chunk.bytes.count
     }
-    let parts = open.builder.append(served, tolerance: queued.tolerance)
-    self.open = open
-    push(parts, of: open)
+    // In its place: in a copy of the builder, what the part has so far would be copied too.
+    let parts = open?.builder.append(served, tolerance: queued.tolerance) ?? []
+    if let open, !parts.isEmpty { push(parts, of: open) }
   }
 
   /// Closes the open segment when the timeline says that no media of it can follow.
-  private mutating func closeIfOver(_ runs: [Run]) {
+  private func closeIfOver(_ runs: [Run]) {
     guard let open, open.run < runs.count, queue.isEmpty else { return }
     let end = open.builder.end - open.clock.shiftTicks(timescale)
     let step = Self.step(open.builder.step, kind: kind, timescale: timescale)
@@ -312,9 +313,9 @@ struct RenditionWriter {
   }
 
   /// Closes the open segment for good, as at the end of the broadcast.
-  mutating func finish() { close(at: nil) }
+  func finish() { close(at: nil) }
 
-  private mutating func close(at boundary: MediaTime?) {
+  private func close(at boundary: MediaTime?) {
     guard var open else { return }
     var target: Int64?
     if let boundary {
@@ -338,7 +339,7 @@ struct RenditionWriter {
     )
   }
 
-  private mutating func push(_ parts: [Part], of open: Open) {
+  private func push(_ parts: [Part], of open: Open) {
     for part in parts {
       push(.part(open.builder.segment, part), open.run, unshifted(part.end, open), open.number)
     }
@@ -348,7 +349,7 @@ struct RenditionWriter {
     MediaTime(ticks: served - open.clock.shiftTicks(timescale), timescale: timescale)
   }
 
-  private mutating func push(_ change: Change, _ run: Int, _ time: MediaTime, _ number: Int64) {
+  private func push(_ change: Change, _ run: Int, _ time: MediaTime, _ number: Int64) {
     updates.append(Update(run: run, time: time, number: number, change: change))
   }
 }
