@@ -27,13 +27,6 @@ package struct ByteWriter: Sendable {
   package mutating func write(contentsOf bytes: some Sequence<UInt8>) {
     array.append(contentsOf: bytes)
   }
-  /// Writes lower-case hexadecimal.
-  package mutating func write(hex bytes: Bytes) {
-    for byte in bytes.slice {
-      array.append(hexDigit(byte >> 4))
-      array.append(hexDigit(byte & 15))
-    }
-  }
   package mutating func write(utf8 text: String) { array.append(contentsOf: text.utf8) }
 
   /// Replaces four bytes that were written earlier; traps when they were not.

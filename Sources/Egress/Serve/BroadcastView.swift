@@ -25,6 +25,8 @@ final class BroadcastView {
     self.snapshot = snapshot
     self.arrival = arrival
     self.previous = previous
+    // Whoever forgets to settle views keeps one more than is needed, and not all there ever were.
+    previous?.settle()
     if let previous, previous.snapshot.constants == snapshot.constants {
       lowLatency = previous.lowLatency
       cache = previous.cache

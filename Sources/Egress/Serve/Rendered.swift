@@ -79,7 +79,7 @@ private struct EntityTag {
     var writer = ByteWriter(reserving: 48)
     writer.write(utf8: Self.name)
     writer.write(utf8: "\"")
-    writer.write(hex: digest)
+    writer.write(utf8: hex(digest.slice))
     writer.write(utf8: ending)
     writer.write(utf8: "\"\r\n")
     line = writer.bytes
