@@ -10,7 +10,7 @@ package final class Service {
   /// What sessions say of us.
   static let implementation = "moq-egress"
 
-  private let mailboxes: [Mailbox<ServeMessage>]
+  private let inboxes: [ServeInbox]
   private let ingestMailbox: Mailbox<IngestMessage>
   private let observer: Mailbox<IngestReport>
   private let metrics = Metrics()
@@ -55,16 +55,16 @@ package final class Service {
     self.closer = closer
     let observer = try Mailbox<IngestReport>()
     self.observer = observer
-    var mailboxes: [Mailbox<ServeMessage>] = []
-    for _ in 0..<threadCount { mailboxes.append(try Mailbox<ServeMessage>()) }
-    self.mailboxes = mailboxes
-    let receivers = mailboxes
+    var inboxes: [ServeInbox] = []
+    for _ in 0..<threadCount { inboxes.append(try ServeInbox()) }
+    self.inboxes = inboxes
+    let receivers = inboxes
     let ingestMailbox = try Mailbox<IngestMessage>()
     self.ingestMailbox = ingestMailbox
     // Each loop listens on its own sockets.
     let bound = BoundAddresses(configuration.server)
     do {
-      for (index, mailbox) in mailboxes.enumerated() {
+      for (index, inbox) in inboxes.enumerated() {
         let (pulse, serving) = (Pulse(), serving)
         pulses.append(pulse)
         threads.append(
@@ -78,7 +78,7 @@ package final class Service {
                 secrets: secrets,
                 limits: limits,
                 log: log,
-                mailbox: mailbox,
+                inbox: inbox,
                 ingest: ingestMailbox,
                 closer: closer,
                 metrics: metrics,
@@ -112,7 +112,7 @@ package final class Service {
         )
       )
     } catch {
-      for mailbox in mailboxes { mailbox.postNewest(.stop) }
+      for inbox in inboxes { inbox.post(.stop) }
       for thread in threads { thread.join() }
       closer.stop()
       log?.stop()
@@ -132,17 +132,17 @@ package final class Service {
       let credentials = try ServerCredentials(change.result.server)
       let secrets = try AccessSecrets(change.result.access)
       if let credentials {
-        for mailbox in mailboxes { mailbox.post(.credentials(credentials)) }
+        for inbox in inboxes { inbox.post(.credentials(credentials)) }
         logger.info("certificates are read again")
       }
-      for mailbox in mailboxes { mailbox.post(.secrets(secrets)) }
+      for inbox in inboxes { inbox.post(.secrets(secrets)) }
       log?.reopen()
     } catch {
       return logger.error("the configuration stays as it is: \(error)")
     }
     configuration = change.result
     threshold?.set(configuration.logLevel)
-    for mailbox in mailboxes { mailbox.post(.configuration(configuration)) }
+    for inbox in inboxes { inbox.post(.configuration(configuration)) }
     let changed = change.live.isEmpty ? "nothing changed" : change.live.joined(separator: ", ")
     logger.info("the configuration is read again: \(changed)")
     if !change.atRestart.isEmpty {
@@ -197,7 +197,7 @@ package final class Service {
 
   /// Says to who asks that the service is not ready any more; all is served as before.
   package func drain() {
-    for mailbox in mailboxes { mailbox.post(.drain) }
+    for inbox in inboxes { inbox.post(.drain) }
     logger.info("draining: readyz fails for \(configuration.server.drainDelay.seconds) s")
   }
 
@@ -207,14 +207,14 @@ package final class Service {
   /// Takes no more connections and requests, and answers what waits; ``hasStopped`` tells when that is
   /// over.
   package func beginStop() {
-    for mailbox in mailboxes { mailbox.postNewest(.stop) }
+    for inbox in inboxes { inbox.post(.stop) }
   }
 
   package var hasStopped: Bool { serving.isEmpty }
 
   /// Breaks off what is still being sent.
   package func endNow() {
-    for mailbox in mailboxes { mailbox.postNewest(.end) }
+    for inbox in inboxes { inbox.post(.end) }
   }
 
   /// Stops, closes the upstream, and waits for the threads.

@@ -17,7 +17,7 @@ package final class Worker<Message: Sendable>: Sendable {
     thread = try LoopThread(name: name) {
       let take = try make()
       let loop = try EventLoop()
-      _ = try loop.add(mailbox.descriptor)
+      _ = try loop.add(mailbox)
       return {
         while true {
           guard (try? loop.wait(until: nil) { _, _ in }) != nil else { return }

@@ -107,7 +107,7 @@ final class ScratchFile {
     var configuration = Configuration()
     configuration.access.tokenKeys = keys.path
     try keys.write("k:another secret here\n")
-    server.mailbox.post(.secrets(try AccessSecrets(configuration.access)))
+    server.inbox.post(.secrets(try AccessSecrets(configuration.access)))
     let old = try token("/")
     while try client.get("/~\(old)/live/index.m3u8").status == 200 {}
     let new = try token("/", key: "another secret here")

@@ -131,7 +131,7 @@ extension HotMediaServeTests {
     let (server, last, segments) = try serving()
     try warm(server, segments[9])
     let stalled = try stall(server, segments[9])
-    server.mailbox.post(.retired(TestServer.broadcast))
+    server.inbox.post(.retired(TestServer.broadcast))
     try server.until("the broadcast is gone") {
       try server.client().get("/live/index.m3u8").status == 404
     }

@@ -82,7 +82,7 @@ import Wire
   @Test func `the way to the page is relative and escaped, whatever the name`() throws {
     let server = try TestServer()
     let fields = [Bytes(utf8: "a"), Bytes(utf8: "x:/../\"\r\n")]
-    server.mailbox.post(.snapshot(BroadcastPath(fields: fields), state, Clock.utc))
+    server.inbox.post(.snapshot(BroadcastPath(fields: fields), state, Clock.utc))
     let client = try server.client()
     let path = "/a/x:%2F..%2F%22%0d%0a"
     try server.until("the broadcast is served") { try client.get(path).status != 404 }

@@ -55,7 +55,7 @@ import Wire
     while server.metrics.parked.value == 0 {
       _ = try TestClient(server.address, trust: trust).get("/healthz")
     }
-    server.mailbox.post(.credentials(try Self.credentials("second")))
+    server.inbox.post(.credentials(try Self.credentials("second")))
     // Whom the old authority vouches for is no longer there.
     let other = ServerTrust.authorities(file: MediaFixture.path("TLS/first.pem"))
     #expect(throws: (any Error).self) {

@@ -30,8 +30,8 @@ import Wire
     #expect(try server.client().get("/healthz", field).status == 200)
     var configuration = Configuration()
     configuration.server.headBytes = 256
-    server.mailbox.post(.configuration(configuration))
-    // Some connections may still be accepted before the loop looks into its mailbox.
+    server.inbox.post(.configuration(configuration))
+    // Some connections may still be accepted before the loop looks into its inbox.
     var statuses: [Int] = []
     while statuses.last != 431, statuses.count < 200 {
       statuses.append(try server.client().get("/healthz", field).status)
@@ -308,7 +308,7 @@ import Wire
     )
     try server.until("the client is given up") { server.metrics.clientsTooSlow.value == 1 }
     // Takes enough each time, and would hold the media for ever.
-    server.mailbox.post(.configuration(Self.patient))
+    server.inbox.post(.configuration(Self.patient))
     let trickling = try server.client()
     trickling.send(
       "GET /live/v/" + MediaPath.segment(segment.epoch, start: segment.start)

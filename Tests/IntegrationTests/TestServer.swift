@@ -9,11 +9,11 @@ import Wire
 
 @testable import Egress
 
-/// A real serve loop on loopback, fed by its mailbox.
+/// A real serve loop on loopback, fed by its inbox.
 final class TestServer {
   static let broadcast = BroadcastPath(fields: [Bytes(utf8: "live")])
 
-  let mailbox: Mailbox<ServeMessage>
+  let inbox: ServeInbox
   /// What the loop tells ingest.
   let ingest: Mailbox<IngestMessage>
   let metrics = Metrics()
@@ -32,8 +32,8 @@ final class TestServer {
     var configuration = Configuration()
     configuration.server.listen = [.loopback(port: 0)]
     change(&configuration)
-    let mailbox = try Mailbox<ServeMessage>()
-    self.mailbox = mailbox
+    let inbox = try ServeInbox()
+    self.inbox = inbox
     let ingest = try Mailbox<IngestMessage>()
     self.ingest = ingest
     let bound = Bound()
@@ -58,7 +58,7 @@ final class TestServer {
         secrets: try AccessSecrets(settings.access),
         limits: ClientLimits(settings.access),
         log: log,
-        mailbox: mailbox,
+        inbox: inbox,
         ingest: ingest,
         closer: closer,
         metrics: metrics,
@@ -74,7 +74,7 @@ final class TestServer {
   }
 
   func post(_ snapshot: PresentationSnapshot) {
-    mailbox.post(.snapshot(Self.broadcast, snapshot, Clock.utc))
+    inbox.post(.snapshot(Self.broadcast, snapshot, Clock.utc))
   }
 
   func client() throws -> TestClient { try TestClient(address) }
@@ -106,7 +106,7 @@ final class TestServer {
   func stop() {
     guard !isStopped else { return }
     isStopped = true
-    mailbox.post(.stop)
+    inbox.post(.stop)
     thread.join()
     closer.stop()
     log?.stop()

@@ -53,7 +53,7 @@ import Wire
     try server.until("the next part is there") { try client.get(path).body != before.body }
     let after = try client.get(path)
     #expect(try StrictPlaylist(Bytes(after.body)).edge.part == 2)
-    server.mailbox.post(.retired(TestServer.broadcast))
+    server.inbox.post(.retired(TestServer.broadcast))
     try server.until("the broadcast is gone") { try client.get(path).status == 404 }
     #expect(try client.get(path).status == 404)
     try server.serve(state)
@@ -86,7 +86,7 @@ import Wire
     for client in clients { client.send(reload) }
     try server.waitForParked(300)
     server.post(next)
-    server.mailbox.post(.stop)
+    server.inbox.post(.stop)
     for client in clients { #expect(try client.reply().status == 200) }
     server.stop()
     #expect(server.metrics.parked.value == 0)

@@ -248,7 +248,7 @@ import Wire
     #expect(try client.head().fields["transfer-encoding"] == "chunked")
     let idle = try server.client()
     #expect(try idle.get("/healthz").status == 200)
-    server.mailbox.post(.stop)
+    server.inbox.post(.stop)
     #expect(try idle.endsHere())
     server.post(try #require(Live.states.last))
     var bytes: [UInt8] = []
@@ -275,18 +275,18 @@ import Wire
     throws
   {
     let server = try TestServer()
-    server.mailbox.post(.status(IngestReport(isReady: true)))
+    server.inbox.post(.status(IngestReport(isReady: true)))
     try server.serve(state)
     let client = try server.client()
     #expect(try client.get("/readyz").status == 200)
-    server.mailbox.post(.drain)
+    server.inbox.post(.drain)
     try server.until("it is not ready") { try client.get("/readyz").status == 503 }
     #expect(try client.get("/live/index.m3u8").status == 200)
     client.send(
       "GET /live/v/\(video.epoch.name)/segment/\(video.start).m4s HTTP/1.1\r\nHost: h\r\n\r\n"
     )
     #expect(try client.head().status == 200)
-    server.mailbox.post(.end)
+    server.inbox.post(.end)
     #expect(throws: TestFault.self) { while !(try client.chunk().isEmpty) {} }
     server.stop()
   }

@@ -15,7 +15,7 @@ import Wire
     func open() { mailbox.post(()) }
     func wait() throws {
       let loop = try EventLoop()
-      _ = try loop.add(mailbox.descriptor)
+      _ = try loop.add(mailbox)
       try loop.wait(until: Clock.now + .seconds(20)) { _, _ in }
       try #require(mailbox.takeLast() != nil)
     }

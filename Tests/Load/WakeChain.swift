@@ -36,7 +36,7 @@ final class WakeChain {
     .detach()
     try LoopThread(name: "answer") {
       let loop = try EventLoop()
-      _ = try loop.add(news.descriptor)
+      _ = try loop.add(news)
       let arrivals = try loop.add(listener.descriptor)
       var socket: TCPSocket?
       return {

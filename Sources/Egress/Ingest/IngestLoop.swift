@@ -25,7 +25,7 @@ final class IngestLoop {
 
   private let configuration: Configuration
   private let core: IngestCore
-  private let serving: [Mailbox<ServeMessage>]
+  private let serving: [ServeInbox]
   private let observer: Mailbox<IngestReport>?
   private let mailbox: Mailbox<IngestMessage>
   private let logger: Logger
@@ -51,7 +51,7 @@ final class IngestLoop {
   /// Throws where the configuration can't work: a URL, a namespace or credentials.
   init(
     configuration: Configuration,
-    serving: [Mailbox<ServeMessage>],
+    serving: [ServeInbox],
     observer: Mailbox<IngestReport>?,
     mailbox: Mailbox<IngestMessage>,
     logger: Logger,
@@ -72,7 +72,7 @@ final class IngestLoop {
     }
     self.credentials = credentials
     loop = try EventLoop()
-    mailboxToken = try loop.add(mailbox.descriptor)
+    mailboxToken = try loop.add(mailbox)
     now = Clock.now
     statusAt = now
   }
@@ -240,12 +240,12 @@ final class IngestLoop {
       case .log(let level, let text):
         logger.log(level: Logger.Level(rawValue: level.rawValue) ?? .info, "\(text)")
       case .snapshot(let path, let snapshot):
-        for mailbox in serving { mailbox.postNewest(.snapshot(path, snapshot, utc)) }
+        for inbox in serving { inbox.post(.snapshot(path, snapshot, utc)) }
       case .absent(let path):
-        for mailbox in serving { mailbox.post(.absent(path)) }
+        for inbox in serving { inbox.post(.absent(path)) }
         hasNews = true
       case .retired(let path):
-        for mailbox in serving { mailbox.post(.retired(path)) }
+        for inbox in serving { inbox.post(.retired(path)) }
         hasNews = true
       }
     }
@@ -255,7 +255,7 @@ final class IngestLoop {
     statusAt = now + Self.statusInterval
     pulse.beat(now)
     let report = core.report()
-    for mailbox in serving { mailbox.postNewest(.status(report)) }
+    for inbox in serving { inbox.post(.status(report)) }
     observer?.post(report) { waiting, report in
       waiting = [report]
       return true

@@ -58,7 +58,7 @@ final class PublishLoop {
     self.logger = logger
     self.mailbox = mailbox
     loop = try EventLoop()
-    mailboxToken = try loop.add(mailbox.descriptor)
+    mailboxToken = try loop.add(mailbox)
     now = Clock.now
     self.socket = socket
     address = try socket?.localAddress()

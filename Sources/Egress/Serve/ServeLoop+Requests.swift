@@ -118,8 +118,8 @@ extension ServeLoop {
         let rendition = Route(head.target.segments)?.growingRendition
       else { return }
       client.append(id, pieces)
-      waiting[Waiting.Key(broadcast: path, rendition: rendition), default: Waiting()].growing
-        .append(
+      wait(Waiting.Key(broadcast: path, rendition: rendition)) {
+        $0.growing.append(
           Waiting.Growing(
             client: client.token,
             request: id,
@@ -127,6 +127,7 @@ extension ServeLoop {
             deadline: holdDeadline(path)
           )
         )
+      }
     case .park(let rendition, let want):
       guard let path, parkedCount < configuration.server.parked, !isStopping else {
         metrics.parkedRefused.increment()
@@ -142,15 +143,17 @@ extension ServeLoop {
       metrics.parked.increment()
       metrics.parkedTotal.increment()
       client.noteParked(id, now: now)
-      waiting[Waiting.Key(broadcast: path, rendition: rendition), default: Waiting()].park(
-        head,
-        for: want,
-        Waiting.Member(
-          client: client.token,
-          request: id,
-          deadline: want == .broadcast ? now + OnDemand.patience : holdDeadline(path)
+      wait(Waiting.Key(broadcast: path, rendition: rendition)) {
+        $0.park(
+          head,
+          for: want,
+          Waiting.Member(
+            client: client.token,
+            request: id,
+            deadline: want == .broadcast ? now + OnDemand.patience : holdDeadline(path)
+          )
         )
-      )
+      }
     }
   }
 

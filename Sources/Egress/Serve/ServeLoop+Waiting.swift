@@ -5,6 +5,13 @@ internal import Wire
 
 /// Requests that wait: for a broadcast, for media, for the rest of a segment.
 extension ServeLoop {
+  /// Adds to what waits for the same.
+  func wait(_ key: Waiting.Key, _ add: (inout Waiting) -> Void) {
+    let count = waiting.count
+    add(&waiting[key, default: Waiting()])
+    if waiting.count > count, inbox.expect(key.broadcast) { mayHaveNews = true }
+  }
+
   /// Answers what waits for a broadcast to begin: it is there now, or won't be.
   func settleArrivals(_ path: BroadcastPath) {
     guard var entry = waiting.removeValue(forKey: Waiting.Key(broadcast: path, rendition: nil))
@@ -85,7 +92,7 @@ extension ServeLoop {
     if news.isWhole {
       client.finish(growing.request)
     } else {
-      waiting[key, default: Waiting()].growing.append(growing)
+      wait(key) { $0.growing.append(growing) }
     }
   }
 
@@ -128,6 +135,7 @@ extension ServeLoop {
       expireGrowing(key)
       if waiting[key]?.isEmpty == true { waiting[key] = nil }
     }
+    inbox.expectOnly(Set(waiting.keys.lazy.map(\.broadcast)))
   }
 
   /// Abandoned requests that may lie about: looking for them costs a look at all that wait.

@@ -15,7 +15,7 @@ final class ServeLoop {
   }
   /// Whether answers depend on whose page asks; looked at with each.
   private(set) var hasOriginList: Bool
-  let mailbox: Mailbox<ServeMessage>
+  let inbox: ServeInbox
   let ingest: Mailbox<IngestMessage>
   private let closer: SocketCloser
   let metrics: Metrics
@@ -34,7 +34,6 @@ final class ServeLoop {
   /// Lines of this turn, and how many.
   var logLines = ByteWriter()
   var logLineCount = 0
-  let mailboxToken: EventToken
   private(set) var http: ServerConfiguration
   private let pulse: Pulse
   let preview = PreviewFiles()
@@ -51,6 +50,8 @@ final class ServeLoop {
   var ingestReport = IngestReport()
   var onDemand: OnDemand
   var waiting: [Waiting.Key: Waiting] = [:]
+  /// News may have come before it was known that something waits for them.
+  var mayHaveNews = false
   var parkedCount = 0
   /// Requests in `waiting` and `backlog` whose clients have gone, about.
   var abandonedCount = 0
@@ -77,7 +78,7 @@ final class ServeLoop {
     secrets: AccessSecrets,
     limits: ClientLimits,
     log: AccessLog?,
-    mailbox: Mailbox<ServeMessage>,
+    inbox: ServeInbox,
     ingest: Mailbox<IngestMessage>,
     closer: SocketCloser,
     metrics: Metrics,
@@ -95,7 +96,7 @@ final class ServeLoop {
       hasOpenHealth: configuration.access.hasOpenHealth,
       hasOperators: !configuration.server.adminListen.isEmpty
     )
-    self.mailbox = mailbox
+    self.inbox = inbox
     self.ingest = ingest
     self.closer = closer
     onDemand = OnDemand(configuration)
@@ -104,7 +105,7 @@ final class ServeLoop {
     self.logger = logger
     self.pulse = pulse
     loop = try EventLoop()
-    mailboxToken = try loop.add(mailbox.descriptor)
+    _ = try inbox.watch(in: loop)
     http = ServerConfiguration(configuration)
     now = Clock.now
     let utc = Clock.utc
@@ -118,20 +119,20 @@ final class ServeLoop {
   func run() {
     while !isStopping || !clients.isEmpty {
       do {
-        var isFirst = true
+        var hasBegun = false
         var visited: [ServeListener] = []
-        try loop.wait(until: backlog.isEmpty ? rounds.next : now) { token, readiness in
+        let rests = backlog.isEmpty && !mayHaveNews
+        try loop.wait(until: rests ? rounds.next : now) { token, readiness in
           // What was ready together happens at one time.
-          if isFirst { tick() }
-          isFirst = false
+          if !hasBegun { beginTurn() }
+          hasBegun = true
           if let client = clients[token] {
             serve(client, readiness)
           } else if let listener = listening[token] {
             visited.append(listener)
-          } else if token == mailboxToken {
-            for message in mailbox.drain() { take(message) }
           }
         }
+        if !hasBegun { beginTurn() }
         // Those that are there come first.
         backlog.arrivals = visited[...]
       } catch {
@@ -151,6 +152,13 @@ final class ServeLoop {
       }
       handOverLog()
     }
+  }
+
+  /// Looks at the clock and takes the news.
+  private func beginTurn() {
+    tick()
+    mayHaveNews = false
+    for message in inbox.drain() { take(message) }
   }
 
   func tick() {

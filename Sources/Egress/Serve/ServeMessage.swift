@@ -26,23 +26,3 @@ enum ServeMessage: Sendable {
   /// End now.
   case end
 }
-
-extension Mailbox where Value == ServeMessage {
-  /// Posts a message in place of an older one about the same thing: a slow loop finds the newest.
-  func postNewest(_ message: ServeMessage) {
-    post(message) { waiting, message in
-      // A snapshot that came before the end of its broadcast is not the place for one after it.
-      for index in waiting.indices.reversed() {
-        switch (waiting[index], message) {
-        case (.retired(let old), .snapshot(let new, _, _)) where old == new: return false
-        case (.snapshot(let old, _, _), .snapshot(let new, _, _)) where old == new: break
-        case (.status, .status): break
-        default: continue
-        }
-        waiting[index] = message
-        return true
-      }
-      return false
-    }
-  }
-}
