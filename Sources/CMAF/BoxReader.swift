@@ -15,7 +15,7 @@ package struct Box: Sendable, Hashable {
   package var body: Bytes { bytes.suffix(from: headerCount) }
 
   /// Whether the box lasts to the end of its input because its size field is 0.
-  var isOpen: Bool { bytes.prefix(4) == [0, 0, 0, 0] }
+  var isOpen: Bool { (0..<4).allSatisfy { bytes[$0] == 0 } }
 
   /// This box with its size written out, so that something may follow it.
   var closed: Box {
@@ -32,8 +32,8 @@ package struct Box: Sendable, Hashable {
     )
   }
 
-  /// The boxes inside this one, which begin `skipped` bytes into the body.
-  package func children(after skipped: Int = 0) throws(CMAFError) -> [Box] {
+  /// Takes the boxes inside this one, which begin `skipped` bytes into the body.
+  func content(after skipped: Int = 0) throws(CMAFError) -> BoxReader {
     guard skipped <= bytes.count - headerCount else {
       throw .truncated(box: type, field: "body", offset: offset + bytes.count)
     }
@@ -41,11 +41,12 @@ package struct Box: Sendable, Hashable {
       throw .limit(box: type, field: "depth", value: UInt64(depth), limit: UInt64(Box.maximumDepth))
     }
     let start = headerCount + skipped
-    var reader = BoxReader(
-      bytes.suffix(from: start),
-      offset: offset + start,
-      depth: depth + 1
-    )
+    return BoxReader(bytes.suffix(from: start), offset: offset + start, depth: depth + 1)
+  }
+
+  /// The boxes inside this one, which begin `skipped` bytes into the body.
+  package func children(after skipped: Int = 0) throws(CMAFError) -> [Box] {
+    var reader = try content(after: skipped)
     var boxes: [Box] = []
     while let box = try reader.next() { boxes.append(box) }
     return boxes

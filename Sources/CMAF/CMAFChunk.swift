@@ -42,21 +42,44 @@ package struct CMAFChunk: Sendable, Hashable {
   /// Reads chunk bytes that hold exactly one fragment of one track.
   init(_ bytes: Bytes, offset: Int, header: CMAFHeader) throws(CMAFError) {
     var reader = BoxReader(bytes, offset: offset)
-    var producerReferenceTime: ProducerReferenceTime?
+    var leading: [Box] = []
     var movieFragment: Box?
     var media: Box?
     while let box = try reader.next() {
       switch box.type {
-      case "prft" where producerReferenceTime == nil:
-        producerReferenceTime = try ProducerReferenceTime(box)
-      case "moof": movieFragment = box
-      case "mdat": media = box
-      default: break
+      case .moof: movieFragment = box
+      case .mdat: media = box
+      default: leading.append(box)
       }
     }
-    guard let movieFragment else { throw .missing(box: "moof", parent: nil) }
-    guard let media else { throw .missing(box: "mdat", parent: nil) }
-    let fragment = try TrackFragment(movieFragment.required("traf"))
+    guard let movieFragment else { throw .missing(box: .moof, parent: nil) }
+    guard let media else { throw .missing(box: .mdat, parent: nil) }
+    try self.init(
+      bytes,
+      offset: offset,
+      leading: leading,
+      MovieFragment(movieFragment),
+      media,
+      header: header
+    )
+  }
+
+  /// Takes chunk bytes apart whose boxes are known: they begin at `offset`.
+  private init(
+    _ bytes: Bytes,
+    offset: Int,
+    leading: [Box],
+    _ content: MovieFragment,
+    _ media: Box,
+    header: CMAFHeader
+  ) throws(CMAFError) {
+    let movieFragment = content.box
+    var producerReferenceTime: ProducerReferenceTime?
+    if let box = leading.first(where: { $0.type == .prft }) {
+      producerReferenceTime = try ProducerReferenceTime(box)
+    }
+    guard let first = content.first else { throw .missing(box: .traf, parent: .moof) }
+    let fragment = try TrackFragment(first)
     guard fragment.isSelfContained else {
       let rewritten = try MovieFragmentRewriter.rewrite(
         movieFragment,
@@ -79,7 +102,8 @@ package struct CMAFChunk: Sendable, Hashable {
     }
     self.bytes = bytes
     self.producerReferenceTime = producerReferenceTime
-    sequenceNumber = try MovieFragmentHeader(movieFragment.required("mfhd")).sequenceNumber
+    guard let number = content.header else { throw .missing(box: .mfhd, parent: .moof) }
+    sequenceNumber = try MovieFragmentHeader(number).sequenceNumber
     decodeTime = fragment.decodeTime.baseMediaDecodeTime
     payload = media.body
     movieFragmentOffset = movieFragment.offset - offset
@@ -147,12 +171,12 @@ extension CMAFChunk {
     var isContiguous = true
     while let box = try reader.next() {
       switch box.type {
-      case "sidx", "ssix", "mfra": isContiguous = isContiguous && leading.isEmpty
-      case "ftyp", "moov", "mdat":
+      case .sidx, .ssix, .mfra: isContiguous = isContiguous && leading.isEmpty
+      case .ftyp, .moov, .mdat:
         throw .invalid(box: box.type, field: "position", value: "here", offset: box.offset)
-      case "moof":
-        guard let media = try reader.next() else { throw .missing(box: "mdat", parent: nil) }
-        guard media.type == "mdat" else {
+      case .moof:
+        guard let media = try reader.next() else { throw .missing(box: .mdat, parent: nil) }
+        guard media.type == .mdat else {
           throw .invalid(
             box: media.type,
             field: "position",
@@ -161,21 +185,28 @@ extension CMAFChunk {
           )
         }
         let start = leading.first?.offset ?? box.offset
-        let fragments = try box.children().filter { $0.type == "traf" }
-        if fragments.count > 1 {
+        let content = try MovieFragment(box)
+        if content.fragmentCount > 1 {
           chunks += try FragmentSplitter.split(
             leading: leading,
             movieFragment: box,
-            fragments: fragments,
+            fragments: box.children().filter { $0.type == .traf },
             media: media,
             header: header
           )
+        } else if isContiguous, !media.isOpen {
+          chunks.append(
+            try CMAFChunk(
+              object[start..<media.offset + media.bytes.count],
+              offset: start,
+              leading: leading,
+              content,
+              media,
+              header: header
+            )
+          )
         } else {
-          let end = media.offset + media.bytes.count
-          let bytes =
-            isContiguous && !media.isOpen
-            ? object[start..<end]
-            : Bytes((leading + [box, media.closed]).flatMap(\.bytes.slice))
+          let bytes = Bytes((leading + [box, media.closed]).flatMap(\.bytes.slice))
           chunks.append(try CMAFChunk(bytes, offset: start, header: header))
         }
         leading = []

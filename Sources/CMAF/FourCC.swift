@@ -15,6 +15,23 @@ extension FourCC: ExpressibleByStringLiteral {
   }
 }
 
+/// The boxes of a chunk, made once: a literal is read anew each time it is come by.
+extension FourCC {
+  static let ftyp: FourCC = "ftyp"
+  static let mdat: FourCC = "mdat"
+  static let mfhd: FourCC = "mfhd"
+  static let mfra: FourCC = "mfra"
+  static let moof: FourCC = "moof"
+  static let moov: FourCC = "moov"
+  static let prft: FourCC = "prft"
+  static let sidx: FourCC = "sidx"
+  static let ssix: FourCC = "ssix"
+  static let tfdt: FourCC = "tfdt"
+  static let tfhd: FourCC = "tfhd"
+  static let traf: FourCC = "traf"
+  static let trun: FourCC = "trun"
+}
+
 extension FourCC: CustomStringConvertible {
   /// The characters; those that don't print as `\xNN`.
   package var description: String {

@@ -78,11 +78,12 @@ struct TrackFragment: Sendable, Hashable {
     var decodeTime: TrackFragmentDecodeTime?
     var runs: [TrackRun] = []
     var sampleCount = 0
-    for child in try box.children() {
+    var content = try box.content()
+    while let child = try content.next() {
       switch child.type {
-      case "tfhd": header = try TrackFragmentHeader(child)
-      case "tfdt": decodeTime = try TrackFragmentDecodeTime(child)
-      case "trun":
+      case .tfhd: header = try TrackFragmentHeader(child)
+      case .tfdt: decodeTime = try TrackFragmentDecodeTime(child)
+      case .trun:
         let run = try TrackRun(child)
         runs.append(run)
         sampleCount += run.sampleCount

@@ -33,15 +33,19 @@ struct ChunkParser {
     } catch {
       throw Refusal(reason: "\(error)")
     }
-    let chunks = parsed.filter { $0.duration > 0 }.map { chunk in
-      MediaChunk(
-        start: chunk.decodeTime,
-        duration: chunk.duration,
-        isIndependent: isIndependent(chunk),
-        firstSampleEnd: chunk.firstSampleEnd,
-        bytes: chunk.bytes,
-        producerTime: producerTime(chunk) ?? catalogTime(chunk),
-        eventStreams: eventStreams(chunk)
+    var chunks: [MediaChunk] = []
+    chunks.reserveCapacity(parsed.count)
+    for chunk in parsed where chunk.duration > 0 {
+      chunks.append(
+        MediaChunk(
+          start: chunk.decodeTime,
+          duration: chunk.duration,
+          isIndependent: isIndependent(chunk),
+          firstSampleEnd: chunk.firstSampleEnd,
+          bytes: chunk.bytes,
+          producerTime: producerTime(chunk) ?? catalogTime(chunk),
+          eventStreams: eventStreams(chunk)
+        )
       )
     }
     guard !chunks.isEmpty else { throw Refusal(reason: "it has no samples with a duration") }
