@@ -7,9 +7,12 @@ struct TextWriter {
   init(reserving capacity: Int) { bytes.reserveCapacity(capacity) }
 
   var result: Bytes { Bytes(bytes) }
+  var count: Int { bytes.count }
   var text: String { String(decoding: bytes, as: UTF8.self) }
 
   mutating func write(_ text: String) { bytes.append(contentsOf: text.utf8) }
+
+  mutating func write(_ text: Bytes) { bytes.append(contentsOf: text.slice) }
 
   mutating func write(_ value: Int64) {
     if value < 0 { bytes.append(UInt8(ascii: "-")) }
@@ -38,7 +41,19 @@ struct TextWriter {
 
   /// Writes digits, zeros before them up to `width`, without memory of their own.
   mutating func write(digits value: UInt64, width: Int) {
-    if value >= 10 || width > 1 { write(digits: value / 10, width: width - 1) }
-    bytes.append(UInt8(ascii: "0") + UInt8(value % 10))
+    var count = 1
+    var rest = value / 10
+    while rest > 0 || count < width {
+      count += 1
+      rest /= 10
+    }
+    bytes.append(contentsOf: repeatElement(UInt8(ascii: "0"), count: count))
+    rest = value
+    var place = bytes.endIndex
+    while rest > 0 {
+      place -= 1
+      bytes[place] += UInt8(rest % 10)
+      rest /= 10
+    }
   }
 }

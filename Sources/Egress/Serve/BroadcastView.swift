@@ -13,6 +13,7 @@ final class BroadcastView {
   let lowLatency: LowLatency
   let cache: CachePolicy
   private let playlists = RenderCache<PlaylistKey>()
+  private let lines: ListedLines
   private lazy var manifests = settledManifests()
   /// The view before this one, until ``settle()``.
   private var previous: BroadcastView?
@@ -25,6 +26,7 @@ final class BroadcastView {
     self.snapshot = snapshot
     self.arrival = arrival
     self.previous = previous
+    lines = previous?.lines ?? ListedLines()
     // Whoever forgets to settle views keeps one more than is needed, and not all there ever were.
     previous?.settle()
     if let previous, previous.snapshot.constants == snapshot.constants {
@@ -38,7 +40,10 @@ final class BroadcastView {
 
   /// Takes over from the view before it what stays, and lets go of it: work that those who wait for media
   /// need not wait for.
-  func settle() { _ = manifests }
+  func settle() {
+    lines.forget(besides: snapshot.renditions)
+    _ = manifests
+  }
 
   /// The manifests of the view before it, while they would say the same.
   private func settledManifests() -> ManifestEdition {
@@ -67,7 +72,8 @@ final class BroadcastView {
   ) -> Rendered {
     playlists.rendered(.media(content, rendition.info.name, position, skips)) {
       Rendered(
-        MediaPlaylist(rendition, content, of: snapshot, asOf: position).render(skips: skips),
+        MediaPlaylist(rendition, content, of: snapshot, asOf: position)
+          .render(skips: skips, lines: lines[content, of: rendition.info.name]),
         type: Rendered.playlist
       )
     }
@@ -139,6 +145,35 @@ private final class ManifestEdition {
   init(_ state: ManifestState, publishTime: UTCTime) {
     self.state = state
     self.publishTime = publishTime
+  }
+}
+
+/// What the playlists of all views say of segments.
+private final class ListedLines {
+  private struct Key: Hashable {
+    let content: MediaPlaylist.Content
+    let rendition: String
+  }
+
+  private var lines: [Key: SegmentLines] = [:]
+
+  subscript(content: MediaPlaylist.Content, of rendition: String) -> SegmentLines {
+    let key = Key(content: content, rendition: rendition)
+    if let known = lines[key] { return known }
+    let new = SegmentLines()
+    lines[key] = new
+    return new
+  }
+
+  /// Forgets what is not in the window of one of these.
+  func forget(besides renditions: [RenditionSnapshot]) {
+    for (key, known) in lines {
+      if let oldest = renditions.first(where: { $0.info.name == key.rendition })?.segments.first {
+        known.forget(before: oldest.number)
+      } else {
+        lines[key] = nil
+      }
+    }
   }
 }
 

@@ -38,7 +38,9 @@ package struct MediaPlaylist {
   }
 
   /// The playlist; with `skips`, the delta update of EXT-X-SKIP when enough can be skipped.
-  package func render(skips: Bool = false) -> Bytes {
+  ///
+  /// `lines` are those of the same rendition and content, of playlists before.
+  package func render(skips: Bool = false, lines: SegmentLines = SegmentLines()) -> Bytes {
     let segments = listedSegments()
     var text = TextWriter(reserving: 4096)
     let first = skips ? firstNotSkipped(segments) : segments.startIndex
@@ -76,7 +78,7 @@ package struct MediaPlaylist {
       text.write(skipped)
       text.write("\n")
     }
-    writeSegments(segments, from: first, to: &text)
+    writeSegments(segments, from: first, lines, to: &text)
     writeTail(segments, to: &text)
     return text.result
   }
@@ -127,7 +129,12 @@ package struct MediaPlaylist {
     return first
   }
 
-  private func writeSegments(_ segments: SegmentList, from first: Int, to text: inout TextWriter) {
+  private func writeSegments(
+    _ segments: SegmentList,
+    from first: Int,
+    _ known: SegmentLines,
+    to text: inout TextWriter
+  ) {
     let firstInParts = firstSegment(
       of: segments,
       within: Int64(lowLatency.targetDuration) * 3_000_000
@@ -144,25 +151,50 @@ package struct MediaPlaylist {
         text.write("\"\n")
         lastInit = segment.initSegment
       }
-      text.write("#EXT-X-PROGRAM-DATE-TIME:")
-      text.write(segment.startTime)
-      text.write("\n")
-      if content == .media, index >= firstInParts {
-        for part in segment.parts { write(part, of: segment, to: &text) }
+      if let duration = segment.duration {
+        let lines = known.lines(of: segment) { self.lines(of: $0, duration: duration) }
+        if index >= firstInParts {
+          text.write(lines.text)
+        } else {
+          text.write(lines.text.prefix(lines.parts.lowerBound))
+          text.write(lines.text.suffix(from: lines.parts.upperBound))
+        }
+      } else {
+        write(date: segment.startTime, to: &text)
+        if index >= firstInParts { writeParts(of: segment, to: &text) }
       }
-      guard let duration = segment.duration else { continue }
-      if segment.isGap { text.write("#EXT-X-GAP\n") }
-      text.write("#EXTINF:")
-      text.write(seconds: duration, timescale: segment.timescale)
-      text.write(",\n")
-      if content == .iFrames, let count = segment.independentByteCount {
-        text.write("#EXT-X-BYTERANGE:")
-        text.write(count)
-        text.write("@0\n")
-      }
-      text.write(segment: segment.epoch, start: segment.start)
-      text.write("\n")
     }
+  }
+
+  private func lines(of segment: Segment, duration: Int64) -> SegmentLines.Lines {
+    var text = TextWriter(reserving: 128 + 96 * segment.parts.count)
+    write(date: segment.startTime, to: &text)
+    let start = text.count
+    writeParts(of: segment, to: &text)
+    let end = text.count
+    if segment.isGap { text.write("#EXT-X-GAP\n") }
+    text.write("#EXTINF:")
+    text.write(seconds: duration, timescale: segment.timescale)
+    text.write(",\n")
+    if content == .iFrames, let count = segment.independentByteCount {
+      text.write("#EXT-X-BYTERANGE:")
+      text.write(count)
+      text.write("@0\n")
+    }
+    text.write(segment: segment.epoch, start: segment.start)
+    text.write("\n")
+    return SegmentLines.Lines(segment: segment, text: text.result, parts: start..<end)
+  }
+
+  private func write(date: UTCTime, to text: inout TextWriter) {
+    text.write("#EXT-X-PROGRAM-DATE-TIME:")
+    text.write(date)
+    text.write("\n")
+  }
+
+  private func writeParts(of segment: Segment, to text: inout TextWriter) {
+    guard content == .media else { return }
+    for part in segment.parts { write(part, of: segment, to: &text) }
   }
 
   private func write(_ part: Part, of segment: Segment, to text: inout TextWriter) {
