@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 import time
 
+from hot_functions import layout
 from servers import (
     Egress, Failed, Nginx, Process, UnreadDatagrams, fetch, kernel_bytes, resident_bytes,
     seconds_of, warn)
@@ -108,6 +109,9 @@ class Bench:
         for threads in (1, 2):
             self.release_many_renditions(threads)
             self.release_beside_others(threads)
+        ingest, serving, gone, names = layout(self.program)
+        print(f"\ncode of a part's way: {ingest} KB in ingest, {serving} KB in serving; of {names} "
+              f"functions it is made of, {gone} are not there any more")
 
     def wakes(self):
         """What of it is the machine's: the same threads are woken, and do nothing."""

@@ -86,7 +86,9 @@ final class IngestLoop {
     while !isStopping {
       do {
         try loop.wait(until: deadline) { token, _ in
+          let before = now
           now = Clock.now
+          HotCode.ingest.fetch(afterRestOf: now - before)
           handle(token)
         }
       } catch {

@@ -124,7 +124,7 @@ final class ServeLoop {
         let rests = backlog.isEmpty && !mayHaveNews
         try loop.wait(until: rests ? rounds.next : now) { token, readiness in
           // What was ready together happens at one time.
-          if !hasBegun { beginTurn() }
+          if !hasBegun { beginTurn(isAwaited: true) }
           hasBegun = true
           if let client = clients[token] {
             serve(client, readiness)
@@ -132,7 +132,7 @@ final class ServeLoop {
             visited.append(listener)
           }
         }
-        if !hasBegun { beginTurn() }
+        if !hasBegun { beginTurn(isAwaited: false) }
         // Those that are there come first.
         backlog.arrivals = visited[...]
       } catch {
@@ -154,9 +154,11 @@ final class ServeLoop {
     }
   }
 
-  /// Looks at the clock and takes the news.
-  private func beginTurn() {
+  /// Looks at the clock and takes the news, for which somebody waits or not.
+  private func beginTurn(isAwaited: Bool) {
+    let before = now
     tick()
+    if isAwaited { HotCode.serving.fetch(afterRestOf: now - before) }
     mayHaveNews = false
     for message in inbox.drain() { take(message) }
   }
