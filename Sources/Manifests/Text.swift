@@ -7,7 +7,6 @@ struct TextWriter {
   init(reserving capacity: Int) { bytes.reserveCapacity(capacity) }
 
   var result: Bytes { Bytes(bytes) }
-  var count: Int { bytes.count }
   var text: String { String(decoding: bytes, as: UTF8.self) }
 
   mutating func write(_ text: String) { bytes.append(contentsOf: text.utf8) }

@@ -151,27 +151,29 @@ package struct MediaPlaylist {
         text.write("\"\n")
         lastInit = segment.initSegment
       }
-      if let duration = segment.duration {
-        let lines = known.lines(of: segment) { self.lines(of: $0, duration: duration) }
-        if index >= firstInParts {
-          text.write(lines.text)
-        } else {
-          text.write(lines.text.prefix(lines.parts.lowerBound))
-          text.write(lines.text.suffix(from: lines.parts.upperBound))
-        }
+      let isInParts = content == .media && index >= firstInParts
+      if segment.isComplete {
+        text.write(known.lines(of: segment, inParts: isInParts, lines(of:inParts:)))
       } else {
-        write(date: segment.startTime, to: &text)
-        if index >= firstInParts { writeParts(of: segment, to: &text) }
+        write(segment, inParts: isInParts, to: &text)
       }
     }
   }
 
-  private func lines(of segment: Segment, duration: Int64) -> SegmentLines.Lines {
-    var text = TextWriter(reserving: 128 + 96 * segment.parts.count)
-    write(date: segment.startTime, to: &text)
-    let start = text.count
-    writeParts(of: segment, to: &text)
-    let end = text.count
+  private func lines(of segment: Segment, inParts: Bool) -> Bytes {
+    var text = TextWriter(reserving: 192 + (inParts ? 96 * segment.parts.count : 0))
+    write(segment, inParts: inParts, to: &text)
+    return text.result
+  }
+
+  private func write(_ segment: Segment, inParts: Bool, to text: inout TextWriter) {
+    text.write("#EXT-X-PROGRAM-DATE-TIME:")
+    text.write(segment.startTime)
+    text.write("\n")
+    if inParts {
+      for part in segment.parts { write(part, of: segment, to: &text) }
+    }
+    guard let duration = segment.duration else { return }
     if segment.isGap { text.write("#EXT-X-GAP\n") }
     text.write("#EXTINF:")
     text.write(seconds: duration, timescale: segment.timescale)
@@ -183,18 +185,6 @@ package struct MediaPlaylist {
     }
     text.write(segment: segment.epoch, start: segment.start)
     text.write("\n")
-    return SegmentLines.Lines(segment: segment, text: text.result, parts: start..<end)
-  }
-
-  private func write(date: UTCTime, to text: inout TextWriter) {
-    text.write("#EXT-X-PROGRAM-DATE-TIME:")
-    text.write(date)
-    text.write("\n")
-  }
-
-  private func writeParts(of segment: Segment, to text: inout TextWriter) {
-    guard content == .media else { return }
-    for part in segment.parts { write(part, of: segment, to: &text) }
   }
 
   private func write(_ part: Part, of segment: Segment, to text: inout TextWriter) {

@@ -5,32 +5,39 @@ internal import Wire
 ///
 /// Not Sendable: it belongs to one loop.
 package final class SegmentLines {
-  /// The lines of a segment: of its date, of its parts, of its name.
-  struct Lines {
+  private struct Entry {
     /// Kept, so that no other can take its place in memory.
     let segment: Segment
-    let text: Bytes
-    /// Where the lines of its parts begin and end in the text.
-    let parts: Range<Int>
+    /// Whether its parts are among the lines, as they are of the newest segments.
+    let isInParts: Bool
+    let lines: Bytes
   }
 
   /// Of consecutive segments, oldest first.
-  private var known: [Lines] = []
+  private var known: [Entry] = []
 
   package init() {}
 
   /// The lines of a whole segment, which `write` gives where they are not known.
-  func lines(of segment: Segment, _ write: (Segment) -> Lines) -> Lines {
+  func lines(
+    of segment: Segment,
+    inParts: Bool,
+    _ write: (Segment, _ inParts: Bool) -> Bytes
+  ) -> Bytes {
     let place = known.first.map { Int(segment.number - $0.segment.number) } ?? 0
-    if known.indices.contains(place) {
-      if known[place].segment !== segment { known[place] = write(segment) }
-      return known[place]
+    let isPlaced = known.indices.contains(place)
+    if isPlaced, known[place].segment === segment, known[place].isInParts == inParts {
+      return known[place].lines
     }
-    // What does not continue them is of a longer playlist, or of one that has been missed.
-    if place != known.count { known = [] }
-    let lines = write(segment)
-    known.append(lines)
-    return lines
+    let entry = Entry(segment: segment, isInParts: inParts, lines: write(segment, inParts))
+    if isPlaced {
+      known[place] = entry
+    } else {
+      // What does not continue them is of a longer playlist, or of one that has been missed.
+      if place != known.count { known = [] }
+      known.append(entry)
+    }
+    return entry.lines
   }
 
   /// Forgets segments that have left the window, for which they would stay in memory.
