@@ -48,13 +48,18 @@ class Failed(Exception):
     pass
 
 
+# Free ports that were given away: some are used only after others have been looked for.
+given_ports = set()
+
+
 def free_port(kind=socket.SOCK_STREAM):
     """Below those that the kernel picks: none of the sockets made until it is used gets it."""
     with socket.socket(socket.AF_INET, kind) as probe:
         while True:
-            port = random.randrange(20_000, 32_768)
+            port = random.choice([*{*range(20_000, 32_768)} - given_ports])
             try:
                 probe.bind(("127.0.0.1", port))
+                given_ports.add(port)
                 return port
             except OSError as error:
                 if error.errno != errno.EADDRINUSE:
