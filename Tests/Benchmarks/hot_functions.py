@@ -14,7 +14,7 @@ import subprocess
 import tempfile
 import time
 
-from servers import Egress, Process
+from servers import Egress, Failed, Process
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 NAMES = ROOT / "Config/hot-functions.txt"
@@ -87,9 +87,15 @@ def profile(program, load, folder):
         viewer.stop()
         egress.stop()
     found = [functions(path, stripped) for path in sorted(folder.glob("profile.1-*"))]
-    ingest = next(names for names in found if any("CMAFChunkV5parse" in name for name in names))
-    serve = next(names for names in found if any("MediaPlaylistV6render" in name for name in names))
-    return ingest, serve
+    return thread_with("CMAFChunkV5parse", found), thread_with("MediaPlaylistV6render", found)
+
+
+def thread_with(part, found):
+    """What that thread runs which runs a function whose name has `part` in it."""
+    for names in found:
+        if any(part in name for name in names):
+            return names
+    raise Failed(f"none of {len(found)} threads runs '*{part}*' on a part's way: {', '.join(WAY)}")
 
 
 def layout(program):
@@ -97,6 +103,9 @@ def layout(program):
     listing = subprocess.run(["nm", program], capture_output=True, text=True, check=True).stdout
     places = {line.split()[-1]: line.split()[0] for line in listing.splitlines() if line[0] != " "}
     wanted = NAMES.read_text().split()
+
+    if missing := [name for name in wanted if name.startswith("hot_") and name not in places]:
+        raise Failed(f"{program} is no release build of this: it has no {', '.join(missing)}")
 
     def size(thread):
         begin, end = (int(places[f"hot_{thread}_{mark}"], 16) for mark in ("begin", "end"))
