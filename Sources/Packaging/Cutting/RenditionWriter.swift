@@ -59,6 +59,8 @@ final class RenditionWriter {
   }
 
   private var open: Open?
+  /// The start of the newest chunk that has been put into a segment, as served.
+  private var newest: (epoch: Epoch, start: Int64)?
   private var lastNumber: Int64?
   /// Where the last segment or gap ended, as served.
   private var lastEnd: (run: Int, end: Int64)?
@@ -162,8 +164,10 @@ final class RenditionWriter {
     case .outside: return true
     case .segment(let found): boundary = found
     }
+    let served = run.clock.served(chunk.start, timescale: timescale)
+    // After `relabel`, time may go back in what waits: a second chunk of one start would have the first's name.
+    if let newest, newest.epoch == run.clock.epoch, served <= newest.start { return true }
     if let open {
-      let served = run.clock.served(chunk.start, timescale: timescale)
       // Media that was served already: the track's time went back and the lead's did not.
       let overlap = max(chunk.duration, queued.tolerance)
       if open.number > boundary.number || served < open.builder.end - overlap { return true }
@@ -277,6 +281,7 @@ final class RenditionWriter {
     let chunk = queued.chunk
     chunkDuration = chunk.duration
     assigned = (run, MediaTime(ticks: chunk.end, timescale: timescale))
+    newest = (clock.epoch, clock.served(chunk.start, timescale: timescale))
     let before = segmentBytes
     segmentBytes += chunk.bytes.count
     guard segmentBytes <= limits.segmentBytes else {
