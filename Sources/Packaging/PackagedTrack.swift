@@ -74,21 +74,29 @@ final class PackagedTrack {
     return events + [event(chunk, standIns.isEmpty ? continuity : .jump, utc: utc)]
   }
 
-  /// Copies of the last frame for those that are lost before a chunk; none where too many are.
+  /// Copies of the last frame for those that are lost before a chunk; none where too many are, or where
+  /// they would fill more than a segment may.
+  ///
+  /// Nor of frames below a millisecond, which no codec has: a hole holds any number of them.
   private func standIns(before chunk: MediaChunk) -> [MediaChunk] {
-    guard description.info.kind == .audio, let lastChunk, lastChunk.duration > 0 else { return [] }
+    guard description.info.kind == .audio, let lastChunk else { return [] }
+    let (scale, frame) = (Int64(description.info.timescale), lastChunk.duration)
     let hole = chunk.start - lastChunk.end
-    let limit = concealment.nanoseconds * Int64(description.info.timescale) / 1_000_000_000
-    guard hole > lastChunk.duration / 4, hole <= limit else { return [] }
-    let count = (hole + lastChunk.duration / 2) / lastChunk.duration
-    let copies = (0..<count).compactMap { index in
-      lastChunk.standIn(
-        at: lastChunk.end + index * lastChunk.duration,
-        place: Int(index) + 1,
+    let limit = concealment.nanoseconds * scale / 1_000_000_000
+    guard frame > 0, frame >= scale / 1000, hole > frame / 4, hole <= limit else { return [] }
+    let count = Int((hole + frame / 2) / frame)
+    guard count * lastChunk.bytes.count <= limits.segmentBytes else { return [] }
+    var copies: [MediaChunk] = []
+    for index in 0..<count {
+      let copy = lastChunk.standIn(
+        at: lastChunk.end + Int64(index) * frame,
+        place: index + 1,
         under: description.initSegment
       )
+      guard let copy else { return [] }
+      copies.append(copy)
     }
-    return copies.count == count ? copies : []
+    return copies
   }
 
   private func event(

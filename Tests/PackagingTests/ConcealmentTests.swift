@@ -1,8 +1,9 @@
 import CMAF
-import Packaging
 import TestSupport
 import Testing
 import Wire
+
+@testable import Packaging
 
 /// Frames of sound that are lost.
 @Suite struct ConcealmentTests {
@@ -16,22 +17,26 @@ import Wire
     configuration: [0, 2, 1, 0x38, 0, 0, 0xBB, 0x80, 0, 0, 0]
   ).header()
 
-  private static func chunk(_ frame: Int) -> Bytes {
+  private static func chunk(_ frame: Int, lasting length: Int) -> Bytes {
     var writer = ChunkWriter(trackID: 1, sequenceNumber: UInt32(frame + 1))
     writer.producerReferenceTime = ProducerReferenceTime(
       trackID: 1,
       ntpTimestamp: 0xE000_0000_0000_0000,
-      mediaTime: UInt64(frame) * 1024
+      mediaTime: UInt64(frame * length)
     )
     let data = Bytes([UInt8(frame & 0xFF), UInt8(frame >> 8)])
-    return writer.chunk([.init(data: data, duration: 1024)], decodeTime: Int64(frame) * 1024)
+    return writer.chunk(
+      [.init(data: data, duration: UInt32(length))],
+      decodeTime: Int64(frame * length)
+    )
   }
 
-  /// Sound of one frame a group as far as `frames`, without the lost ones.
+  /// Sound of one frame a group as far as `frames`, without the lost ones; frames last `length` ticks.
   private static func play(
     frames: Int = 600,
     losing lost: Set<Int>,
-    concealment: Interval = .milliseconds(120)
+    length: Int = 1024,
+    policy: PackagingPolicy = PackagingPolicy()
   ) -> Bridge {
     var info = RenditionInfo(
       name: "audio",
@@ -41,14 +46,12 @@ import Wire
     )
     info.channels = 2
     info.sampleRate = 48_000
-    var policy = PackagingPolicy()
-    policy.concealment = concealment
     let track = TrackDescription(info: info, header: header)
     var broadcast = RecordedBroadcast.ladder(videos: 1, groups: 1, zero: zero)
     broadcast.tracks = [track]
     var bridge = Bridge(broadcast, policy: policy)
     for frame in 0..<frames where !lost.contains(frame) {
-      let at = Int64(frame) * 1024 * 125 / 6 * 1000
+      let at = Int64(frame * length) * 125 / 6 * 1000
       let now = Instant(nanoseconds: at)
       let utc = UTCTime(microseconds: zero.microseconds + at / 1000)
       let group = UInt64(frame)
@@ -58,10 +61,10 @@ import Wire
           position: ObjectPosition(group: group, object: 0),
           chunks: [
             MediaChunk(
-              start: Int64(frame) * 1024,
-              duration: 1024,
+              start: Int64(frame * length),
+              duration: Int64(length),
               isIndependent: true,
-              bytes: chunk(frame)
+              bytes: chunk(frame, lasting: length)
             )
           ],
           arrival: now
@@ -127,8 +130,42 @@ import Wire
     #expect(bridge.presentation.statistics(of: 0).concealed == (isGap ? 0 : count))
   }
 
+  @Test(arguments: [(47, 0), (48, 1)])
+  func `frames of less than a millisecond are not copied`(_ length: Int, _ concealed: Int) {
+    let bridge = Self.play(losing: [300], length: length)
+    #expect(bridge.presentation.statistics(of: 0).concealed == concealed)
+  }
+
+  @Test func `a hole that holds more frames than memory is left at once`() {
+    let info = RenditionInfo(
+      name: "audio",
+      kind: .audio,
+      timescale: TrackDescription.timescaleLimit,
+      codec: "opus"
+    )
+    let track = PackagedTrack(
+      TrackDescription(info: info, header: Self.header),
+      policy: PackagingPolicy()
+    )
+    let bytes = Self.chunk(0, lasting: 1)
+    let first = MediaChunk(start: 0, duration: 1, isIndependent: true, bytes: bytes)
+    let later = MediaChunk(start: 100_000_000, duration: 1, isIndependent: true, bytes: bytes)
+    #expect(track.events(first, .first, utc: Self.zero).count == 1)
+    #expect(track.events(later, .afterLoss, utc: Self.zero).count == 1)
+  }
+
+  @Test(arguments: [(-1, 0), (0, 4)])
+  func `copies fill no more than a segment may`(_ spare: Int, _ concealed: Int) {
+    var policy = PackagingPolicy()
+    policy.windowBytes = 4 * (4 * Self.chunk(299, lasting: 1024).count + spare)
+    let bridge = Self.play(losing: [300, 301, 302, 303], policy: policy)
+    #expect(bridge.presentation.statistics(of: 0).concealed == concealed)
+  }
+
   @Test func `concealment can be switched off`() throws {
-    let bridge = Self.play(losing: [300], concealment: .milliseconds(0))
+    var policy = PackagingPolicy()
+    policy.concealment = .milliseconds(0)
+    let bridge = Self.play(losing: [300], policy: policy)
     let segments = try #require(bridge.last).renditions[0].segments
     #expect(segments.filter(\.isGap).count == 1)
     #expect(bridge.presentation.statistics(of: 0).concealed == 0)
