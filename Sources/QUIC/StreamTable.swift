@@ -1,3 +1,4 @@
+import CNgtcp2
 import Wire
 
 /// What a connection knows of its streams and has yet to report.
@@ -98,22 +99,31 @@ final class StreamTable {
 
   /// Writes what belongs into the stream's room; returns how much that is.
   private func fill(_ bytes: Span<UInt8>, on stream: Int64) -> Int {
-    let room: StreamRoom
     // Most packets of media belong where the last one did.
-    if let filling, filling.stream == stream {
-      room = filling.room
-    } else {
-      guard let known = rooms[stream] else { return 0 }
+    if filling?.stream != stream {
+      guard let room = rooms[stream] else { return 0 }
       closeFilling()
-      room = known
       filling = (stream, room, room.bytes.count)
     }
+    guard let room = filling?.room else { return 0 }
     let count = room.append(bytes)
-    if room.missing == 0 {
+    if expectMore(in: room, as: count) == 0 {
       forgetRoom(of: stream)
       report(.streamData(UInt64(stream), Bytes(), isFinal: false))
     }
     return count
+  }
+
+  /// Fetches the memory that another packet of `count` bytes will be written to, while it is decrypted;
+  /// returns how much of the room is left.
+  private func expectMore(in room: StreamRoom, as count: Int) -> Int {
+    unsafe room.bytes.withUnsafeBufferPointer { written in
+      let missing = room.wanted - written.count
+      if let start = written.baseAddress {
+        unsafe door_expect_writing(start + written.count, min(count, missing))
+      }
+      return missing
+    }
   }
 
   private func closeFilling() {
