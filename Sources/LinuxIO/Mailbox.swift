@@ -24,9 +24,6 @@ package final class Mailbox<Value: Sendable>: Sendable {
 
   fileprivate var descriptor: CInt { event.rawValue }
 
-  /// Whether nothing waits.
-  package var isEmpty: Bool { content.withLock { $0.values.isEmpty } }
-
   /// Adds a value, or lets `merge` put it into what is waiting (true: it did), so that a slow receiver
   /// finds the newest state and not a queue of old ones.
   ///

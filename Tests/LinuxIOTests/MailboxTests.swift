@@ -42,12 +42,10 @@ import Wire
   @Test func `what does not wake waits until somebody does`() throws {
     mailbox.post(1, wakes: false)
     #expect(try reports() == 0)
-    #expect(!mailbox.isEmpty)
     mailbox.wake()
     mailbox.wake()
     #expect(try reports() == 1)
     #expect(mailbox.drain() == [1])
-    #expect(mailbox.isEmpty)
     mailbox.wake()
     #expect(try reports() == 0)
   }

@@ -16,7 +16,7 @@ final class ServeInbox: Sendable {
   func post(_ message: ServeMessage) {
     switch message {
     case .snapshot(let path, _, _):
-      // Whoever begins to wait says so and then looks for messages: one of the two sees the other.
+      // Whoever begins to wait says so and then looks whether one has come: one of the two sees the other.
       mailbox.post(message, wakes: false, merging: Self.merge)
       if awaited.withLock({ $0.contains(path) }) { mailbox.wake() }
     case .status:
@@ -29,10 +29,9 @@ final class ServeInbox: Sendable {
   /// Takes everything that waits, oldest first.
   func drain() -> [ServeMessage] { mailbox.drain() }
 
-  /// Lets snapshots of a broadcast wake the loop; true when it has to look for messages before it rests, as
-  /// one may have come before.
-  func expect(_ path: BroadcastPath) -> Bool {
-    awaited.withLock { $0.insert(path).inserted } && !mailbox.isEmpty
+  /// Lets snapshots of a broadcast wake the loop, one that has come since it last looked among them.
+  func expect(_ path: BroadcastPath) {
+    if awaited.withLock({ $0.insert(path).inserted }) { mailbox.wake() }
   }
 
   /// Lets snapshots of these broadcasts wake the loop, and of no others.

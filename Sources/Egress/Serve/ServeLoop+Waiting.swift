@@ -9,7 +9,7 @@ extension ServeLoop {
   func wait(_ key: Waiting.Key, _ add: (inout Waiting) -> Void) {
     let count = waiting.count
     add(&waiting[key, default: Waiting()])
-    if waiting.count > count, inbox.expect(key.broadcast) { mayHaveNews = true }
+    if waiting.count > count { inbox.expect(key.broadcast) }
   }
 
   /// Answers what waits for a broadcast to begin: it is there now, or won't be.

@@ -50,8 +50,6 @@ final class ServeLoop {
   var ingestReport = IngestReport()
   var onDemand: OnDemand
   var waiting: [Waiting.Key: Waiting] = [:]
-  /// News may have come before it was known that something waits for them.
-  var mayHaveNews = false
   var parkedCount = 0
   /// Requests in `waiting` and `backlog` whose clients have gone, about.
   var abandonedCount = 0
@@ -121,8 +119,7 @@ final class ServeLoop {
       do {
         var hasBegun = false
         var visited: [ServeListener] = []
-        let rests = backlog.isEmpty && !mayHaveNews
-        try loop.wait(until: rests ? rounds.next : now) { token, readiness in
+        try loop.wait(until: backlog.isEmpty ? rounds.next : now) { token, readiness in
           // What was ready together happens at one time.
           if !hasBegun { beginTurn(isAwaited: true) }
           hasBegun = true
@@ -159,7 +156,6 @@ final class ServeLoop {
     let before = now
     tick()
     if isAwaited { HotCode.serving.fetch(afterRestOf: now - before) }
-    mayHaveNews = false
     for message in inbox.drain() { take(message) }
   }
 
