@@ -61,6 +61,8 @@ final class RenditionWriter {
   private var open: Open?
   /// The start of the newest chunk that has been put into a segment, as served.
   private var newest: (epoch: Epoch, start: Int64)?
+  /// Where the newest segment begins, as served: it may end there too, as chunks without duration do.
+  private var begun: (epoch: Epoch, start: Int64)?
   private var lastNumber: Int64?
   /// Where the last segment or gap ended, as served.
   private var lastEnd: (run: Int, end: Int64)?
@@ -183,6 +185,7 @@ final class RenditionWriter {
       return false
     }
     if discardedNumber == boundary.number || cannotStart(chunk) { return true }
+    if let begun, begun.epoch == run.clock.epoch, served <= begun.start { return true }
     if let lastNumber, boundary.number <= lastNumber { return true }
     if lastNumber == nil {
       let step = groupStep ?? chunk.duration
@@ -219,13 +222,16 @@ final class RenditionWriter {
     }
     // A segment begins where the one before ended: its name was told before its first chunk came, and
     // media that is missing at its start is a gap like any other.
-    if !boundary.isDiscontinuity, let lastEnd, lastEnd.run == index {
+    if !boundary.isDiscontinuity, let lastEnd, lastEnd.run == index,
+      begun.map({ $0.epoch != run.clock.epoch || $0.start < lastEnd.end }) ?? true
+    {
       let late = start - lastEnd.end
       if abs(late) <= max(chunk.duration / 4, queued.tolerance) || late >= max(chunk.duration, 1) {
         start = lastEnd.end
       }
     }
     segmentBytes = 0
+    begun = (run.clock.epoch, start)
     open = Open(
       builder: SegmentBuilder(
         head(boundary, start, initSegment, run.clock),
