@@ -173,6 +173,34 @@ import Wire
     #expect(pieces == sent.prefix(pieces.count).map(RecordedBroadcast.payload))
   }
 
+  @Test func `no segment begins where one of a frame within the last began and ended`() throws {
+    var policy = PackagingPolicy()
+    policy.segmentTarget = .milliseconds(200)
+    policy.partTarget = .milliseconds(200)
+    var broadcast = RecordedBroadcast.ladder(
+      videos: 1,
+      groups: 20,
+      framesPerGroup: 5,
+      zero: Self.zero
+    )
+    broadcast.tracks.removeLast()
+    broadcast.entries.removeAll { $0.track == 1 || $0.position.object > 0 }
+    for index in broadcast.entries.indices {
+      broadcast.entries[index].duration = 18_000
+      broadcast.entries[index].endsGroup = true
+    }
+    // One is said to last until 50 ms before the next but one, and the next is over sooner.
+    broadcast.entries[8].duration = 31_500
+    broadcast.entries[9].duration = 4_500
+    var bridge = Bridge(broadcast, policy: policy)
+    bridge.run(broadcast, broadcast.entries, latency: 20_000)
+    let segments = try #require(bridge.last).renditions[0].segments
+    #expect(segments.contains { $0.duration == 0 })
+    #expect(zip(segments, segments.dropFirst()).allSatisfy { $0.start < $1.start })
+    let sent = broadcast.entries.prefix(segments.flatMap(\.pieces).count)
+    #expect(segments.flatMap(\.pieces) == sent.map(RecordedBroadcast.payload))
+  }
+
   @Test func `a lost frame is a gap still`() throws {
     let broadcast = RecordedBroadcast.ladder(videos: 1, groups: 8, zero: Self.zero)
     var bridge = Bridge(broadcast)

@@ -61,7 +61,8 @@ final class RenditionWriter {
   private var open: Open?
   /// The start of the newest chunk that has been put into a segment, as served.
   private var newest: (epoch: Epoch, start: Int64)?
-  /// Where the newest segment begins, as served: it may end there too, as chunks without duration do.
+  /// Where the newest segment begins, as served: it may end there too, when all that it has lies within the
+  /// last frame of the one before.
   private var begun: (epoch: Epoch, start: Int64)?
   private var lastNumber: Int64?
   /// Where the last segment or gap ended, as served.
