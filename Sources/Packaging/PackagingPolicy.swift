@@ -18,7 +18,7 @@ package struct PackagingPolicy: Equatable, Sendable {
   package var windowBytes = 64 << 20
   /// The most of it that one segment may take; what comes past it is dropped.
   package var segmentBytes: Int { windowBytes / 4 }
-  /// How long an object that arrived waits for one missing before it.
+  /// How long an object that arrived waits for one missing before it, while nothing comes that goes before both.
   package var holePatience: Interval = .milliseconds(1500)
   /// The most lost sound that the frame before it stands in for; what is longer is a gap.
   package var concealment: Interval = .milliseconds(120)

@@ -61,7 +61,8 @@ struct ObjectOrder {
     lateSince.map { waiting.isEmpty && now - $0 > limits.patience * 2 } ?? false
   }
 
-  /// The objects that are missing in front of what waits; nil when none are by their ids.
+  /// The objects that are missing in front of what waits, and since when nothing of them has come; nil when
+  /// none are by their ids.
   var hole: RemuxHole? {
     guard let last, let first = waiting.first, last.object < .max,
       !isGivenUp(first)
@@ -71,7 +72,7 @@ struct ObjectOrder {
       return RemuxHole(
         first: (last.group, last.object + 1),
         last: (first.group, before),
-        since: first.arrival
+        since: waitsSince(first)
       )
     }
     let lastEnd = isLastGroupEnded ? 0 : ends[last.group]
@@ -79,7 +80,7 @@ struct ObjectOrder {
       return RemuxHole(
         first: (last.group, last.object + 1),
         last: (last.group, lastEnd - 1),
-        since: first.arrival
+        since: waitsSince(first)
       )
     }
     let start: GivenUpPlaces.Place
@@ -98,7 +99,7 @@ struct ObjectOrder {
     } else {
       return nil
     }
-    return start <= end ? RemuxHole(first: start, last: end, since: first.arrival) : nil
+    return start <= end ? RemuxHole(first: start, last: end, since: waitsSince(first)) : nil
   }
 
   /// Waits for the hole that is next until a time at least: what is missing was asked for.
@@ -187,8 +188,13 @@ struct ObjectOrder {
       || waiting.count > limits.waitingObjects || isGivenUp(candidate)
   }
 
+  /// The end of one group may come after the beginning of the next, and is not missing while it comes.
+  private func waitsSince(_ candidate: RemuxObject) -> Instant {
+    max(candidate.arrival, last?.arrival ?? candidate.arrival)
+  }
+
   private func patienceEnd(_ candidate: RemuxObject) -> Instant {
-    let end = max(candidate.arrival, last?.arrival ?? candidate.arrival) + limits.patience
+    let end = waitsSince(candidate) + limits.patience
     return repairedUntil.map { max($0, end) } ?? end
   }
 }

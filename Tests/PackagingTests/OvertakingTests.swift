@@ -59,4 +59,39 @@ import Wire
     #expect(groups(&order, at: start) == [828])
     #expect(order.statistics.holes == 1)
   }
+
+  @Test func `the end of a group is not missing while it comes, whatever came before it`() throws {
+    let patience = Interval.seconds(1)
+    var order = TrackOrder(startsIndependent: true, patience: patience, byteLimit: 1 << 20)
+    func take(_ group: UInt64, _ object: UInt64, after milliseconds: Int64) -> [UInt64] {
+      order.insert(
+        MediaObject(
+          position: ObjectPosition(group: group, object: object),
+          chunks: [
+            MediaChunk(
+              start: Int64(group * 5 + object) * 1800,
+              duration: 1800,
+              isIndependent: object == 0,
+              bytes: []
+            )
+          ],
+          arrival: start + .milliseconds(milliseconds)
+        )
+      )
+      return groups(&order, at: start + .milliseconds(milliseconds))
+    }
+    #expect(take(7, 0, after: 0) == [7] && take(7, 1, after: 10) == [7])
+    #expect(take(8, 0, after: 20) == [])
+    // The newer group waits since it is here, and then since the last of the older came.
+    #expect(order.hole?.since == start + .milliseconds(20))
+    #expect(take(7, 2, after: 900) == [7])
+    let hole = try #require(order.hole)
+    #expect(hole.range.lowerBound == ObjectPosition(group: 7, object: 3))
+    #expect(hole.since == start + .milliseconds(900))
+    #expect(order.deadline == start + .milliseconds(900) + patience)
+    #expect(take(7, 3, after: 1899) == [7])
+    #expect(groups(&order, at: start + .milliseconds(2898)) == [])
+    #expect(groups(&order, at: start + .milliseconds(2899)) == [8])
+    #expect(order.statistics.holes == 1 && order.statistics.late == 0)
+  }
 }

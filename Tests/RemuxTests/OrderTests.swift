@@ -135,8 +135,13 @@ import Wire
     remuxer.endGroup(7, at: 10, now: start)
     let hole = try #require(remuxer.hole)
     #expect(hole.first == (7, 8) && hole.last == (7, 9))
-    remuxer.receive(try #require(objects.first { $0.group == 7 && $0.object == 8 }))
+    #expect(hole.since == start)
+    var late = try #require(objects.first { $0.group == 7 && $0.object == 8 })
+    late.arrival = start + .milliseconds(300)
+    remuxer.receive(late)
     #expect(places() == [708])
+    // While its end comes, it is not missing.
+    #expect(remuxer.hole?.since == start + .milliseconds(300))
     remuxer.giveUpWaiting(for: (hole.first, hole.last), now: start)
     #expect(places() == (0..<10).map { 800 + $0 })
   }

@@ -113,7 +113,7 @@ extension ConfigurationKey {
     ),
     seconds(
       "upstream.repair-delay",
-      "How long a missing object may be late until it is fetched.",
+      "How long nothing of what is missing may come until it is fetched.",
       \.upstream.repairDelay,
       0.01...10
     ),

@@ -41,6 +41,7 @@ package struct TrackOrder {
   private var waiting: [MediaObject] = []
   private var waitingBytes = 0
   private var last: ObjectPosition?
+  private var lastArrival: Instant?
   private var expectedStart: Int64?
   /// For a group that is not over: the first object id that does not exist.
   private var groupEnds: [UInt64: UInt64] = [:]
@@ -97,6 +98,7 @@ package struct TrackOrder {
     waiting = []
     waitingBytes = 0
     last = nil
+    lastArrival = nil
     expectedStart = nil
     groupEnds = [:]
     announcedEnd = nil
@@ -106,7 +108,8 @@ package struct TrackOrder {
     repairedUntil = nil
   }
 
-  /// Objects that what waits has to wait for, by their ids, and since when; nil when there are none.
+  /// Objects that what waits has to wait for, by their ids, and since when nothing of them has come; nil when
+  /// there are none.
   package var hole: (range: ClosedRange<ObjectPosition>, since: Instant)? {
     guard let start = next, let first = waiting.first, !skipsToIndependent,
       !first.chunks[0].continues(from: expectedStart)
@@ -116,7 +119,7 @@ package struct TrackOrder {
       ? ObjectPosition(group: first.position.group, object: first.position.object - 1)
       : ObjectPosition(group: first.position.group - 1, object: .max)
     guard start <= end else { return nil }
-    return (start...end, first.arrival)
+    return (start...end, waitsSince(first))
   }
 
   /// The place after the last object; nil before there is one, and when no place is left.
@@ -147,8 +150,13 @@ package struct TrackOrder {
   /// When waiting for a missing object ends, if one is missing.
   package var deadline: Instant? { waiting.first.map { patienceEnd($0) } }
 
+  /// The end of one group may come after the beginning of the next, and is not missing while it comes.
+  private func waitsSince(_ candidate: MediaObject) -> Instant {
+    max(candidate.arrival, lastArrival ?? candidate.arrival)
+  }
+
   private func patienceEnd(_ candidate: MediaObject) -> Instant {
-    let end = candidate.arrival + patience
+    let end = waitsSince(candidate) + patience
     return repairedUntil.map { max($0, end) } ?? end
   }
 
@@ -172,12 +180,12 @@ package struct TrackOrder {
       if startsIndependent, isLoss || skipsToIndependent, !candidate.isIndependent {
         // Undecodable without what is missing. Its ids still count, its media does not.
         skipsToIndependent = true
-        last = candidate.position
+        (last, lastArrival) = (candidate.position, candidate.arrival)
         continue
       }
       let wasSkipping = skipsToIndependent
       skipsToIndependent = false
-      last = candidate.position
+      (last, lastArrival) = (candidate.position, candidate.arrival)
       expectedStart = candidate.end
       return .object(candidate, wasSkipping ? .afterLoss : continuity)
     }
