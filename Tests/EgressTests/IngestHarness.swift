@@ -14,6 +14,8 @@ final class IngestHarness {
     var isUp = true
     /// How many of a thousand pieces of subscriptions' streams break their stream off.
     var breaksPerThousand = 0
+    /// Whether the rest of such a stream just does not come.
+    var breaksSilently = false
     /// Whether it pushes all its tracks to whoever connects.
     var pushes = false
     /// Whether it announces the namespaces that it has.
@@ -24,6 +26,8 @@ final class IngestHarness {
     var requestCredit = 1000
     /// How late what is fetched arrives; the end of its stream is later by another 100 ms.
     var fetchDelay = Interval.zero
+    /// What a connection's streams of media carry in a second, in turn; nil for all at once.
+    var bytesPerSecond: Int?
     init(_ store: BroadcastStore) { self.store = store }
   }
 
@@ -46,6 +50,7 @@ final class IngestHarness {
   private var urls: [IngestCore.ConnectionID: String] = [:]
   private var random = SeededGenerator(seed: 7)
   private var broken: [IngestCore.ConnectionID: Set<UInt64>] = [:]
+  private var slowLinks: [IngestCore.ConnectionID: SlowLink] = [:]
   private var delayed: [IngestCore.ConnectionID: [(due: Instant, event: TransportEvent)]] = [:]
   private var kinds: [IngestCore.ConnectionID: [UInt64: UInt8]] = [:]
   private(set) var snapshots: [BroadcastPath: PresentationSnapshot] = [:]
@@ -126,9 +131,12 @@ final class IngestHarness {
       now = now + pause
       utc = UTCTime(microseconds: utc.microseconds + pause.nanoseconds / 1000)
       for broadcast in broadcasts { broadcast.advance(to: utc, now: now) }
-      for link in links.values {
+      for (id, link) in links {
         link.subscriber.handleTimeout(now: now)
         link.publisher.handleTimeout(now: now)
+        if let rate = link.relay.bytesPerSecond {
+          slowLinks[id, default: SlowLink()].credit += Int(Double(rate) * pause.seconds)
+        }
       }
       if let due = core.deadline, due <= now { core.handleTimeout(utc: utc, now: now) }
       run()
@@ -222,6 +230,9 @@ final class IngestHarness {
       isBusy = true
       if let event = delayed[id]?.remove(at: next).event { link.subscriber.handle(event, now: now) }
     }
+    if link.relay.bytesPerSecond != nil {
+      link.client.inbox = slowLinks[id, default: SlowLink()].pass(link.client.inbox)
+    }
     while let event = link.client.takeEvent() {
       isBusy = true
       if let event = travelled(event, id, link.relay) { link.subscriber.handle(event, now: now) }
@@ -279,6 +290,6 @@ final class IngestHarness {
       : isSubgroup && Int.random(in: 0..<1000, using: &random) < relay.breaksPerThousand
     guard breaks else { return event }
     broken[id, default: []].insert(stream)
-    return .streamReset(stream, code: 0)
+    return relay.breaksSilently ? nil : .streamReset(stream, code: 0)
   }
 }

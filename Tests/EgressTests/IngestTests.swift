@@ -181,6 +181,45 @@ import Wire
     #expect(status.tracks.allSatisfy { $0.repaired > 0 && $0.holes == 0 })
   }
 
+  @Test func `what a stream without an end does not bring is fetched`() throws {
+    let harness = try single()
+    harness.start()
+    harness.advance(.seconds(3))
+    harness.relays[url]?.breaksPerThousand = 10
+    harness.relays[url]?.breaksSilently = true
+    harness.advance(.seconds(20))
+    let status = harness.core.report().broadcasts[0]
+    #expect(
+      status.tracks.allSatisfy { $0.repairs > 0 && $0.repaired > 0 && $0.holes == 0 },
+      "\(status)"
+    )
+  }
+
+  @Test(arguments: [PublishPackaging.cmaf, .loc], [1, 3] as [Int64])
+  func `what is on its way is not fetched: a link that is full would never be empty again`(
+    _ packaging: PublishPackaging,
+    _ seconds: Int64
+  ) throws {
+    let harness = try single(packaging: packaging)
+    harness.start()
+    harness.advance(.seconds(3))
+    let before = harness.core.report().broadcasts[0].tracks.reduce(0) { $0 + $1.bytes }
+    harness.advance(.seconds(20))
+    let after = harness.core.report().broadcasts[0].tracks.reduce(0) { $0 + $1.bytes }
+    // Nothing for a while, and then a seventh more than the broadcast needs.
+    harness.relays[url]?.bytesPerSecond = 1
+    harness.advance(.seconds(seconds))
+    harness.relays[url]?.bytesPerSecond = Int(after - before) / 20 * 8 / 7
+    harness.advance(.seconds(40))
+    let status = harness.core.report().broadcasts[0]
+    #expect(
+      status.tracks.allSatisfy { $0.holes == 0 && $0.repairs == 0 && $0.late == 0 },
+      "\(status)"
+    )
+    let snapshot = try #require(harness.snapshots[harness.path("live/a")])
+    #expect(snapshot.renditions.allSatisfy { $0.segments.allSatisfy { !$0.isGap } })
+  }
+
   @Test func `what can't be had becomes a gap at once, and media goes on`() throws {
     let harness = try single()
     harness.start()

@@ -155,7 +155,11 @@ extension BroadcastIngest {
       let hole = tracks[index].intake?.hole ?? presentation?.hole(of: track),
       tracks[index].repairing?.contains(hole.range.lowerBound) != true
     else { return nil }
-    return (hole.range, hole.since + source.repairDelay)
+    let isComing = legs.values.contains { leg in
+      leg.ends[index]?.isComing(hole.range.lowerBound) == true
+    }
+    let delay = isComing ? max(source.repairDelay, Self.streamPatience) : source.repairDelay
+    return (hole.range, hole.since + delay)
   }
 
   var repairDeadline: Instant? { tracks.indices.compactMap { missing($0)?.due }.min() }
@@ -188,4 +192,7 @@ extension BroadcastIngest {
   }
 
   private static let backfillGroupLimit = 8192.0
+  /// How long nothing comes of a stream that has not ended until it is not waited for any more: a link that is
+  /// full has no room for what it carries twice, and would stay full.
+  private static let streamPatience = Interval.seconds(1)
 }

@@ -45,6 +45,7 @@ extension BroadcastIngest {
   func streamEnded(
     _ id: SubscriptionID,
     _ group: UInt64,
+    _ subgroup: UInt64?,
     _ end: GroupStreamEnd,
     _ leg: LegID,
     utc: UTCTime,
@@ -52,7 +53,8 @@ extension BroadcastIngest {
   ) {
     guard case .media(let index)? = legs[leg]?.role(id) else { return }
     if case .refused(let reason) = end { malformed(index, "group \(group): \(reason)") }
-    guard let told = legs[leg]?.ends[index]?.streamEnded(group: group, end) else { return }
+    let told = legs[leg]?.ends[index]?.streamEnded(group: group, subgroup: subgroup, end)
+    guard let told else { return }
     endGroup(told.group, at: told.end, index, now: now)
     drain(index, utc: utc, now: now)
   }

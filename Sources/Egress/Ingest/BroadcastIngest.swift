@@ -154,8 +154,8 @@ final class BroadcastIngest {
       subscribed(id, largest, properties, leg, now: now)
     case .subscriptionFailed(let id, let failure): refused(id, failure, leg, now: now)
     case .object(let id, let object): take(object, of: id, leg, utc: utc, now: now)
-    case .groupStreamEnded(let id, let group, _, let end):
-      streamEnded(id, group, end, leg, utc: utc, now: now)
+    case .groupStreamEnded(let id, let group, let subgroup, let end):
+      streamEnded(id, group, subgroup, end, leg, utc: utc, now: now)
     case .joinEnded(let id, let outcome):
       if let role = legs[leg]?.role(id) { log(.debug, "join of \(name(role)): \(outcome)") }
     case .absent(let id, let range): absent(id, range, leg, utc: utc, now: now)

@@ -1,12 +1,15 @@
 internal import MoQ
+internal import Packaging
 internal import Wire
 
-/// Notes where the groups of a track end, from how one session delivers them.
+/// Notes where the groups of a track end, and what of them is still on its way, from how one session
+/// delivers them.
 struct GroupEnds {
   private struct Group {
     var highest: UInt64?
     var objects = 0
     var streams: Set<UInt64?> = []
+    var ended: Set<UInt64?> = []
   }
 
   private let isVideo: Bool
@@ -38,10 +41,12 @@ struct GroupEnds {
   }
 
   /// The end of a group that a stream's end tells; nil when it tells none.
-  func streamEnded(
+  mutating func streamEnded(
     group: UInt64,
+    subgroup: UInt64?,
     _ end: GroupStreamEnd
   ) -> (group: UInt64, end: UInt64)? {
+    groups[group]?.ended.insert(subgroup)
     guard case .finished(let endOfGroup) = end, let known = groups[group],
       let highest = known.highest, highest < .max
     else { return nil }
@@ -51,5 +56,13 @@ struct GroupEnds {
       return nil
     }
     return (group, highest + 1)
+  }
+
+  /// Whether an object may come yet on a stream that has begun: what is sent on one comes in order.
+  func isComing(_ position: ObjectPosition) -> Bool {
+    guard let known = groups[position.group], !known.streams.isSubset(of: known.ended) else {
+      return false
+    }
+    return known.highest.map { $0 < position.object } ?? true
   }
 }
