@@ -17,6 +17,8 @@ struct GroupEnds {
 
   /// Groups are over long before so many newer ones have begun.
   private static let groupLimit = 64
+  /// A stream for each object is possible, and of so many none is looked at by itself.
+  private static let streamLimit = 64
 
   init(isVideo: Bool) { self.isVideo = isVideo }
 
@@ -28,7 +30,7 @@ struct GroupEnds {
       groups[oldest] = nil
     }
     var group = groups[object.group] ?? Group()
-    group.streams.insert(object.subgroup)
+    if group.streams.count < Self.streamLimit { group.streams.insert(object.subgroup) }
     if object.status == .normal {
       group.objects += 1
       group.highest = max(group.highest ?? 0, object.id)
@@ -46,7 +48,7 @@ struct GroupEnds {
     subgroup: UInt64?,
     _ end: GroupStreamEnd
   ) -> (group: UInt64, end: UInt64)? {
-    groups[group]?.ended.insert(subgroup)
+    if groups[group]?.streams.contains(subgroup) == true { groups[group]?.ended.insert(subgroup) }
     guard case .finished(let endOfGroup) = end, let known = groups[group],
       let highest = known.highest, highest < .max
     else { return nil }
