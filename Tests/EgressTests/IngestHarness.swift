@@ -280,8 +280,9 @@ final class IngestHarness {
       }
       return nil
     }
-    guard !bytes.isEmpty else { return event }
+    // Nor does the end of a stream come before what is missing of it.
     guard broken[id]?.contains(stream) != true else { return nil }
+    guard !bytes.isEmpty else { return event }
     let isFetch = kind == 0x05
     let isSubgroup = kind & 0x90 == 0x10
     let breaks =

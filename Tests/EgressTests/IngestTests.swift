@@ -181,10 +181,15 @@ import Wire
     #expect(status.tracks.allSatisfy { $0.repaired > 0 && $0.holes == 0 })
   }
 
-  @Test func `what a stream without an end does not bring is fetched`() throws {
-    let harness = try single()
+  @Test(arguments: [Draft.draft14, .draft18, .draft22], [PublishPackaging.cmaf, .loc])
+  func `what a stream without an end does not bring is fetched, and media joins`(
+    _ draft: Draft,
+    _ packaging: PublishPackaging
+  ) throws {
+    let harness = try single(draft: draft, packaging: packaging)
     harness.start()
     harness.advance(.seconds(3))
+    harness.relays[url]?.fetchDelay = .milliseconds(150)
     harness.relays[url]?.breaksPerThousand = 10
     harness.relays[url]?.breaksSilently = true
     harness.advance(.seconds(20))
@@ -193,6 +198,11 @@ import Wire
       status.tracks.allSatisfy { $0.repairs > 0 && $0.repaired > 0 && $0.holes == 0 },
       "\(status)"
     )
+    let snapshot = try #require(harness.snapshots[harness.path("live/a")])
+    for rendition in snapshot.renditions {
+      #expect(times(snapshot, rendition.info.name).count >= 8)
+      #expect(rendition.segments.allSatisfy { !$0.isGap && !$0.isDiscontinuity })
+    }
   }
 
   @Test(arguments: [PublishPackaging.cmaf, .loc], [1, 3] as [Int64])
