@@ -12,6 +12,7 @@ import tempfile
 import time
 
 from hot_functions import layout
+from pace import pace
 from servers import (
     Egress, Failed, Nginx, Process, UnreadDatagrams, fetch, kernel_bytes, resident_bytes,
     seconds_of, warn)
@@ -383,7 +384,9 @@ def main():
         bench = Bench(options, folder)
         for name in options.what or BENCHMARKS:
             load = pathlib.Path("/proc/loadavg").read_text().split()[0]
-            warn(f"{name} (load average {load})")
+            alone, together = pace()
+            warn(f"{name} (load average {load}; a million additions take {alone:.0f} ms, on all CPUs "
+                 f"at once {together:.0f} ms)")
             getattr(bench, name)()
 
 
