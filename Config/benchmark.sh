@@ -10,7 +10,8 @@
 # 1, 1,000 and 10,000 for one part, 1,000 spread over 16 renditions, and one beside 999 for what does not
 # come; memory of a viewer and of a broadcast; CPU for each GB received, with --python
 # PROGRAM (one that has aiomoqt) beside its subscriber. One thread serves (releases also with two); its
-# CPU alone is counted, as packaging goes on beside it. CPU seconds hold on a busy machine, latencies don't.
+# CPU alone is counted, as packaging goes on beside it. CPU seconds hold on a busy machine, unless what keeps
+# it busy shares its cores; latencies do not.
 # `compare endurance` takes an hour (--minutes): memory while 2,000 viewers come, break off and come again.
 #
 # Without `compare`:
