@@ -62,7 +62,7 @@ def check_media(bridge):
     # Read last: the newest segments grew with what was published while they were fetched.
     published = running.published(bridge.draft)
     names = {True: [], False: []}
-    for name in published:
+    for name in running.tracks:
         names[name != "audio"].append(name)
     total = 0
     for rendition, chunks in served.items():

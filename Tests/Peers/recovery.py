@@ -8,6 +8,7 @@ import player
 import read_counter
 from bridge import Bridge
 from cases import SMALL, told
+from narrow_link import NarrowLink
 from processes import Failed, Workspace, wait_until
 from sources import Running, Source
 
@@ -21,6 +22,12 @@ LOSSES = [
     (Source("aiomoqt", "loc"), 18, "webtransport"),
     (Source("aiomoqt", "cmaf"), 22, "quic"),
 ]
+FULL = [
+    (Source("moq-rs", "cmaf"), 18, "quic"),
+    (Source("aiomoqt", "cmaf", "moq-rs"), 22, "webtransport"),
+]
+# A fifth more than the broadcast needs.
+FULL_KILOBITS = 2000
 # One object in a hundred.
 LOSS = 97
 # What aiomoqt's relay keeps; of eight groups, one may have begun to go and one is not whole.
@@ -39,6 +46,10 @@ def cases():
         result.append((
             f"lost: {name}", draft,
             lambda arguments, key=(source, draft, transport): repaired(arguments, *key)))
+    for source, draft, transport in FULL:
+        result.append((
+            f"full: {source} on draft {draft} over {transport}", draft,
+            lambda arguments, key=(source, draft, transport): full(arguments, *key)))
     result.append(("gone: aiomoqt, cmaf on draft 18 over quic", 18, gone))
     return result
 
@@ -109,6 +120,29 @@ def repaired(arguments, source, draft, transport):
         if brought <= before or bridge.metric("holes_total"):
             raise Failed(f"{brought} objects repaired, {bridge.metric('holes_total')} holes")
         return f"{frames}, {chunks}, {brought:.0f} objects repaired"
+
+
+def full(arguments, source, draft, transport):
+    """A link with little room breaks for two seconds: all comes late, nothing twice for long."""
+    with Workspace() as space, told(arguments, space):
+        running = Running(space, source, (draft,), (transport,))
+        with NarrowLink(running.port, FULL_KILOBITS) as link:
+            running.port = link.port
+            bridge = Bridge(space, arguments.program, running, draft, transport)
+            bridge.wait_for_media(4)
+            link.is_broken = True
+            time.sleep(2)
+            link.is_broken = False
+            seen = min(len(bridge.segments(rendition.name)) for rendition in bridge.renditions())
+            # What was on its way then has come, and groups go on since.
+            bridge.wait_for_media(seen + 6)
+            before = bridge.metric("repair_fetches_total")
+            bridge.wait_for_media(seen + 9)
+            repairs, holes = bridge.metric("repair_fetches_total"), bridge.metric("holes_total")
+            if repairs > before or holes:
+                raise Failed(f"{holes:.0f} holes, {repairs - before:.0f} of {repairs:.0f} repairs "
+                             f"came long after the link was whole again")
+            return f"{checks.check_media(bridge)}, {repairs:.0f} repairs"
 
 
 def gone(arguments):

@@ -4,6 +4,7 @@ import json
 import pathlib
 import sys
 
+from media import LADDER
 from processes import free_port
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -46,6 +47,11 @@ class Running:
         for index, draft in enumerate(drafts):
             transport = transports[index % len(transports)]
             self.publishers[draft] = self.push(draft, transport)
+
+    @property
+    def tracks(self):
+        """The names of what is published, in the publisher's order."""
+        return self.options["tracks"].split(",") if "tracks" in self.options else list(LADDER)
 
     def namespace(self, draft):
         return f"{NAMESPACE}/{draft}" if self.source.relay else NAMESPACE
