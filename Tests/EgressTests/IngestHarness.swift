@@ -280,7 +280,7 @@ final class IngestHarness {
       }
       return nil
     }
-    // Nor does the end of a stream come before what is missing of it.
+    // Nothing more comes of it, its end neither: QUIC ends no stream of which bytes are missing.
     guard broken[id]?.contains(stream) != true else { return nil }
     guard !bytes.isEmpty else { return event }
     let isFetch = kind == 0x05
