@@ -23,9 +23,6 @@ package import Wire
   var packetsSinceClose = 0
   var destination: SocketAddress
   var datagrams: [Bytes] = []
-  /// Bytes sent of the stream at the head of the line since it came there.
-  var share = 0
-  static let shareBytes = 64 << 10
   let configuration: QUICConfiguration
   private let keepAlive: AnyObject
   private var lastTick: UInt64 = 1
@@ -215,6 +212,14 @@ package import Wire
     flagForWriting()
   }
 
+  /// Says when a stream's bytes go where not all can go at once; until then, before those of all streams
+  /// with an order.
+  package func setOrder(_ order: SendOrder, of stream: UInt64) {
+    guard phase == .established, let id = Int64(exactly: stream) else { return }
+    streams.setOrder(order, of: id)
+    flagForWriting()
+  }
+
   /// Bytes queued on a stream that have not been sent yet.
   package func pendingBytes(on stream: UInt64) -> Int {
     Int64(exactly: stream).flatMap { streams.sending[$0]?.unsentByteCount } ?? 0
@@ -225,9 +230,9 @@ package import Wire
 
   /// Gives up sending on a stream; what is queued is dropped.
   package func reset(_ stream: UInt64, code: UInt64) {
-    guard phase == .established, let id = Int64(exactly: stream),
-      var queue = streams.sending.removeValue(forKey: id)
-    else { return }
+    guard phase == .established, let id = Int64(exactly: stream) else { return }
+    streams.leaveLine(id)
+    guard var queue = streams.sending.removeValue(forKey: id) else { return }
     queue.isAbandoned = true
     streams.sending[id] = queue
     _ = unsafe door_reset(handle, id, min(code, StreamTable.largestCode))
@@ -448,7 +453,7 @@ package import Wire
   }
 
   private func drop() {
-    streams.ready = []
+    streams.line.removeAll()
     datagrams = []
   }
 }

@@ -1,7 +1,7 @@
 import CNgtcp2
 package import Wire
 
-// How datagrams are made: packets are filled from queued datagrams, then from streams in turn, then
+// How datagrams are made: packets are filled from queued datagrams, then from streams in their order, then
 // with whatever ngtcp2 has due (acknowledgements, retransmissions, credit, probes).
 extension Connection {
   /// How one attempt at a packet ended.
@@ -39,7 +39,7 @@ extension Connection {
     }
     if streams.droppedByteCount > 0 { settle(DOOR_OK.rawValue, now: now) }
     guard burstBytes > 0 else { return hasMore }
-    if !streams.ready.isEmpty || !datagrams.isEmpty {
+    if !streams.line.isEmpty || !datagrams.isEmpty {
       unsafe door_burst_written(handle, time)
     } else if phase == .established {
       let result = unsafe door_burst_forgotten(handle, time)
@@ -103,7 +103,7 @@ extension Connection {
       if result == DOOR_STREAM_SHUT.rawValue || result == DOOR_WRITE_MORE.rawValue { continue }
       return result
     }
-    while phase == .established, !connectionIsBlocked, let stream = nextReadyStream() {
+    while phase == .established, !connectionIsBlocked, let stream = streams.line.first {
       let result = unsafe offer(stream, into, capacity, time, &written)
       switch Int32(truncatingIfNeeded: result) {
       case DOOR_WRITE_MORE.rawValue: continue
@@ -127,7 +127,9 @@ extension Connection {
     _ time: UInt64,
     _ written: inout door_written
   ) -> Int64 {
-    guard var queue = streams.sending[stream] else { return Int64(DOOR_STREAM_SHUT.rawValue) }
+    guard var queue = streams.sending[stream], queue.hasWork else {
+      return Int64(DOOR_STREAM_SHUT.rawValue)
+    }
     var offersFinal = false
     let unsent = queue.unsentByteCount
     let result = unsafe queue.withNextSlices { slices, count, isFinal in
@@ -152,45 +154,20 @@ extension Connection {
         tookFinal: offersFinal
       )
       streams.sending[stream] = queue
-      if !queue.hasWork { leaveLine(stream) } else { rotate(stream, written.accepted) }
+      streams.line.count(Int(clamping: written.accepted))
+      if !queue.hasWork { streams.leaveLine(stream) }
     }
     return result
   }
 
-  /// The stream at the head of the line that still has something to send.
-  private func nextReadyStream() -> Int64? {
-    while let stream = streams.ready.first {
-      if let queue = streams.sending[stream], queue.hasWork, !queue.isBlocked { return stream }
-      leaveLine(stream)
-    }
-    return nil
-  }
-
-  private func leaveLine(_ stream: Int64) {
-    share = 0
-    streams.sending[stream]?.isReady = false
-    if let index = streams.ready.firstIndex(of: stream) { streams.ready.remove(at: index) }
-  }
-
-  /// Puts a stream at the end of the line when it has had its share.
-  ///
-  /// A share of many packets lets the receiver take them as one run, and a live group of media leave
-  /// before the next one begins.
-  private func rotate(_ stream: Int64, _ accepted: Int64) {
-    share += Int(clamping: accepted)
-    guard share >= Connection.shareBytes, streams.ready.count > 1 else { return }
-    leaveLine(stream)
-    streams.makeReady(stream)
-  }
-
   private func block(_ stream: Int64) {
-    leaveLine(stream)
+    streams.leaveLine(stream)
     streams.sending[stream]?.isBlocked = true
   }
 
   /// The peer has asked for no more of a stream.
   private func abandon(_ stream: Int64) {
-    leaveLine(stream)
+    streams.leaveLine(stream)
     guard var queue = streams.sending.removeValue(forKey: stream) else { return }
     queue.isAbandoned = true
     if !queue.stopWasReported {

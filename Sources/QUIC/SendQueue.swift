@@ -31,8 +31,10 @@ struct SendQueue {
   private(set) var finalWasSent = false
   /// The peer's flow control lets no byte through.
   var isBlocked = false
-  /// Listed among the streams to write.
+  /// In the line of streams to write.
   var isReady = false
+  /// Its place there; of most streams of media.
+  var order: SendOrder?
   /// Reset here or stopped by the peer: nothing is sent any more.
   var isAbandoned = false
   /// The owner has been told that the peer stopped reading.

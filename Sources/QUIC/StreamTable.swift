@@ -22,8 +22,8 @@ final class StreamTable {
 
   var receiving: [Int64: Receiving] = [:]
   var sending: [Int64: SendQueue] = [:]
-  /// Streams with something to send, in turn; may hold ids of streams that are gone.
-  var ready: [Int64] = []
+  /// The streams that have something to send and may.
+  var line = SendLine()
   /// Bytes dropped unseen, for which the connection's credit has yet to be returned.
   var droppedByteCount: UInt64 = 0
   /// Bytes queued on all streams and not yet acknowledged.
@@ -172,6 +172,7 @@ final class StreamTable {
   func close(_ stream: Int64, code: UInt64?) {
     closeData()
     forgetRoom(of: stream)
+    leaveLine(stream)
     if let queue = sending.removeValue(forKey: stream) {
       heldByteCount -= queue.heldByteCount
       // Only a peer's STOP_SENDING leaves a code on a stream that we neither reset nor finished.
@@ -218,7 +219,21 @@ final class StreamTable {
       return
     }
     sending[stream]?.isReady = true
-    ready.append(stream)
+    line.insert(stream, queue.order)
+  }
+
+  /// Takes a stream out of the line, where it is there.
+  func leaveLine(_ stream: Int64) {
+    guard sending[stream]?.isReady == true else { return }
+    sending[stream]?.isReady = false
+    line.remove(stream)
+  }
+
+  /// Says when a stream's bytes go where not all can go at once.
+  func setOrder(_ order: SendOrder, of stream: Int64) {
+    leaveLine(stream)
+    sending[stream]?.order = order
+    makeReady(stream)
   }
 
   /// Takes bytes off a stream's account; returns those that were on it and whether the stream

@@ -148,6 +148,11 @@ package final class WebTransportSession: StreamTransport {
     carrier.send(bytes, on: stream, isFinal: isFinal)
   }
 
+  package func setOrder(_ order: SendOrder, of stream: UInt64) {
+    guard case .session? = streams[stream] else { return }
+    carrier.setOrder(order, of: stream)
+  }
+
   /// Ends our half of a stream; of the code, 32 bits can be told.
   package func reset(_ stream: UInt64, code: UInt64) {
     guard phase == .established, case .session? = streams[stream] else { return }
@@ -169,7 +174,7 @@ package final class WebTransportSession: StreamTransport {
     return carrier.fill(room, on: stream)
   }
 
-  /// The bytes queued on a stream that the peer has not acknowledged.
+  /// The bytes queued on a stream that have not been sent yet.
   package func pendingBytes(on stream: UInt64) -> Int { carrier.pendingBytes(on: stream) }
 
   /// Sends a datagram; false when it cannot go now or ever.

@@ -9,6 +9,9 @@ package protocol StreamTransport: AnyObject {
   func openStream(bidirectional: Bool) -> UInt64?
   /// Queues bytes on a stream, and its end when `isFinal`.
   func send(_ bytes: Bytes, on stream: UInt64, isFinal: Bool)
+  /// Says when a stream's bytes go where not all can go at once; until then, before those of all streams
+  /// with an order.
+  func setOrder(_ order: SendOrder, of stream: UInt64)
   /// Ends our half of a stream abruptly; what is queued is lost.
   func reset(_ stream: UInt64, code: UInt64)
   /// Asks the peer to end its half of a stream.
@@ -23,7 +26,7 @@ package protocol StreamTransport: AnyObject {
   func fill(_ room: StreamRoom, on stream: UInt64) -> Bool
   /// Ends the session.
   func close(code: UInt64, reason: String)
-  /// The bytes queued on a stream that the peer has not acknowledged.
+  /// The bytes queued on a stream that have not been sent yet.
   func pendingBytes(on stream: UInt64) -> Int
 }
 

@@ -24,6 +24,7 @@ package final class MoQFakeTransport: StreamTransport {
 
   package private(set) var sent: [UInt64: Bytes] = [:]
   package private(set) var opened: [UInt64] = []
+  package private(set) var orders: [UInt64: SendOrder] = [:]
   package private(set) var finished: Set<UInt64> = []
   package private(set) var resets: [UInt64: UInt64] = [:]
   package private(set) var stopped: [UInt64: UInt64] = [:]
@@ -79,6 +80,8 @@ package final class MoQFakeTransport: StreamTransport {
     }
     peer?.inbox.append(.streamData(stream, rest, isFinal: isFinal))
   }
+
+  package func setOrder(_ order: SendOrder, of stream: UInt64) { orders[stream] = order }
 
   package func reset(_ stream: UInt64, code: UInt64) {
     // As in QUIC, a finished stream can be reset until all of it is acknowledged.

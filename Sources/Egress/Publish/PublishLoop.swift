@@ -268,6 +268,20 @@ final class PublishLoop {
   }
 
   private func flush() {
+    repeat { writeDatagrams() } while pumpWhereRoom()
+  }
+
+  /// Hands on what waited for room; false when nothing did.
+  private func pumpWhereRoom() -> Bool {
+    var hasPumped = false
+    for case let session? in peers.values.map(\.session) where session.canPump {
+      session.pump(now: now)
+      hasPumped = true
+    }
+    return hasPumped
+  }
+
+  private func writeDatagrams() {
     guard let socket else { return }
     var hasMore = true
     while hasMore {

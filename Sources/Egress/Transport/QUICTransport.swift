@@ -20,6 +20,8 @@ final class QUICTransport: StreamTransport {
     connection.send(bytes, on: stream, isFinal: isFinal)
   }
 
+  func setOrder(_ order: SendOrder, of stream: UInt64) { connection.setOrder(order, of: stream) }
+
   func reset(_ stream: UInt64, code: UInt64) { connection.reset(stream, code: code) }
 
   func stopSending(_ stream: UInt64, code: UInt64) { connection.stopSending(stream, code: code) }

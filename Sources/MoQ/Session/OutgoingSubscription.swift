@@ -15,6 +15,8 @@ struct OutgoingSubscription {
   var lateness: Interval
   /// Whether objects are wanted now.
   var forward: Bool
+  /// What goes first where not all can go at once.
+  var precedence: Precedence
   /// False until a PUBLISH of ours is accepted.
   var isAccepted = true
   /// Whether we opened it with PUBLISH.
@@ -40,6 +42,16 @@ struct OutgoingGroup {
   var encoder: SubgroupEncoder
   /// Into the group's objects.
   var nextIndex: Int
+}
+
+/// A group whose stream is queued to its end.
+struct DrainingGroup {
+  let requestID: UInt64
+  let stream: UInt64
+  let track: FullTrackName
+  let group: UInt64
+  /// When it is given up.
+  let until: Instant
 }
 
 extension LocationFilter {

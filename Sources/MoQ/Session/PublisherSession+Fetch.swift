@@ -7,17 +7,35 @@ struct OutgoingFetch {
   /// The request whose id the stream carries.
   let streamID: UInt64
   let items: [FetchItem]
+  /// When its stream goes where not all can go at once.
+  var precedence: Precedence
   /// Into `items`.
   var next = 0
   var encoder: FetchEncoder
   /// Nil until the peer allows one.
   var stream: UInt64?
 
-  init(owner: UInt64, streamID: UInt64, items: [FetchItem], draft: Draft) {
+  init(
+    owner: UInt64,
+    streamID: UInt64,
+    items: [FetchItem],
+    precedence: Precedence,
+    draft: Draft
+  ) {
     self.owner = owner
     self.streamID = streamID
     self.items = items
+    self.precedence = precedence
     encoder = FetchEncoder(requestID: streamID, draft: draft)
+  }
+
+  /// Where its stream stands among those of the session.
+  var order: SendOrder {
+    switch items.first {
+    case .object(let object)?: precedence.order(of: object.group, isPast: true)
+    case .gap(let last, _)?: precedence.order(of: last.group, isPast: true)
+    case nil: precedence.order(of: 0, isPast: true)
+    }
   }
 
   var isSent: Bool { stream != nil && next == items.count }
@@ -67,7 +85,15 @@ extension PublisherSession {
       ),
       for: requestID
     )
-    fetches.append(OutgoingFetch(owner: requestID, streamID: requestID, items: items, draft: draft))
+    fetches.append(
+      OutgoingFetch(
+        owner: requestID,
+        streamID: requestID,
+        items: items,
+        precedence: Precedence(request.parameters, of: track),
+        draft: draft
+      )
+    )
   }
 
   private func target(of request: Fetch) -> Target {
@@ -159,6 +185,7 @@ extension PublisherSession {
       guard let opened = transport.openStream(bidirectional: false) else { return false }
       stream = opened
       fetch.stream = stream
+      transport.setOrder(fetch.order, of: stream)
       transport.send(fetch.encoder.headerBytes, on: stream, isFinal: fetch.items.isEmpty)
     }
     while fetch.next < fetch.items.count,
@@ -168,6 +195,7 @@ extension PublisherSession {
       fetch.next += 1
       transport.send(bytes, on: stream, isFinal: fetch.next == fetch.items.count)
     }
+    if fetch.next < fetch.items.count { fullStreams.append(stream) }
     return true
   }
 

@@ -72,6 +72,7 @@ extension PublisherSession {
         startsSubgroup: first == 0
       )
       let encoder = SubgroupEncoder(header: header, draft: draft)
+      transport.setOrder(subscription.precedence.order(of: group.id), of: stream)
       transport.send(encoder.headerBytes, on: stream, isFinal: false)
       subscription.streams[group.id] = OutgoingGroup(
         stream: stream,
@@ -98,12 +99,21 @@ extension PublisherSession {
       }
       out.nextIndex += 1
     }
+    if out.nextIndex < group.objects.count { fullStreams.append(out.stream) }
     subscription.streams[group.id] = out
     if group.isComplete, out.nextIndex == group.objects.count {
       transport.send([], on: out.stream, isFinal: true)
       subscription.streams[group.id] = nil
       subscription.closedGroups.insert(group.id)
-      draining.append((out.stream, subscription.track.name, group.id, now + subscription.lateness))
+      draining.append(
+        DrainingGroup(
+          requestID: subscription.requestID,
+          stream: out.stream,
+          track: subscription.track.name,
+          group: group.id,
+          until: now + subscription.lateness
+        )
+      )
     }
     return true
   }

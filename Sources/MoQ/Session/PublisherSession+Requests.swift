@@ -91,6 +91,7 @@ extension PublisherSession {
     } else if let subscription = subscriptions[requestID], !subscription.isAccepted {
       subscriptions[requestID]?.isAccepted = true
       subscriptions[requestID]?.forward = parameters.forward ?? true
+      subscriptions[requestID]?.precedence = Precedence(parameters, of: subscription.track)
       let largest = subscription.largest
       if let range = parameters.filter?.resolve(largest: largest) {
         subscriptions[requestID]?.start = max(subscription.start, range.lowerBound)

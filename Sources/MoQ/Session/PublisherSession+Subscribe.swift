@@ -23,8 +23,11 @@ extension PublisherSession {
       return core.refuse(request.requestID, .subscribe, .invalidRange, "the range is in the past")
     }
     let alias = takeAlias()
+    let precedence = Precedence(request.parameters, of: track)
     var parameters = Parameters()
     parameters.largestObject = largest
+    // Later drafts say only what the publisher prefers.
+    if draft == .draft14 { parameters.groupOrder = precedence.groupOrder }
     core.send(
       .subscribeOK(
         SubscribeOK(
@@ -44,7 +47,8 @@ extension PublisherSession {
       start: range.lowerBound,
       end: range.upperBound,
       lateness: lateness(request.parameters),
-      forward: request.parameters.forward ?? true
+      forward: request.parameters.forward ?? true,
+      precedence: precedence
     )
     events.append(.subscribed(track.name))
     fill(request.requestID, request.parameters, streamID: request.requestID)
@@ -74,7 +78,15 @@ extension PublisherSession {
       through: min(past.upperBound, largest)
     )
     guard !items.isEmpty else { return }
-    fetches.append(OutgoingFetch(owner: requestID, streamID: streamID, items: items, draft: draft))
+    fetches.append(
+      OutgoingFetch(
+        owner: requestID,
+        streamID: streamID,
+        items: items,
+        precedence: subscription.precedence,
+        draft: draft
+      )
+    )
     subscriptions[requestID]?.streamCount += 1
   }
 
@@ -93,7 +105,8 @@ extension PublisherSession {
         core.refuse(update.requestID, .other, .doesNotExist, "no such request")
       } else if draft >= .draft18, let requestID, fetches.contains(where: { $0.owner == requestID })
       {
-        // A FETCH has nothing to update but its priority, which orders nothing here.
+        // A FETCH has nothing to update but its priority.
+        prioritize(requestID, update.parameters)
         core.accept(requestID, .other)
       }
       return
@@ -113,6 +126,7 @@ extension PublisherSession {
       }
       subscriptions[requestID]?.forward = forward
     }
+    prioritize(requestID, update.parameters)
     guard draft != .draft14 else { return }
     var parameters = Parameters()
     parameters.largestObject = largest

@@ -34,7 +34,7 @@ package struct PublisherLimits: Sendable {
 /// The publishing side of one MOQT session over a store of tracks that sessions share.
 ///
 /// As server it is an origin that subscribers dial, as client it feeds a relay. Objects are pulled
-/// from the store: call `pump` when the store has more, or when the transport took some.
+/// from the store: call `pump` when the store has more, or when the transport took some and `canPump` says so.
 package final class PublisherSession {
   let core: SessionCore
   let store: BroadcastStore
@@ -49,9 +49,10 @@ package final class PublisherSession {
   var nextAlias: UInt64 = 1
   /// Ranges of the past that are not wholly with the peer.
   var fetches: [OutgoingFetch] = []
-  /// Streams whose end is queued but not acknowledged.
-  var draining: [(stream: UInt64, track: FullTrackName, group: UInt64, until: Instant)] =
-    []
+  /// Streams whose end is queued but not sent.
+  var draining: [DrainingGroup] = []
+  /// Streams to which no more was handed at the last pump, as enough waited there.
+  var fullStreams: [UInt64] = []
   var announcements: [UInt64: TrackNamespace] = [:]
   /// The prefixes the peer asked about.
   var interests: [UInt64: Interest] = [:]
@@ -191,7 +192,8 @@ package final class PublisherSession {
       start: start,
       end: .last,
       lateness: limits.lateness,
-      forward: true
+      forward: true,
+      precedence: Precedence(Parameters(), of: track)
     )
     subscription.isAccepted = false
     subscription.isPush = true
@@ -212,9 +214,15 @@ package final class PublisherSession {
     for requestID in subscriptions.keys.sorted() { finish(requestID, status, reason) }
   }
 
+  /// Whether a stream that was full has room again.
+  package var canPump: Bool {
+    fullStreams.contains { transport.pendingBytes(on: $0) <= limits.pendingBytesPerStream / 2 }
+  }
+
   /// Hands the transport what the store has and the peer wants.
   package func pump(now: Instant) {
     self.now = now
+    fullStreams.removeAll(keepingCapacity: true)
     guard core.error == nil else { return reportClose() }
     guard core.isReady else { return }
     tellNamespaces()
