@@ -93,22 +93,23 @@ script() { # NAME COMMAND...
   finish
 }
 
-# A few seconds of each target: enough to find what a change broke outright.
+# A few seconds of each target, as many at a time as there are CPUs: enough to find what a change broke outright.
 fuzz() {
-  local program=.build-fuzz/debug/Fuzz corpus=.build-fuzz/corpus target status=0
-  FUZZ=1 swift build --sanitize fuzzer --product Fuzz --scratch-path .build-fuzz || return 1
+  local corpus=.build-fuzz/corpus
   python3 Tests/Fuzz/seeds.py "$corpus" || return 1
-  for target in "$corpus"/*/; do
-    target=$(basename "$target")
-    if ! TARGET=$target SWIFT_BACKTRACE=enable=no "$program" -max_total_time=2 -timeout=10 \
-      -rss_limit_mb=1024 -verbosity=0 -artifact_prefix=".build-fuzz/crash-$target-" \
-      "$corpus/$target" >"$results/fuzz-$target.log" 2>&1; then
-      echo "fuzz: $target broke; the input is .build-fuzz/crash-$target-*"
-      tail -20 "$results/fuzz-$target.log"
-      status=1
-    fi
-  done
-  return $status
+  export -f fuzz_target
+  printf '%s\n' "$corpus"/*/ | xargs -P "$(nproc)" -I{} bash -c 'fuzz_target "$@"' fuzz {} "$results"
+}
+
+fuzz_target() { # CORPUS RESULTS
+  local target log
+  target=$(basename "$1")
+  log=$2/fuzz-$target.log
+  TARGET=$target SWIFT_BACKTRACE=enable=no .build-fuzz/debug/Fuzz -max_total_time=2 -timeout=10 \
+    -rss_limit_mb=1024 -verbosity=0 -artifact_prefix=".build-fuzz/crash-$target-" "$1" >"$log" 2>&1 && return
+  echo "fuzz: $target broke; the input is .build-fuzz/crash-$target-*"
+  tail -20 "$log"
+  return 1
 }
 
 Config/install-dependencies.sh --test || exit
@@ -127,13 +128,16 @@ if [ "$failed" -gt 0 ] && [ ! -x .build/debug/moq-egress ]; then
 else
   swift_tests "tests" --skip-build
   if ! $is_quick; then
-    script "real peers" Tests/Peers/run.sh --seconds 10 --keep
-    script "codecs" Tests/Codecs/run.sh
-    script "check" Tests/Check/run.sh
-    # They wait for clocks more than they work.
+    # What waits for clocks more than it works goes side by side.
+    script "real peers" Tests/Peers/run.sh --seconds 10 --keep --parallel 5
+    begin "codecs" Tests/Codecs/run.sh
+    begin "check" Tests/Check/run.sh
+    finish
     begin "players" Tests/Players/run.sh
     begin "preview" Tests/Preview/run.sh
     begin "caches" Tests/Caches/run.sh
+    begin "fuzzer" env FUZZ=1 nice -n 19 swift build --disable-index-store --sanitize fuzzer \
+      --product Fuzz --scratch-path .build-fuzz
     finish
     begin "hardening" Tests/Hardening/run.sh --parts requests,operations,encryption
     begin "attacks" Tests/Hardening/run.sh --parts attacks

@@ -91,6 +91,17 @@ import Wire
     return result
   }
 
+  @Test func `what carries the session orders its streams, and leaves its own first`() throws {
+    let pair = SessionPair()
+    pair.start()
+    let stream = try #require(pair.client.openStream(bidirectional: false))
+    let order = SendOrder(priority: 3, flow: 2, position: 1)
+    pair.client.setOrder(order, of: stream)
+    // The request's stream and the control stream are not the session's.
+    for other in [0, 2] as [UInt64] { pair.client.setOrder(order, of: other) }
+    #expect(pair.clientCarrier.orders == [stream: order])
+  }
+
   @Test func `an answer comes back on a stream of the client`() throws {
     let pair = SessionPair()
     pair.start()
