@@ -224,8 +224,10 @@ final class StreamTable {
 
   /// Takes a stream out of the line, where it is there.
   func leaveLine(_ stream: Int64) {
-    guard sending[stream]?.isReady == true else { return }
-    sending[stream]?.isReady = false
+    if let isReady = sending[stream]?.isReady {
+      guard isReady else { return }
+      sending[stream]?.isReady = false
+    }
     line.remove(stream)
   }
 

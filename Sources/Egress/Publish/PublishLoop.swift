@@ -274,7 +274,8 @@ final class PublishLoop {
   /// Hands on what waited for room; false when nothing did.
   private func pumpWhereRoom() -> Bool {
     var hasPumped = false
-    for case let session? in peers.values.map(\.session) where session.canPump {
+    for peer in peers.values {
+      guard let session = peer.session, session.canPump else { continue }
       session.pump(now: now)
       hasPumped = true
     }
