@@ -96,6 +96,7 @@ script() { # NAME COMMAND...
 # A few seconds of each target, as many at a time as there are CPUs: enough to find what a change broke outright.
 fuzz() {
   local corpus=.build-fuzz/corpus
+  FUZZ=1 swift build --disable-index-store --sanitize fuzzer --product Fuzz --scratch-path .build-fuzz || return 1
   python3 Tests/Fuzz/seeds.py "$corpus" || return 1
   export -f fuzz_target
   printf '%s\n' "$corpus"/*/ | xargs -P "$(nproc)" -I{} bash -c 'fuzz_target "$@"' fuzz {} "$results"
@@ -128,7 +129,7 @@ if [ "$failed" -gt 0 ] && [ ! -x .build/debug/moq-egress ]; then
 else
   swift_tests "tests" --skip-build
   if ! $is_quick; then
-    # What waits for clocks more than it works goes side by side.
+    # What waits for clocks more than it works goes side by side; players complain where anything is built meanwhile.
     script "real peers" Tests/Peers/run.sh --seconds 10 --keep --parallel 5
     begin "codecs" Tests/Codecs/run.sh
     begin "check" Tests/Check/run.sh
@@ -136,8 +137,6 @@ else
     begin "players" Tests/Players/run.sh
     begin "preview" Tests/Preview/run.sh
     begin "caches" Tests/Caches/run.sh
-    begin "fuzzer" env FUZZ=1 nice -n 19 swift build --disable-index-store --sanitize fuzzer \
-      --product Fuzz --scratch-path .build-fuzz
     finish
     begin "hardening" Tests/Hardening/run.sh --parts requests,operations,encryption
     begin "attacks" Tests/Hardening/run.sh --parts attacks
