@@ -11,8 +11,7 @@ struct SendLine {
   }
 
   private struct Level {
-    /// Of streams without an order nil.
-    let priority: UInt16?
+    let priority: Int
     /// The first is at its turn; never empty.
     var flows: [Flow] = []
     /// What the flow at its turn has sent of its share.
@@ -22,6 +21,9 @@ struct SendLine {
   /// A share of many packets lets the receiver take them as one run, and a live group of media leave before
   /// the one of another track begins.
   static let shareBytes = 64 << 10
+
+  /// The priority of streams without an order.
+  private static let beforeAll = -1
 
   /// By ascending priority; none is empty.
   private var levels: [Level] = []
@@ -33,7 +35,7 @@ struct SendLine {
 
   /// Adds a stream that is not in line.
   mutating func insert(_ stream: Int64, _ order: SendOrder?) {
-    let level = index(of: order?.priority)
+    let level = index(of: order.map { Int($0.priority) } ?? SendLine.beforeAll)
     let position = order?.position ?? 0
     let id = order?.flow ?? UInt64(bitPattern: stream)
     guard let flow = levels[level].flows.firstIndex(where: { $0.id == id }) else {
@@ -48,11 +50,8 @@ struct SendLine {
   }
 
   /// The level of a priority, which is made when there is none.
-  private mutating func index(of priority: UInt16?) -> Int {
-    let place = priority.map { priority in
-      levels.firstIndex { $0.priority.map { $0 >= priority } ?? false } ?? levels.endIndex
-    }
-    let index = place ?? 0
+  private mutating func index(of priority: Int) -> Int {
+    let index = levels.firstIndex { $0.priority >= priority } ?? levels.endIndex
     if index == levels.endIndex || levels[index].priority != priority {
       levels.insert(Level(priority: priority), at: index)
     }

@@ -33,7 +33,7 @@ struct SendQueue {
   var isBlocked = false
   /// In the line of streams to write.
   var isReady = false
-  /// Its place there; of most streams of media.
+  /// Its place there; without one it goes before all that have one.
   var order: SendOrder?
   /// Reset here or stopped by the peer: nothing is sent any more.
   var isAbandoned = false

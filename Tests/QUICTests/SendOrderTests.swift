@@ -107,16 +107,23 @@ import Wire
     let (link, streams) = try Self.link(streams: 2, serverConfiguration: configuration)
     link.consumesEverything = false
     for (index, stream) in streams.enumerated() {
-      Self.send(link, stream, SendOrder(priority: UInt16(index), flow: 0, position: 0))
+      Self.send(link, stream, SendOrder(priority: UInt16(1 - index), flow: 0, position: 0))
     }
     link.run(for: .milliseconds(1000))
     #expect(streams.map { link.serverEvents.data(of: $0).count } == [100_000, 100_000])
     link.consumesEverything = true
-    for stream in streams.reversed() { link.serverConnection?.consumed(100_000, on: stream) }
+    link.serverEvents = []
+    for stream in streams { link.serverConnection?.consumed(100_000, on: stream) }
     let done = link.run(for: .milliseconds(5000)) {
       streams.allSatisfy { link.serverEvents.hasEnd(of: $0) }
     }
     #expect(done)
+    // The credit of both came at once.
+    guard case .streamData(let first, _, _)? = link.serverEvents.first else {
+      Issue.record("nothing came")
+      return
+    }
+    #expect(first == streams[1])
   }
 
   @Test func `a stream that is given up leaves its place`() throws {
