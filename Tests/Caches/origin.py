@@ -3,6 +3,7 @@
 Every answer is given a field X-Origin-Answer, by which players can say which of them they were served. The
 log has one line of JSON when a request has come, one when all of its answer is known and all but the end of
 it is written, and one when that is sent: whenever this process is killed, what a cache has whole is known.
+A short answer goes out by one write, as from the origin: a kill must not leave its head without its content.
 """
 import argparse
 import asyncio
@@ -72,11 +73,11 @@ class Origin:
         end = first[:-2] + f"X-Origin-Answer: {answer}\r\n\r\n".encode()
         digest = Digest(fields.get("content-encoding") == "gzip")
         if method != "HEAD" and status not in (204, 304):
-            writer.write(end)
             if fields.get("transfer-encoding") == "chunked":
+                writer.write(end)
                 end = await self.pass_chunks(inner_reader, writer, digest)
             else:
-                end = await self.pass_bytes(inner_reader, writer, int(fields["content-length"]), digest)
+                end = await self.pass_bytes(inner_reader, writer, end, int(fields["content-length"]), digest)
         self.note(answered=answer, status=status, fields=fields, begun=begun, at=time.monotonic(),
                   sent=digest.sent.hexdigest(), plain=digest.plain.hexdigest())
         writer.write(end)
@@ -84,17 +85,20 @@ class Origin:
         self.note(ended=answer)
         return fields.get("connection") != "close"
 
-    async def pass_bytes(self, reader, writer, count, digest):
-        """Passes all but the last piece, which it returns."""
-        data = b""
+    async def pass_bytes(self, reader, writer, head, count, digest):
+        """Passes the head and all but the end of the content, which it returns: all of what is short."""
+        waiting = head
         while count:
-            writer.write(data)
             data = await reader.read(min(count, LIMIT))
             if not data:
                 raise asyncio.IncompleteReadError(b"", count)
             digest.add(data)
             count -= len(data)
-        return data
+            if len(waiting) + len(data) > LIMIT:
+                writer.write(waiting)
+                waiting = b""
+            waiting += data
+        return waiting
 
     async def pass_chunks(self, reader, writer, digest):
         """Passes all chunks but the last, the empty one, which it returns."""
