@@ -149,11 +149,12 @@ let package = Package(
       linkerSettings: programLinkerSettings
     ),
 
+    // Optimized: every test of playlists reads hundreds of them with it.
     .target(
       name: "TestSupport",
       dependencies: ["Wire", "CMAF", "MoQ", "Packaging", "WebTransport"],
       path: "Tests/Support",
-      swiftSettings: settings
+      swiftSettings: settings + [.unsafeFlags(["-O"], .when(configuration: .debug))]
     ),
     .target(
       name: "FuzzTargets",

@@ -178,16 +178,15 @@ import Wire
   func `a descending FETCH counts groups down`(_ draft: Draft) throws {
     // 5/0 in full, then a group delta of 1 (two down), object id absolute.
     let bytes: Bytes = [0x1c, 5, 0, 128, 1, 0xaa, 0x0c, 1, 7, 1, 0xbb]
-    var decoder = FetchDecoder(draft: draft, isDescending: true)
-    decoder.receive(bytes)
-    var items: [FetchItem] = []
-    while let item = try decoder.next() { items.append(item) }
-    #expect(
-      items == [
-        .object(Object(group: 5, id: 0, payload: [0xaa])),
-        .object(Object(group: 3, id: 7, payload: [0xbb])),
-      ]
-    )
+    let items: [FetchItem] = [
+      .object(Object(group: 5, id: 0, payload: [0xaa])),
+      .object(Object(group: 3, id: 7, payload: [0xbb])),
+    ]
+    #expect(try decodeFetch([bytes], draft, isDescending: true) == items)
+    var encoder = FetchEncoder(requestID: 2, draft: draft, groupOrder: .descending)
+    var writer = ByteWriter()
+    for item in items { writer.write(encoder.encode(item)) }
+    #expect(writer.bytes == bytes)
   }
 
   @Test(arguments: Draft.allCases)

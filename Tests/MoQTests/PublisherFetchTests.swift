@@ -59,6 +59,55 @@ import Wire
     }
   }
 
+  @Test(arguments: Draft.allCases)
+  func `groups descend where that is asked for, the objects of a group ascend`(
+    _ draft: Draft
+  ) throws {
+    let peer = ScriptedSubscriber(draft, keptGroups: 2)
+    let reply = try peer.fetch(
+      Location(group: draft == .draft14 ? 6 : 3, object: 1),
+      through: Location(group: 7, object: 1),
+      .descending
+    )
+    guard case .fetchOK(let ok)? = reply else {
+      Issue.record("no FETCH_OK: \(String(describing: reply))")
+      return
+    }
+    #expect(ok.end == Location(group: 7, object: draft >= .draft20 ? 1 : 2))
+    #expect(ok.parameters.groupOrder == (draft == .draft14 ? .descending : nil))
+    #expect(
+      locations(try peer.fetched(isDescending: true))
+        == ["7/0", "7/1"] + (draft == .draft14 ? ["6/1", "6/2"] : ["6/0", "6/1", "6/2", "gap 3"])
+    )
+  }
+
+  @Test(arguments: [Draft.draft20, .draft22], [GroupOrder?.none, .ascending, .descending])
+  func `a fill has the order of its subscription, or its own`(
+    _ draft: Draft,
+    _ own: GroupOrder?
+  ) throws {
+    let peer = ScriptedSubscriber(draft)
+    var parameters = Parameters()
+    parameters.groupOrder = .descending
+    parameters.subscriberPriority = 9
+    var fill = Parameters()
+    fill.groupOrder = own
+    fill.subscriberPriority = own == .ascending ? 4 : nil
+    fill.filter = .range(start: Location(group: 5, object: 2), end: Location(group: 6, object: 0))
+    parameters.fill = fill
+    _ = try peer.request {
+      .subscribe(Subscribe(requestID: $0, track: peer.track.name, parameters: parameters))
+    }
+    let isDescending = own != .ascending
+    #expect(
+      locations(try peer.fetched(isDescending: isDescending))
+        == (isDescending ? ["6/0", "5/2"] : ["5/2", "6/0"])
+    )
+    let order = try #require(PrecedenceTests.orders(peer.transport).first)
+    #expect(order.priority == PrecedenceTests.priority(own == .ascending ? 4 : 9, 128))
+    #expect(order.position == (isDescending ? UInt64.max - 13 : 10))
+  }
+
   @Test func `draft 14 says that a range is empty, and gives a part to who joins`() throws {
     let peer = ScriptedSubscriber(.draft14, keptGroups: 1)
     let hole = try peer.fetch(

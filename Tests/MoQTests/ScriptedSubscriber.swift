@@ -72,12 +72,23 @@ final class ScriptedSubscriber {
     }.first
   }
 
-  func fetch(_ start: Location, through end: Location) throws -> ControlMessage? {
+  func fetch(
+    _ start: Location,
+    through end: Location,
+    _ order: GroupOrder? = nil
+  ) throws -> ControlMessage? {
     var parameters = Parameters()
+    parameters.groupOrder = order
     guard draft >= .draft20 else {
       let after = Location(group: end.group, object: end.object + 1)
       return try request {
-        .fetch(Fetch(requestID: $0, range: .standalone(track.name, start: start, end: after)))
+        .fetch(
+          Fetch(
+            requestID: $0,
+            range: .standalone(track.name, start: start, end: after),
+            parameters: parameters
+          )
+        )
       }.first
     }
     parameters.filter = .range(start: start, end: end)
@@ -87,14 +98,14 @@ final class ScriptedSubscriber {
   }
 
   /// What the newest unidirectional stream carries, when it answers a FETCH.
-  func fetched() throws -> [FetchItem] {
+  func fetched(isDescending: Bool = false) throws -> [FetchItem] {
     guard let stream = transport.opened.last(where: { $0 & 2 != 0 }),
       let bytes = transport.sent[stream]
     else { return [] }
     var reader = DraftReader(bytes, draft: draft)
     guard case .fetch(let requestID) = try StreamHeader.decode(&reader) else { return [] }
     let header = StreamHeader.fetch(requestID: requestID).encode(for: draft)
-    return try decodeFetch([bytes.suffix(from: header.count)], draft)
+    return try decodeFetch([bytes.suffix(from: header.count)], draft, isDescending: isDescending)
   }
 
   func errorMeaning(_ message: ControlMessage?) -> RequestErrorMeaning? {

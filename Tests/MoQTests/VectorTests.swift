@@ -250,8 +250,12 @@ func decodeSubgroup(
   return objects
 }
 
-func decodeFetch(_ pieces: [Bytes], _ draft: Draft) throws -> [FetchItem] {
-  var decoder = FetchDecoder(draft: draft)
+func decodeFetch(
+  _ pieces: [Bytes],
+  _ draft: Draft,
+  isDescending: Bool = false
+) throws -> [FetchItem] {
+  var decoder = FetchDecoder(draft: draft, isDescending: isDescending)
   var items: [FetchItem] = []
   for piece in pieces {
     decoder.receive(piece)

@@ -1,15 +1,17 @@
 package import Wire
 
-/// Writes the objects of a FETCH stream, groups ascending.
+/// Writes the objects of a FETCH stream: groups ascending or descending, the objects of a group ascending.
 package struct FetchEncoder {
   private let requestID: UInt64
   private let draft: Draft
+  private let groupOrder: GroupOrder
   private var prior = FetchPrior()
 
-  /// Starts the stream of a request.
-  package init(requestID: UInt64, draft: Draft) {
+  /// Starts the stream of a request; the group order is what the request asks for.
+  package init(requestID: UInt64, draft: Draft, groupOrder: GroupOrder = .ascending) {
     self.requestID = requestID
     self.draft = draft
+    self.groupOrder = groupOrder
   }
 
   /// The bytes that open the stream.
@@ -17,7 +19,7 @@ package struct FetchEncoder {
 
   /// An object or a gap with everything that belongs to it.
   ///
-  /// Traps when the order does not ascend, or when draft 14 is to say a gap.
+  /// Traps when the order is another one, or when draft 14 is to say a gap.
   package mutating func encode(_ item: FetchItem) -> Bytes {
     var writer = DraftWriter(draft: draft)
     switch item {
@@ -79,8 +81,11 @@ package struct FetchEncoder {
       if object.id != location.object + 1 { id = object.id - location.object }
     } else {
       if let location = prior.location {
-        precondition(object.group > location.group, "groups of a FETCH ascend")
-        group = object.group - location.group - 1
+        let (from, to) =
+          groupOrder == .ascending
+          ? (location.group, object.group) : (object.group, location.group)
+        precondition(from < to, "groups of a FETCH go one way")
+        group = to - from - 1
       } else {
         group = object.group
       }

@@ -6,7 +6,7 @@ struct Precedence {
   var subscriberPriority: UInt8
   /// The publisher's, which counts where the subscriber makes no difference.
   let publisherPriority: UInt8
-  let groupOrder: GroupOrder
+  private(set) var groupOrder: GroupOrder
   /// The streams of a track go one after the other, those of several tracks in turn.
   private let flow: UInt64
 
@@ -16,6 +16,14 @@ struct Precedence {
     publisherPriority = track.priority
     groupOrder = parameters.groupOrder ?? .ascending
     flow = UInt64(UInt(bitPattern: ObjectIdentifier(track)))
+  }
+
+  /// What the fill of a subscription wants: the same, but for what is said of it.
+  func ofFill(_ parameters: Parameters) -> Precedence {
+    var precedence = self
+    precedence.subscriberPriority = parameters.subscriberPriority ?? subscriberPriority
+    precedence.groupOrder = parameters.groupOrder ?? groupOrder
+    return precedence
   }
 
   /// Where the stream of a group, or of a range that begins in it, stands among those of the session.

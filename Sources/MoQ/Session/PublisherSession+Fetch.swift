@@ -26,7 +26,7 @@ struct OutgoingFetch {
     self.streamID = streamID
     self.items = items
     self.precedence = precedence
-    encoder = FetchEncoder(requestID: streamID, draft: draft)
+    encoder = FetchEncoder(requestID: streamID, draft: draft, groupOrder: precedence.groupOrder)
   }
 
   /// Where its stream stands among those of the session.
@@ -70,16 +70,21 @@ extension PublisherSession {
       return core.refuse(requestID, .fetch, .invalidRange, "nothing is in the range")
     }
     let end = min(range.upperBound, largest)
-    let items = items(of: track, from: range.lowerBound, through: end)
+    let precedence = Precedence(request.parameters, of: track)
+    let items = items(of: track, from: range.lowerBound, through: end, precedence.groupOrder)
     if draft == .draft14, let failure = failureOfDraft14(request, items, range.lowerBound, track) {
       return core.refuse(requestID, .fetch, failure, "not all of the range is kept")
     }
+    var parameters = Parameters()
+    // A field of FETCH_OK there; later ones hold it known by the request.
+    if draft == .draft14 { parameters.groupOrder = precedence.groupOrder }
     core.send(
       .fetchOK(
         FetchOK(
           requestID: core.replyID(requestID),
           isEndOfTrack: track.isEnded && end == largest,
           end: written(end, of: track),
+          parameters: parameters,
           trackProperties: ownProperties(of: track)
         )
       ),
@@ -90,7 +95,7 @@ extension PublisherSession {
         owner: requestID,
         streamID: requestID,
         items: items,
-        precedence: Precedence(request.parameters, of: track),
+        precedence: precedence,
         draft: draft
       )
     )
@@ -146,18 +151,31 @@ extension PublisherSession {
     return Location(group: end.group, object: min(end.object, ByteWriter.maximumVarint))
   }
 
-  /// What is kept of a range, with a marker for what was kept no longer.
+  /// What is kept of a range as it is sent, with a marker for what was kept no longer.
   func items(
     of track: BroadcastTrack,
     from start: Location,
-    through end: Location
+    through end: Location,
+    _ order: GroupOrder
   ) -> [FetchItem] {
     let objects = track.objects(from: start, through: end)
     guard let first = objects.first else { return [] }
-    var items = objects.map { FetchItem.object($0) }
-    if draft != .draft14, first.group > start.group {
-      let before = Location(group: first.group - 1, object: ByteWriter.maximumVarint)
-      items.insert(.gap(through: before, .unknown), at: 0)
+    var items: [FetchItem]
+    let isForgotten = draft != .draft14 && first.group > start.group
+    // A marker ends where the range that it tells of does, in the order that objects are sent in.
+    switch order {
+    case .ascending:
+      items = objects.map { .object($0) }
+      if isForgotten {
+        let before = Location(group: first.group - 1, object: ByteWriter.maximumVarint)
+        items.insert(.gap(through: before, .unknown), at: 0)
+      }
+    case .descending:
+      items = objects.sorted { ($1.group, $0.id) < ($0.group, $1.id) }.map { .object($0) }
+      if isForgotten {
+        let oldest = Location(group: start.group, object: ByteWriter.maximumVarint)
+        items.append(.gap(through: oldest, .unknown))
+      }
     }
     return items
   }

@@ -72,10 +72,12 @@ extension PublisherSession {
       let past = (fill.filter ?? .none).resolve(largest: largest), past.lowerBound <= largest,
       fetches.count < core.limits.incomingRequests
     else { return }
+    let precedence = subscription.precedence.ofFill(fill)
     let items = items(
       of: subscription.track,
       from: past.lowerBound,
-      through: min(past.upperBound, largest)
+      through: min(past.upperBound, largest),
+      precedence.groupOrder
     )
     guard !items.isEmpty else { return }
     fetches.append(
@@ -83,7 +85,7 @@ extension PublisherSession {
         owner: requestID,
         streamID: streamID,
         items: items,
-        precedence: subscription.precedence,
+        precedence: precedence,
         draft: draft
       )
     )
