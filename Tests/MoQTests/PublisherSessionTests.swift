@@ -181,6 +181,29 @@ import Wire
     #expect(texts(pair) == ["stream 0.0 reset(code: 2)"])
   }
 
+  @Test
+  func `a track keeps so many groups, fewer of many bytes, and the newest whatever they have`() {
+    func kept(_ limits: BroadcastLimits) -> [UInt64] {
+      let track = BroadcastStore(limits: limits).addTrack(Self.name)
+      for group in 0..<10 as Range<UInt64> {
+        track.beginGroup(group, now: Instant(nanoseconds: 0))
+        track.append(Bytes([UInt8](repeating: 0, count: 1000)))
+      }
+      return track.groups.map(\.id)
+    }
+    var limits = BroadcastLimits()
+    #expect(kept(limits) == [2, 3, 4, 5, 6, 7, 8, 9])
+    // An object has a little more than its payload.
+    limits.bytes = 5 * 1200
+    #expect(kept(limits) == [5, 6, 7, 8, 9])
+    limits.bytes = 2 * 1200
+    #expect(kept(limits) == [7, 8, 9])
+    limits.leastGroups = 0
+    #expect(kept(limits) == [8, 9])
+    limits.bytes = 0
+    #expect(kept(limits) == [9])
+  }
+
   @Test(arguments: Draft.allCases)
   func `a group that leaves the ring before it is sent is reset`(_ draft: Draft) {
     var kept = BroadcastLimits()

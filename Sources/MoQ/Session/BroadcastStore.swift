@@ -4,8 +4,13 @@ package import Wire
 package struct BroadcastLimits: Sendable {
   /// The most groups of a track.
   package var groups = 8
-  /// The most bytes of a track; the newest group stays whatever it has.
+  /// The most bytes of a track.
   package var bytes = 64 << 20
+  /// So many of the newest groups stay whatever they have.
+  ///
+  /// At any rate, who is slow has the time of a group for the rest of one that is complete, and who joins
+  /// finds a whole one.
+  package var leastGroups = 3
 
   /// The defaults.
   package init() {}
@@ -159,7 +164,9 @@ package final class BroadcastTrack {
   private static let objectOverhead = 128
 
   private func trim() {
-    while groups.count > 1, groups.count > limits.groups || bytes > limits.bytes {
+    while groups.count > 1,
+      groups.count > limits.groups || groups.count > limits.leastGroups && bytes > limits.bytes
+    {
       bytes -= groups.removeFirst().bytes
     }
   }
