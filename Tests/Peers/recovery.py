@@ -17,6 +17,8 @@ LATE = [
     (Source("aiomoqt", "cmaf", "aiomoqt"), 18, "quic"),
     (Source("moq-rs", "hang", "moq-rs"), 22, "webtransport"),
 ]
+# The cases that a clock judges, by name.
+TIMED = "^late at "
 LOSSES = [
     (Source("aiomoqt", "cmaf"), 14, "quic"),
     (Source("aiomoqt", "loc"), 18, "webtransport"),

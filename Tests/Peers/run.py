@@ -17,6 +17,7 @@ import time
 
 import cases
 import matrix
+import recovery
 from processes import Failed
 from sources import DRAFTS
 
@@ -36,8 +37,13 @@ def run(arguments, drafts):
     wanted = [
         case for case in cases.all_cases(arguments)
         if case[1] in drafts and re.search(arguments.only or "", case[0])]
-    with concurrent.futures.ThreadPoolExecutor(arguments.parallel) as pool:
-        results = list(pool.map(one, wanted))
+    timed = [case for case in wanted if re.search(recovery.TIMED, case[0])]
+    others = [case for case in wanted if case not in timed]
+    results = []
+    # Who is timed does not share CPUs with all the others.
+    for group in (others, timed):
+        with concurrent.futures.ThreadPoolExecutor(arguments.parallel) as pool:
+            results += pool.map(one, group)
     return sum(results), len(results) - sum(results)
 
 
