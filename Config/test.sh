@@ -129,12 +129,12 @@ if [ "$failed" -gt 0 ] && [ ! -x .build/debug/moq-egress ]; then
 else
   swift_tests "tests" --skip-build
   if ! $is_quick; then
-    # What waits for clocks more than it works goes side by side; players complain where anything is built meanwhile.
+    # What waits for clocks more than it works goes side by side; players complain where they wait for a CPU.
     script "real peers" Tests/Peers/run.sh --seconds 10 --keep --parallel 5
     begin "codecs" Tests/Codecs/run.sh
     begin "check" Tests/Check/run.sh
     finish
-    begin "players" Tests/Players/run.sh
+    script "players" Tests/Players/run.sh --parallel 3
     begin "preview" Tests/Preview/run.sh
     begin "caches" Tests/Caches/run.sh
     finish

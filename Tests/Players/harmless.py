@@ -7,11 +7,7 @@ Every entry is an expression for a whole line, with the reason why it says nothi
 # too long a wait fails. With --smooth these are faults.
 BUSY = (
     r"\[cplayer\] Audio device underrun detected\.",
-    # One message of five lines, the first and the last of which are empty.
-    r"\[cplayer\] Audio/Video desynchronisation detected! Possible reasons include too slow$",
-    r"\[cplayer\] hardware, temporary CPU spikes, broken drivers, and broken files\. Audio$",
-    r"\[cplayer\] position will not match to the video \(see A-V status field\)\.$",
-    r"\[w\]\[cplayer\] *$",
+    r"\[cplayer\] Audio/Video desynchronisation detected!",
     r"A lot of buffers are being dropped\.|this computer is too slow",
 )
 

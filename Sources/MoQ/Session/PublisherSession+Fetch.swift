@@ -76,7 +76,7 @@ extension PublisherSession {
       return core.refuse(requestID, .fetch, failure, "not all of the range is kept")
     }
     var parameters = Parameters()
-    // A field of FETCH_OK there; later ones hold it known by the request.
+    // FETCH_OK has a field for it there; in later drafts the request says it.
     if draft == .draft14 { parameters.groupOrder = precedence.groupOrder }
     core.send(
       .fetchOK(
