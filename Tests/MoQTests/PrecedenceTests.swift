@@ -135,6 +135,35 @@ import Wire
     )
   }
 
+  @Test(arguments: [Draft.draft20, .draft22], [nil, 4 as UInt8?])
+  func `an update of a subscription moves its fill, but for one with a priority of its own`(
+    _ draft: Draft,
+    _ own: UInt8?
+  ) throws {
+    let peer = ScriptedSubscriber(draft, pendingBytesPerStream: 1)
+    peer.transport.defaultPending = 1
+    var fill = Self.parameters(own)
+    fill.filter = .range(start: Location(group: 5, object: 0), end: Location(group: 7, object: 2))
+    var parameters = Self.parameters(9)
+    parameters.fill = fill
+    _ = try peer.request {
+      .subscribe(Subscribe(requestID: $0, track: peer.track.name, parameters: parameters))
+    }
+    peer.track.append(Bytes(utf8: "7/3"))
+    peer.publisher.pump(now: peer.now)
+    let priorities = { Self.orders(peer.transport).map(\.priority) }
+    let before = own.map(UInt16.init) ?? 9
+    #expect(priorities() == [Self.priority(before, 128), Self.priority(9, 128)])
+    peer.send(
+      .requestUpdate(
+        RequestUpdate(requestID: 2, existingRequestID: nil, parameters: Self.parameters(1))
+      ),
+      on: 0
+    )
+    let after = own.map(UInt16.init) ?? 1
+    #expect(priorities() == [Self.priority(after, 128), Self.priority(1, 128)])
+  }
+
   @Test(arguments: [Draft.draft16, .draft18, .draft20, .draft22])
   func `a range whose beginning is kept no longer stands where that was`(_ draft: Draft) throws {
     let peer = ScriptedSubscriber(draft)

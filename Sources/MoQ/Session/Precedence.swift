@@ -3,7 +3,9 @@ import Wire
 /// What of a request goes first where not all can go at once, draft-ietf-moq-transport §"Priorities".
 struct Precedence {
   /// The subscriber's, smaller is sooner.
-  var subscriberPriority: UInt8
+  private(set) var subscriberPriority: UInt8
+  /// Whether an update of the request leaves the subscriber's as it is.
+  private var keepsPriority = false
   /// The publisher's, which counts where the subscriber makes no difference.
   let publisherPriority: UInt8
   private(set) var groupOrder: GroupOrder
@@ -21,9 +23,16 @@ struct Precedence {
   /// What the fill of a subscription wants: the same, but for what is said of it.
   func ofFill(_ parameters: Parameters) -> Precedence {
     var precedence = self
-    precedence.subscriberPriority = parameters.subscriberPriority ?? subscriberPriority
+    precedence.update(subscriberPriority: parameters.subscriberPriority)
+    precedence.keepsPriority = parameters.subscriberPriority != nil
     precedence.groupOrder = parameters.groupOrder ?? groupOrder
     return precedence
+  }
+
+  /// Takes what an update of the request says, which is not of a fill that was given a priority.
+  mutating func update(subscriberPriority priority: UInt8?) {
+    guard !keepsPriority else { return }
+    subscriberPriority = priority ?? subscriberPriority
   }
 
   /// Where the stream of a group, or of a range that begins in it, stands among those of the session.
@@ -44,7 +53,7 @@ extension PublisherSession {
   /// Follows a subscriber that changes its mind about what goes first.
   func prioritize(_ requestID: UInt64, _ parameters: Parameters) {
     guard let priority = parameters.subscriberPriority else { return }
-    subscriptions[requestID]?.precedence.subscriberPriority = priority
+    subscriptions[requestID]?.precedence.update(subscriberPriority: priority)
     if let subscription = subscriptions[requestID] {
       for (group, out) in subscription.streams {
         transport.setOrder(subscription.precedence.order(of: group), of: out.stream)
@@ -54,7 +63,7 @@ extension PublisherSession {
       }
     }
     for index in fetches.indices where fetches[index].owner == requestID {
-      fetches[index].precedence.subscriberPriority = priority
+      fetches[index].precedence.update(subscriberPriority: priority)
       if let stream = fetches[index].stream {
         transport.setOrder(fetches[index].order, of: stream)
       }
