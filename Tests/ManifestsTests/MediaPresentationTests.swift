@@ -62,10 +62,8 @@ let schemaDirectory = ProcessInfo.processInfo.environment["DASH_SCHEMA"]
   @Test(arguments: Scenario.all)
   func `DASH-004 to DASH-007 update period, buffers and delay`(_ scenario: Scenario) throws {
     let manifest = try Manifest(scenario.last)
-    let longest =
-      scenario.last.renditions.flatMap(\.segments).filter { !$0.isGap }.map { segment in
-        (segment.end - segment.start) * 1000 / Int64(segment.timescale)
-      }.max() ?? 0
+    let segments = scenario.last.renditions.flatMap(\.segments).filter { !$0.isGap }
+    let longest = segments.map { ($0.end - $0.start) * 1000 / Int64($0.timescale) }.max() ?? 0
     #expect(Manifest.milliseconds(manifest.string("/m:MPD/@minBufferTime")) > 0)
     #expect(Manifest.milliseconds(manifest.string("/m:MPD/@maxSegmentDuration")) >= longest)
     guard !scenario.last.isEnded else {

@@ -107,7 +107,8 @@ import Wire
     }
     for stream in streams { link.client.send(Bytes(sent), on: stream, isFinal: true) }
     link.run(for: .milliseconds(1000))
-    #expect(streams.map { link.serverEvents.data(of: $0).count }.reduce(0, +) == 20_000)
+    let counts: [Int] = streams.map { link.serverEvents.data(of: $0).count }
+    #expect(counts.reduce(0, +) == 20_000)
     link.consumesEverything = true
     for stream in streams { server.consumed(15_000, on: stream) }
     link.run(for: .milliseconds(2000))

@@ -108,7 +108,7 @@ import Wire
     source.maximumGroupMilliseconds = 1000
     let result = remux(source, objects)
     #expect(result.warnings.count == 1)
-    let times = (0..<50).map { Int64(7 * 90_000 + $0 * 3600) }
+    let times: [Int64] = (0..<50).map { 7 * 90_000 + $0 * 3600 }
     #expect(try result.shown().map(\.presentation) == times)
   }
 

@@ -54,7 +54,7 @@ import Wire
   @Test func `aiomoqt LOC with a timescale keeps its ticks`() throws {
     let fixture = try PeerFixture("aiomoqt-loc-timescale-18", .video)
     let shown = try remux(fixture.source, fixture.objects).shown()
-    let times = (0..<20).map { Int64(47 * 90_000 + $0 * 9000) }
+    let times: [Int64] = (0..<20).map { 47 * 90_000 + $0 * 9000 }
     #expect(shown.map(\.presentation) == times)
     let opus = try PeerFixture("aiomoqt-loc-timescale-18", .audio)
     let result = remux(opus.source, opus.objects)
@@ -62,7 +62,7 @@ import Wire
     #expect(try CMAFHeader(result.headers[0]).tracks[0].codec == "Opus")
     let sounds = try result.shown()
     // 4,320,000 at 90 kHz is 2,304,000 at 48 kHz; packets of 20 ms.
-    let soundTimes = (0..<12).map { Int64(2_304_000 + $0 * 960) }
+    let soundTimes: [Int64] = (0..<12).map { 2_304_000 + $0 * 960 }
     #expect(sounds.map(\.presentation) == soundTimes)
     #expect(sounds.allSatisfy { $0.duration == 960 })
   }
