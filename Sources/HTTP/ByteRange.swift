@@ -13,7 +13,7 @@ package enum ByteRange: Sendable, Hashable {
 
   /// Evaluates a Range field against a length; nil stands for no field.
   package init(_ field: Bytes?, of length: Int) {
-    self = field.flatMap { ByteRange.parse($0.text, length) } ?? .whole
+    self = field.flatMap { ByteRange.parse($0.fieldText, length) } ?? .whole
   }
 
   /// Evaluates a request's Range and If-Range against a representation.
@@ -21,7 +21,7 @@ package enum ByteRange: Sendable, Hashable {
   /// If-Range must be the same strong entity tag; a date never matches, as nothing here has one.
   package init(_ head: RequestHead, of length: Int, entityTag: String?) {
     if let condition = head.value("if-range") {
-      guard let entityTag, !entityTag.hasPrefix("W/"), condition.text == entityTag else {
+      guard let entityTag, !entityTag.hasPrefix("W/"), condition.fieldText == entityTag else {
         self = .whole
         return
       }

@@ -23,7 +23,7 @@ package enum Precondition: Sendable, Hashable {
     } else if let field = head.value("if-none-match") {
       self = EntityTags.matches(field, entityTag) ? .notModified : .met
     } else if let lastModified, head.method == .get || head.method == .head,
-      head.value("if-modified-since")?.text == lastModified.text
+      head.value("if-modified-since")?.fieldText == lastModified.text
     {
       self = .notModified
     } else {
@@ -44,7 +44,7 @@ package enum EntityTags {
     isStrong: Bool = false
   ) -> Bool {
     guard let field else { return false }
-    var rest = trimmed(field.text[...])
+    var rest = trimmed(field.fieldText[...])
     if rest == "*" { return true }
     let isWeak = entityTag.hasPrefix("W/")
     let opaque = isWeak ? entityTag.dropFirst(2) : entityTag[...]
@@ -72,7 +72,7 @@ package enum ContentCoding {
     var gzip: Int?
     var identity: Int?
     var others: Int?
-    for item in field.text.split(separator: ",") {
+    for item in field.fieldText.split(separator: ",") {
       let parts = item.split(separator: ";", omittingEmptySubsequences: false).map { trimmed($0) }
       guard let quality = quality(parts.dropFirst()) else { continue }
       switch parts[0].lowercased() {

@@ -87,7 +87,7 @@ package final class RequestHead: Sendable, Equatable {
   private static func hasToken(_ token: String, in name: String, of fields: [Field]) -> Bool {
     fields.contains { field in
       field.name == name
-        && field.value.text.split(separator: ",").contains {
+        && field.value.fieldText.split(separator: ",").contains {
           trimmed($0).lowercased() == token
         }
     }
@@ -102,12 +102,4 @@ package final class RequestHead: Sendable, Equatable {
       fields: fields
     )
   }
-}
-
-/// A text without the spaces and tabs around it.
-func trimmed(_ text: Substring) -> Substring {
-  var text = text
-  while text.first == " " || text.first == "\t" { text.removeFirst() }
-  while text.last == " " || text.last == "\t" { text.removeLast() }
-  return text
 }

@@ -215,7 +215,8 @@ extension RequestParser {
     if let host = hosts.first, !host.value.isEmpty, !Target.isAuthority(host.value) {
       throw .bad("Host is not a host")
     }
-    if let expectation = head.value("expect"), expectation.text.lowercased() != "100-continue" {
+    if let expectation = head.value("expect"), expectation.fieldText.lowercased() != "100-continue"
+    {
       throw RequestError(.expectationFailed, "unknown expectation")
     }
 
@@ -225,9 +226,8 @@ extension RequestParser {
       guard lengths.isEmpty else { throw .bad("Content-Length beside Transfer-Encoding") }
       guard head.version == .http11 else { throw .bad("Transfer-Encoding in HTTP/1.0") }
       guard codings.count == 1 else { throw .bad("more than one Transfer-Encoding") }
-      let names = coding.value.text.split(separator: ",", omittingEmptySubsequences: false).map {
-        trimmed($0).lowercased()
-      }
+      let names = coding.value.fieldText.split(separator: ",", omittingEmptySubsequences: false)
+        .map { trimmed($0).lowercased() }
       guard names.last == "chunked", names.dropLast().allSatisfy({ $0 != "chunked" }) else {
         throw .bad("Transfer-Encoding does not end with chunked")
       }

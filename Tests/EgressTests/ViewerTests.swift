@@ -43,7 +43,12 @@ func requestHead(_ text: String) throws -> RequestHead {
     ("1.2.3.4, unknown", "10.0.0.1"), ("1.2.3.4, unknown, 10.1.1.1", "10.1.1.1"),
     ("1.2.3.4:5555", "1.2.3.4"), ("[2a00::1]:443", "2a00::1"), ("2a00::1", "2a00::1"),
     ("::ffff:1.2.3.4", "1.2.3.4"), ("", "10.0.0.1"), (",,", "10.0.0.1"),
-    ("1.2.3.4, 10.0.0.256", "10.0.0.1"),
+    ("1.2.3.4, 10.0.0.256", "10.0.0.1"), ("6.6.6.6, [2a00::1]", "2a00::1"),
+    // What a viewer ends its own part with takes no comma with it.
+    ("\u{600}, 1.2.3.4", "1.2.3.4"), ("[6.6.6.6]\u{600}, 1.2.3.4", "1.2.3.4"),
+    ("6.6.6.6:\u{600}, 1.2.3.4", "1.2.3.4"),
+    ("1.2.3.4:x", "10.0.0.1"), ("1.2.3.4:", "10.0.0.1"), ("[1.2.3.4]x", "10.0.0.1"),
+    ("[2a00::1]443", "10.0.0.1"), ("1.2.3.4:_", "1.2.3.4"), ("1.2.3.4:_a-B.9", "1.2.3.4"),
   ]) func `the last that is no proxy has asked`(_ list: String, _ address: String) throws {
     #expect(try viewer("X-Forwarded-For: \(list)\r\n").hasPrefix(address + " "))
   }
@@ -74,6 +79,8 @@ func requestHead(_ text: String) throws -> RequestHead {
     ("for=\"6.6.6.6, for=1.2.3.4", "1.2.3.4 - -"),
     ("for=\"6.6.6.6, for=\"[2a00::1]\"", "2a00::1 - -"), ("nonsense", "10.0.0.1 - -"),
     ("for=\"1.2.3\\.4\"", "1.2.3.4 - -"),
+    ("for=6.6.6.6;host=evil;x=\u{600}, for=1.2.3.4", "1.2.3.4 - -"),
+    ("for=\"1.2.3.4:_port\"", "1.2.3.4 - -"),
   ]) func `RFC 7239 is read, quotes and all`(_ field: String, _ expected: String) throws {
     #expect(try viewer("Forwarded: \(field)\r\n", .forwarded) == expected)
     // What proxies don't write, viewers may.

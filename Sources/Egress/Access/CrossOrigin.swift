@@ -49,7 +49,7 @@ package struct CrossOrigin: Equatable, Sendable, CustomStringConvertible {
 
   /// The fields for a request of an origin, in place of those for everybody.
   func fields(for origin: Bytes?) -> Bytes {
-    guard let text = origin?.text, allows(text) else { return Self.vary }
+    guard let text = origin?.fieldText, allows(text) else { return Self.vary }
     return Bytes(
       utf8: "Access-Control-Allow-Origin: \(text)\r\n\(Response.exposedFields)\(Self.vary.text)"
     )

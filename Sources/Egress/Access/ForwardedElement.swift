@@ -1,3 +1,5 @@
+internal import HTTP
+
 /// What one proxy says in a Forwarded field, RFC 7239 §4.
 struct ForwardedElement: Equatable {
   /// By whom the proxy was asked.
@@ -5,16 +7,17 @@ struct ForwardedElement: Equatable {
   var proto: String?
   var host: String?
 
-  /// The elements of a field, oldest first; what can't be read makes an element that says nothing.
+  /// The elements of a field's `fieldText`, oldest first; what can't be read makes an element that says
+  /// nothing.
   static func list(_ text: String) -> [ForwardedElement] {
     split(text, at: ",").map { element in
       var result = ForwardedElement()
       for pair in split(element, at: ";") {
         let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-        guard parts.count == 2, let value = value(parts[1].trimmingBlanks) else {
+        guard parts.count == 2, let value = value(trimmed(parts[1])) else {
           return ForwardedElement()
         }
-        switch parts[0].trimmingBlanks.lowercased() {
+        switch trimmed(parts[0]).lowercased() {
         case "for": result.node = value
         case "proto": result.proto = value
         case "host": result.host = value

@@ -36,7 +36,7 @@ package struct Viewer: Equatable, Sendable {
   /// Proxies add at the end: the last that is none of them is the viewer, the rest may be invented.
   private mutating func readXForwarded(_ head: RequestHead, _ proxies: TrustedProxies) {
     func list(_ name: String) -> [Substring] {
-      head.value(name)?.text.split(separator: ",", omittingEmptySubsequences: false) ?? []
+      head.value(name)?.fieldText.split(separator: ",", omittingEmptySubsequences: false) ?? []
     }
     for text in list("x-forwarded-for").suffix(Self.hopLimit).reversed() {
       guard let hop = Self.node(text) else { break }
@@ -49,7 +49,7 @@ package struct Viewer: Equatable, Sendable {
 
   /// The same of elements, of which the viewer's tells what it has asked.
   private mutating func readForwarded(_ head: RequestHead, _ proxies: TrustedProxies) {
-    guard let text = head.value("forwarded")?.text else { return }
+    guard let text = head.value("forwarded")?.fieldText else { return }
     for element in ForwardedElement.list(text).suffix(Self.hopLimit).reversed() {
       scheme = Self.scheme(element.proto?[...])
       host = Self.host(element.host?[...])
@@ -62,14 +62,33 @@ package struct Viewer: Equatable, Sendable {
   /// Most proxies one behind the other.
   private static let hopLimit = 16
 
-  /// An address with or without a port; nil for what is hidden or none.
+  /// An address with or without a port; nil for what is hidden or none, RFC 7239 §6.
   private static func node(_ text: Substring) -> Bytes? {
-    let text = text.trimmingBlanks
+    let text = trimmed(text)
     if text.hasPrefix("["), let end = text.firstIndex(of: "]") {
-      return address(text[text.index(after: text.startIndex)..<end])
+      guard isPort(text[end...].dropFirst()) else { return nil }
+      return address(text[..<end].dropFirst())
     }
-    if text.filter({ $0 == ":" }).count == 1 { return address(text.prefix { $0 != ":" }) }
-    return address(text)
+    guard let colon = text.firstIndex(of: ":"), colon == text.lastIndex(of: ":") else {
+      return address(text)
+    }
+    return isPort(text[colon...]) ? address(text[..<colon]) : nil
+  }
+
+  /// Nothing, or a colon and a port that is a number or hidden behind a name.
+  private static func isPort(_ text: Substring) -> Bool {
+    guard let name = text.utf8.dropFirst().first else { return text.isEmpty }
+    let isHidden = name == UInt8(ascii: "_")
+    return text.first == ":"
+      && text.utf8.dropFirst(isHidden ? 2 : 1).allSatisfy { byte in
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): true
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+          UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "-"):
+          isHidden
+        default: false
+        }
+      }
   }
 
   private static func address(_ text: Substring) -> Bytes? {
@@ -80,14 +99,14 @@ package struct Viewer: Equatable, Sendable {
   }
 
   private static func scheme(_ text: Substring?) -> String? {
-    guard let text = text?.trimmingBlanks.lowercased(), text == "http" || text == "https" else {
+    guard let text = text.map(trimmed)?.lowercased(), text == "http" || text == "https" else {
       return nil
     }
     return text
   }
 
   private static func host(_ text: Substring?) -> String? {
-    guard let text = text?.trimmingBlanks, !text.isEmpty, text.utf8.count <= hostLimit,
+    guard let text = text.map(trimmed), !text.isEmpty, text.utf8.count <= hostLimit,
       Target.isAuthority(Bytes(utf8: String(text)))
     else { return nil }
     return String(text)
@@ -95,12 +114,4 @@ package struct Viewer: Equatable, Sendable {
 
   /// Longest host with its port, in bytes: RFC 1035 §2.3.4 and a colon with five digits.
   private static let hostLimit = 261
-}
-
-extension Substring {
-  var trimmingBlanks: Substring {
-    var text = drop { $0 == " " || $0 == "\t" }
-    while text.last == " " || text.last == "\t" { text.removeLast() }
-    return text
-  }
 }
