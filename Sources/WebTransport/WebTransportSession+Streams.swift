@@ -14,7 +14,9 @@ extension WebTransportSession {
     case .stopSending(let stream, let code): try takeStop(stream, code)
     case .streamClosed(let stream):
       if case .held? = streams[stream] { return }
-      streams[stream] = nil
+      if case .session? = streams.removeValue(forKey: stream) {
+        report(.stream(.streamClosed(stream)))
+      }
     case .datagram(let bytes): try takeDatagram(bytes)
     case .streamCredit:
       openOwnStreams()

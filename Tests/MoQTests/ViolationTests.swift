@@ -1,7 +1,8 @@
-import MoQ
 import TestSupport
 import Testing
 import Wire
+
+@testable import MoQ
 
 /// What a peer must not do, with the code that ends the session.
 @Suite struct ViolationTests {
@@ -315,6 +316,21 @@ import Wire
     #expect(peer.transport.stopped[next] == nil)
   }
 
+  @Test(arguments: Draft.allCases)
+  func `what was refused is forgotten when it has ended`(_ draft: Draft) {
+    var limits = SessionLimits()
+    limits.dataStreams = 1
+    let peer = ScriptedPeer(draft, limits: limits)
+    _ = peer.session.subscribe(ScriptedPeer.track)
+    peer.accept()
+    _ = peer.subgroup(group: 0, ids: 0...0, isFinal: false)
+    let refused = (1..<20).map { peer.subgroup(group: $0, ids: 0...0, isFinal: false) }
+    #expect(refused.allSatisfy { peer.transport.stopped[$0] != nil })
+    #expect(peer.session.core.incoming.count == 21 - (draft <= .draft16 ? 1 : 0))
+    for stream in refused { peer.handle(.streamClosed(stream)) }
+    #expect(peer.session.core.incoming.count == 2 - (draft <= .draft16 ? 1 : 0))
+  }
+
   @Test func `a control message over the limit ends the session`() {
     var limits = SessionLimits()
     limits.controlMessageBytes = 20
@@ -366,5 +382,61 @@ import Wire
     let namespace = try #require(TrackNamespace(text: "n5"))
     peer.send(.publishNamespace(PublishNamespace(requestID: 5, namespace: namespace)), on: 0)
     #expect(peer.events() == ["-n1", "+n5"])
+  }
+}
+
+/// Parameters that no message has.
+extension ViolationTests {
+  /// A SUBSCRIBE of draft 20 or later with a block of parameters.
+  private func subscribe(_ parameters: Bytes, _ draft: Draft) -> ScriptedSubscriber {
+    let peer = ScriptedSubscriber(draft)
+    var body = DraftWriter(draft: draft)
+    body.integer(0)
+    body.integer(1)
+    for field in ["live", "video"] { body.lengthPrefixed(Bytes(utf8: field)) }
+    let message = Bytes(body.bytes.array + parameters.array)
+    peer.publisher.handle(
+      .streamData(0, frame(0x03, message, draft), isFinal: false),
+      now: peer.now
+    )
+    return peer
+  }
+
+  @Test(arguments: [Draft.draft20, .draft22])
+  func `a fill in a fill, however deep`(_ draft: Draft) {
+    var depth = 0
+    var nested: [UInt8] = [0]
+    while nested.count < 65_000 {
+      var next = DraftWriter(draft: draft)
+      next.integer(1)
+      next.integer(0x23)
+      next.integer(UInt64(nested.count))
+      nested = next.bytes.array + nested
+      depth += 1
+      guard depth == 1 || depth == 2 || nested.count >= 65_000 else { continue }
+      let peer = subscribe(Bytes(nested), draft)
+      #expect(peer.transport.closed?.code == (depth == 1 ? nil : 3), "\(depth) deep")
+    }
+    #expect(depth > 10_000)
+  }
+
+  @Test(arguments: [Draft.draft20, .draft22])
+  func `a parameter that comes twice, but for tokens, and more than anybody has`(_ draft: Draft) {
+    // Two of the same type differ by 0.
+    #expect(subscribe([2, 0x10, 1, 0x10, 1], draft).transport.closed == nil)
+    #expect(subscribe([2, 0x10, 1, 0, 1], draft).transport.closed?.code == 3)
+    #expect(subscribe([1, 0x10, 1], draft).transport.closed == nil)
+    let token: [UInt8] = [3, 3, 0, 0x61]
+    let twice: [UInt8] = [2, 3] + token + [0] + token
+    #expect(subscribe(Bytes(twice), draft).transport.closed == nil)
+    // 256 and 257 tokens.
+    for (count, code) in [(256, nil), (257, 3)] as [(UInt64, UInt64?)] {
+      var block = DraftWriter(draft: draft)
+      block.integer(count)
+      var tokens = block.bytes.array
+      for index in 0..<count { tokens += [index == 0 ? 3 : 0] + token }
+      let peer = subscribe(Bytes(tokens), draft)
+      #expect(peer.transport.closed?.code == code, "\(count)")
+    }
   }
 }

@@ -54,14 +54,28 @@ private func parameterForm(_ type: UInt64, _ profile: WireProfile) -> ParameterF
 extension DraftReader {
   /// Reads a count and that many parameters.
   mutating func parameters() throws(CodingError) -> Parameters {
+    try parameters(isAllowed: { _ in true })
+  }
+
+  private mutating func parameters(
+    isAllowed: (UInt64) -> Bool
+  ) throws(CodingError) -> Parameters {
+    let count = try integer()
+    guard count <= Parameters.maximumCount else { throw .protocolViolation("\(count) parameters") }
     var result = Parameters()
     var previous: UInt64 = 0
-    for _ in 0..<(try integer()) {
-      previous = try keyValueType(after: previous)
-      guard let form = parameterForm(previous, profile) else {
-        throw .protocolViolation("unknown parameter 0x\(String(previous, radix: 16))")
+    for _ in 0..<count {
+      let type = try keyValueType(after: previous)
+      guard isAllowed(type), let form = parameterForm(type, profile) else {
+        throw .protocolViolation("unknown parameter 0x\(String(type, radix: 16))")
       }
-      result.append(previous, try parameter(previous, form))
+      // Those that the draft does not know may be repeated where they are ignored.
+      guard
+        type == Parameters.Kind.authorizationToken || profile.parameters == .fixedFields
+          || result.entries.last?.type != type
+      else { throw .protocolViolation("parameter 0x\(String(type, radix: 16)) twice") }
+      result.append(type, try parameter(type, form))
+      previous = type
     }
     return result
   }
@@ -95,7 +109,11 @@ extension DraftReader {
       return .location(try inner(type) { (reader) throws(CodingError) in try reader.location() })
     case .filter: return .filter(try filterParameter())
     case .fill:
-      return .fill(try inner(type) { (reader) throws(CodingError) in try reader.parameters() })
+      return .fill(
+        try inner(type) { (reader) throws(CodingError) in
+          try reader.parameters(isAllowed: Parameters.Kind.isOfFill)
+        }
+      )
     case .namespace: return .namespace(try namespaceParameter(type))
     }
   }

@@ -48,7 +48,17 @@ package struct Parameters: Hashable, Sendable {
     /// Filters by ranges of subgroups, objects, priorities and properties (20 and later).
     static let rangeFilters: ClosedRange<UInt64> = 0x25...0x29
     static let namespacePrefix: UInt64 = 0x34
+    /// Whether a fill may say it: how long it may take, and what of it goes when.
+    static func isOfFill(_ type: UInt64) -> Bool {
+      switch type {
+      case 0x0a, subscriberPriority, filter, groupOrder, 0x25...0x28: true
+      default: false
+      }
+    }
   }
+
+  /// Most that are read of a message: enough for any, little enough that keeping their order takes no time.
+  static let maximumCount = 256
 
   /// The first value of a type; nil when absent.
   package subscript(type: UInt64) -> Value? { entries.first { $0.type == type }?.value }
@@ -61,7 +71,8 @@ package struct Parameters: Hashable, Sendable {
 
   /// Adds a value after those of its type.
   package mutating func append(_ type: UInt64, _ value: Value) {
-    let index = entries.firstIndex { $0.type > type } ?? entries.count
+    // They come in this order as a rule.
+    let index = entries.lastIndex { $0.type <= type }.map { $0 + 1 } ?? 0
     entries.insert(Entry(type: type, value: value), at: index)
   }
 

@@ -19,7 +19,9 @@ extension SessionCore {
         openControlStream()
         sendQueuedRequests()
         events.append(.credit)
-      case .streamClosed: break
+      case .streamClosed(let stream):
+        // One that was stopped has no other end.
+        if case .discarded? = incoming[stream] { incoming[stream] = nil }
       }
     } catch { close(error) }
   }
