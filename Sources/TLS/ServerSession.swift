@@ -25,10 +25,32 @@ package import Wire
   package var isResumed: Bool { unsafe SSL_session_reused(channel.session) == 1 }
 
   /// Takes bytes of the network and returns the plain text that they complete; may be empty.
+  ///
+  /// A client that sends more records without text than a session needs is an error: each key update
+  /// takes as long as a request, and may ask for an answer.
   package func receive(_ bytes: Bytes) throws(TLSError) -> Bytes {
-    try channel.fill(bytes)
-    return try channel.shakeHands() ? try channel.read() : Bytes()
+    var plain = Bytes()
+    var rest = bytes
+    repeat {
+      let piece = rest.prefix(Self.pieceBytes)
+      rest = rest.suffix(from: piece.count)
+      try channel.fill(piece)
+      if try channel.shakeHands() {
+        let text = try channel.read()
+        plain = plain.isEmpty ? text : Bytes(plain.array + text.array)
+      }
+      guard unsafe copenssl_records_without_text(channel.session) <= Self.recordsWithoutText else {
+        throw .broken("more than \(Self.recordsWithoutText) records without text")
+      }
+    } while !rest.isEmpty
+    return plain
   }
+
+  /// Records are counted after so many bytes, some forty of the smallest.
+  private static let pieceBytes = 1024
+  /// Most records that are not text in the life of a session: the handshake has ten of them, and who
+  /// updates keys does so after millions of records.
+  package static let recordsWithoutText = 100
 
   /// Seals plain text for the client, once the session is established.
   package func send(_ bytes: Bytes) throws(TLSError) {

@@ -114,6 +114,44 @@ def handshakes(space, arguments):
     return "names, ALPN, OCSP, resumption, curl"
 
 
+def updates(space, arguments):
+    """Keys are renewed as often as anybody needs, and not by the thousand."""
+    bridge = start(space, arguments)
+
+    def renew(count):
+        """How many updates of keys were sent, and what came of a request behind them."""
+        client = subprocess.Popen(
+            ["openssl", "s_client", "-connect", f"127.0.0.1:{bridge.secure_port}", "-tls1_3"], stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
+        sent, said = 0, ""
+        try:
+            # It takes one command from each read.
+            for _ in range(count):
+                client.stdin.write("K\n")
+                client.stdin.flush()
+                while (line := client.stdout.readline()) and line != "KEYUPDATE\n":
+                    pass
+                if not line:
+                    break
+                sent += 1
+            client.stdin.write("GET /healthz HTTP/1.1\nHost: h\nConnection: close\n\n".replace("\n", "\r\n"))
+            client.stdin.flush()
+            said = client.stdout.read()
+        except BrokenPipeError:
+            pass
+        finally:
+            client.kill()
+            client.wait()
+        return sent, said
+
+    sent, said = renew(50)
+    expect(sent == 50 and " 200 OK" in said, f"{sent} updates of keys, then {said}")
+    sent, said = renew(1000)
+    expect(sent < 1000 and " 200 OK" not in said, f"{sent} updates of keys are taken")
+    expect(bridge.metric("tls_failures_total") == 1, "it is not counted")
+    return f"50 updates of keys are taken, {sent} are not"
+
+
 class Viewer(threading.Thread):
     """Keeps one connection, asks for media and waits in reloads, until told to stop."""
 
@@ -195,4 +233,5 @@ def swapped(space, arguments):
     return f"{count} connections, {sum(viewer.answers for viewer in viewers)} answers, 20 reloads, none broke"
 
 
-CASES = [("TLS scanner", scanner), ("TLS handshakes", handshakes), ("certificates under load", swapped)]
+CASES = [("TLS scanner", scanner), ("TLS handshakes", handshakes), ("TLS key updates", updates),
+         ("certificates under load", swapped)]

@@ -120,6 +120,8 @@ extension Client {
 
   /// Whether something is encrypted and waits for the socket.
   var hasSealedOutput: Bool { !sealed.isEmpty }
+  /// Whether more may be read: also what brings no request can ask for an answer.
+  var hasRoom: Bool { sealed.count < Self.sealedLimit }
   var hasOutput: Bool { hasSealedOutput || connection.pendingBytes > 0 }
 
   /// Gives the socket what is next, and tells of how many bytes it had the choice; nil when that has to wait
