@@ -67,6 +67,11 @@ sub vcl_init {
 }
 
 sub vcl_recv {
+  # A request line may hold a whole URL: Varnish takes http: apart, but not https:.
+  set req.url = regsub(req.url, "(?i)^https?://[^/?]*", "");
+  if (req.url !~ "^/" && !(req.method == "OPTIONS" && req.url == "*")) {
+    return (synth(400));
+  }
   if (req.restarts == 0) {
     call take_token;
   }

@@ -225,7 +225,9 @@ class Details:
                f"{answer.status} for a preflight: {answer.headers}")
 
     def operations(self):
-        for path in ("/metrics", "/status.json", "/healthz", "/readyz", "/%6detrics", "/status%2Ejson", "/live/%2e%2e/metrics"):
+        for path in ("/metrics", "/status.json", "/healthz", "/readyz", "/%6detrics", "/status%2Ejson",
+                     "/live/%2e%2e/metrics", "http://h/metrics", "https://h/metrics", "HTTPS://h:1/metrics?",
+                     "https://h", "metrics"):
             answer = self.get(path)
             expect(answer.status in (400, 404) and b"moq" not in answer.body, f"{answer.status} for {path}")
         first = self.get("/time")
