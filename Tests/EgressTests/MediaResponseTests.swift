@@ -163,7 +163,10 @@ import Wire
     #expect(reply.fields["content-length"] == nil)
     #expect(reply.fields["etag"] == "\"s\(origin.epoch)-\(open.start)\"")
     #expect(reply.body == Bytes(open.pieces.flatMap(\.array)))
-    #expect(reply.growth == Growth(epoch: origin.epoch, start: open.start, sentParts: 2))
+    #expect(
+      reply.growth
+        == Growth(epoch: origin.epoch, start: open.start, sentParts: 2, isConcealed: false)
+    )
     #expect(reply.cacheControl == origin.request(url(complete)).cacheControl)
   }
 
@@ -199,7 +202,7 @@ import Wire
     let broadcast = RecordedBroadcast.scripted([.video("v"), .audio("a")], seconds: 24)
     var bridge = SimulatedBridge(broadcast)
     bridge.run(broadcast)
-    var growth = Growth(epoch: origin.epoch, start: open.start, sentParts: 2)
+    var growth = Growth(epoch: origin.epoch, start: open.start, sentParts: 2, isConcealed: false)
     var bytes: [UInt8] = []
     var steps = 0
     for snapshot in bridge.snapshots {
@@ -256,7 +259,12 @@ import Wire
       let origin = Origin(snapshot)
       let status = origin.request(path).status
       if statuses.last != status { statuses.append(status) }
-      let growth = Growth(epoch: holed.epoch.name, start: holed.start, sentParts: 1)
+      let growth = Growth(
+        epoch: holed.epoch.name,
+        start: holed.start,
+        sentParts: 1,
+        isConcealed: false
+      )
       if segment.parts.contains(where: { $0.isGap }) {
         wasBroken = origin.responder.growth(growth, in: "a") == nil
       }
@@ -269,6 +277,64 @@ import Wire
       Origin(bridge.snapshots[bridge.snapshots.count - 1])
         .request("a/" + MediaPath.part(holed.epoch, start: part.start)).status == 200
     )
+  }
+
+  /// The growing segment with a copy in its second part, as far as `count` parts.
+  private func concealed(parts count: Int) -> Origin {
+    let parts = open.parts.prefix(count).enumerated().map { index, part in
+      Part(
+        start: part.start,
+        duration: part.duration,
+        independentByteCount: part.independentByteCount,
+        isGap: false,
+        isConcealed: index == 1,
+        pieces: part.pieces
+      )
+    }
+    let segment = Segment(
+      number: open.number,
+      epoch: open.epoch,
+      initSegment: open.initSegment,
+      timescale: open.timescale,
+      start: open.start,
+      isDiscontinuity: false,
+      discontinuitySequence: open.discontinuitySequence,
+      parts: parts
+    )
+    let rendition = RenditionSnapshot(
+      info: origin.video.info,
+      segments: Array(origin.video.segments.dropLast()) + [segment]
+    )
+    return Origin(
+      PresentationSnapshot(
+        constants: origin.snapshot.constants,
+        renditions: [rendition],
+        periods: origin.snapshot.periods,
+        isEnded: false
+      )
+    )
+  }
+
+  @Test func `a growing segment with a copy of lost media says so, or is broken off before it`() {
+    let (before, after) = (concealed(parts: 1), concealed(parts: 2))
+    let tag = "s\(origin.epoch)-\(open.start)"
+    let untold = before.request(url(open))
+    #expect(untold.fields["etag"] == "\"\(tag)\"")
+    #expect(untold.cacheControl == origin.request(url(complete)).cacheControl)
+    let told = after.request(url(open))
+    #expect(told.status == 200)
+    #expect(told.fields["etag"] == "\"\(tag)-concealed\"")
+    #expect(told.maxAge == origin.targetDuration, "another bridge may have it")
+    #expect(after.request(url(open), ["If-None-Match: \"\(tag)\""]).status == 200)
+    #expect(after.request(url(open), ["If-None-Match: \"\(tag)-concealed\""]).status == 304)
+    for (reply, goesOn) in [(untold, false), (told, true)] {
+      guard var growth = reply.growth else {
+        Issue.record("it does not grow")
+        continue
+      }
+      growth.sentParts = 1
+      #expect((after.responder.growth(growth, in: "v") != nil) == goesOn)
+    }
   }
 
   @Test func `HTTP-018 media that has left is 404 for at most a target duration`() {

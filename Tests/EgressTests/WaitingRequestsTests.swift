@@ -99,12 +99,20 @@ import Wire
     #expect(backlog.isEmpty)
     let numbers = 0..<UInt32(Backlog.releasesPerLook + 2)
     let response = Response.notFound("nothing")
-    backlog.append(Backlog.Release(response: response, members: numbers.map { member($0) }))
-    backlog.append(Backlog.Release(response: .preflight(head("/a")), members: [member(99)]))
+    let (first, second) = (head("/a"), head("/b"))
+    backlog.append(
+      Backlog.Release(response: response, head: first, members: numbers.map { member($0) })
+    )
+    backlog.append(
+      Backlog.Release(response: .preflight(second), head: second, members: [member(99)])
+    )
     var given: [(status: Status, slots: [UInt32])] = []
-    while let (response, members) = backlog.nextReleased() {
-      given.append((response.status, slots(members)))
+    var heads: [RequestHead] = []
+    while let (release, members) = backlog.nextReleased() {
+      given.append((release.response.status, slots(members)))
+      heads.append(release.head)
     }
+    #expect(heads == [first, first, second])
     #expect(
       given.map(\.slots) == [Array(numbers.dropLast(2)), Array(numbers.suffix(2)), [99]]
     )

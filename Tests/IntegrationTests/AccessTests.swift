@@ -195,6 +195,28 @@ final class ScratchFile {
     #expect(broken.fields["access-control-allow-origin"] == nil)
   }
 
+  @Test func `who waits while a list of origins comes gets its own origin's fields`() throws {
+    let server = try TestServer()
+    try server.serve(state)
+    let number = try #require(state.renditions[0].segments.last).number
+    let held = "GET /live/v/media.m3u8?_HLS_msn=\(number) HTTP/1.1\r\nHost: h\r\n"
+    let good = try server.client()
+    good.send(held + "Origin: https://player.example\r\n\r\n")
+    let other = try server.client()
+    other.send(held + "Origin: https://evil.example\r\n\r\n")
+    try server.waitForParked(2)
+    var configuration = Configuration()
+    configuration.access.crossOrigin = try CrossOrigin("https://player.example")
+    server.inbox.post(.configuration(configuration))
+    server.post(try #require(Live.states.last))
+    let replies = try [good, other].map { try $0.reply() }
+    #expect(replies.map(\.status) == [200, 200])
+    #expect(
+      replies.map { $0.fields["access-control-allow-origin"] } == ["https://player.example", nil]
+    )
+    #expect(replies.allSatisfy { $0.fields["vary"]?.hasSuffix("Origin") == true })
+  }
+
   @Test func `the log has what was sent, held and broken off, and is opened anew`() throws {
     let file = try ScratchFile()
     let server = try TestServer {

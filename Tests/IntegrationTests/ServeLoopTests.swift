@@ -2,6 +2,7 @@ import Foundation
 import LinuxIO
 import Manifests
 import Packaging
+import TLS
 import TestSupport
 import Testing
 import Wire
@@ -223,6 +224,55 @@ import Wire
     try server.serve(Live.states[Live.index(parts: 2)])
     let text = try server.client().get("/live/manifest.mpd").text
     #expect(text.contains("value=\"https://cdn.example/time\""))
+  }
+}
+
+/// Clients that say that they send no more, and read on.
+@Suite struct HalfClosedTests {
+  /// Segments of 200 kB.
+  private static let state = {
+    var track = ScriptedTrack.video("v")
+    track.objectBytes = 4000
+    let broadcast = RecordedBroadcast.scripted([track], seconds: 6)
+    var bridge = SimulatedBridge(broadcast)
+    bridge.run(broadcast)
+    return bridge.snapshots[bridge.snapshots.count - 1]
+  }()
+
+  @Test(arguments: [false, true])
+  func `everything that was asked for comes`(_ isSecure: Bool) throws {
+    let certificate = ServerCredentials.Certificate(
+      origin: "first",
+      chain: try MediaFixture.bytes("TLS/first.pem"),
+      key: try MediaFixture.bytes("TLS/first.key")
+    )
+    let server = try TestServer(
+      credentials: isSecure ? ServerCredentials(certificates: [certificate]) : nil
+    )
+    defer { server.stop() }
+    server.post(Self.state)
+    let client = try TestClient(server.address, trust: isSecure ? .anybody : nil)
+    while try client.get("/live/index.m3u8").status != 200 {}
+    let segment = try #require(Self.state.renditions[0].segments.first { $0.isComplete })
+    let path = "/live/v/" + MediaPath.segment(segment.epoch, start: segment.start)
+    let content = segment.pieces.flatMap(\.array)
+    // More than sockets hold, so that every answer waits for room.
+    let count = 60
+    client.send(String(repeating: "GET \(path) HTTP/1.1\r\nHost: h\r\n\r\n", count: count))
+    client.closeSending()
+    for _ in 0..<count { #expect(try client.reply().body == content) }
+    #expect(try client.endsHere())
+    #expect(!client.wasReset)
+  }
+
+  @Test func `half a request is no request`() throws {
+    let server = try TestServer()
+    let client = try server.client()
+    client.send("GET /healthz HTTP/1.1\r\nHost: h\r\n\r\nGET /healthz HT")
+    client.closeSending()
+    #expect(try client.reply().status == 200)
+    #expect(try client.endsHere())
+    try server.until("it is gone") { server.metrics.connectionsOpen.value == 1 }
   }
 }
 

@@ -209,7 +209,7 @@ final class TestClient {
   /// Reads once; false at the end of the connection.
   @discardableResult
   func fill() throws -> Bool {
-    guard let socket else { return false }
+    guard let socket, tls?.isClosedByPeer != true else { return false }
     var bytes = [UInt8](repeating: 0, count: 65_536)
     while true {
       errno = 0
@@ -220,9 +220,11 @@ final class TestClient {
           buffer += bytes.prefix(count)
           return true
         }
-        buffer += try tls.receive(Bytes(Array(bytes.prefix(count)))).array
+        let text = try tls.receive(Bytes(Array(bytes.prefix(count))))
+        buffer += text.array
         write(tls.takeOutput())
-        return !tls.isClosedByPeer
+        // The end may come along with what is before it.
+        return !tls.isClosedByPeer || !text.isEmpty
       case .closed:
         isClosed = true
         wasReset = errno == ECONNRESET

@@ -1,7 +1,7 @@
 internal import HTTP
 internal import Wire
 
-/// A request of a client and its answer as far as it goes, for the access log and for CORS.
+/// A request of a client and its answer as far as it goes, for the access log.
 struct Asked {
   let id: RequestID
   /// As it came.
@@ -18,7 +18,7 @@ struct Asked {
   var isComplete = false
 }
 
-/// What is remembered about requests; nothing when nobody wants to know.
+/// What is remembered about requests; nothing without a log.
 extension Client {
   func note(_ id: RequestID, _ head: RequestHead, now: Instant, utc: UTCTime) {
     asked.append(Asked(id: id, head: head, start: now, utc: utc))
@@ -35,11 +35,6 @@ extension Client {
       if case .growing = response.body, !isHead { return }
       asked.isComplete = true
     }
-  }
-
-  /// The Origin of a request.
-  func origin(_ id: RequestID) -> Bytes? {
-    asked.first { $0.id == id }?.head.value("origin")
   }
 
   /// Takes those whose answers are wholly out; with `isGone` all, as nothing more goes out.

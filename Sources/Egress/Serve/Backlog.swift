@@ -1,3 +1,4 @@
+internal import HTTP
 internal import LinuxIO
 internal import Wire
 
@@ -9,6 +10,8 @@ struct Backlog {
   /// Requests that waited and have their answer.
   struct Release {
     let response: Response
+    /// What all of them have asked.
+    let head: RequestHead
     let members: [Waiting.Member]
     /// The first that has not been given it.
     var next = 0
@@ -54,7 +57,7 @@ struct Backlog {
   mutating func append(late token: EventToken) { late.append(token) }
 
   /// The next that are to be given their answer.
-  mutating func nextReleased() -> (response: Response, members: ArraySlice<Waiting.Member>)? {
+  mutating func nextReleased() -> (release: Release, members: ArraySlice<Waiting.Member>)? {
     guard let first = releases.first else { return nil }
     let end = min(first.next + Self.releasesPerLook, first.members.count)
     if end == first.members.count {
@@ -63,7 +66,7 @@ struct Backlog {
     } else {
       releases[releases.startIndex].next = end
     }
-    return (first.response, first.members[first.next..<end])
+    return (first, first.members[first.next..<end])
   }
 
   /// What is next of all that is not an answer to who waited, each kind in its turn.

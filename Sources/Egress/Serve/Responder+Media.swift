@@ -29,9 +29,9 @@ extension Responder {
           )
         )
       }
-      let entityTag = "\"s\(epoch)-\(start)\""
+      let (entityTag, lifetime) = identity("s\(epoch)-\(start)", segment.isConcealed)
       let blocks = [
-        ResponseHead.line("Cache-Control", view.cache.media),
+        ResponseHead.line("Cache-Control", lifetime),
         ResponseHead.line("ETag", entityTag), Response.crossOrigin,
       ]
       // The name fixes the content, whole or not yet.
@@ -45,7 +45,12 @@ extension Responder {
       return .growing(
         response,
         segment.pieces,
-        Growth(epoch: epoch, start: start, sentParts: segment.parts.count)
+        Growth(
+          epoch: epoch,
+          start: start,
+          sentParts: segment.parts.count,
+          isConcealed: segment.isConcealed
+        )
       )
     }
     guard isNext(rendition, epoch, start, opensSegment: true) else {
@@ -176,6 +181,12 @@ extension Responder {
     )
   }
 
+  /// The ETag and Cache-Control of media: another bridge may have what is lost here, under the same name.
+  private func identity(_ tag: String, _ isConcealed: Bool) -> (entityTag: String, lifetime: String)
+  {
+    isConcealed ? ("\"\(tag)-concealed\"", view.cache.gone) : ("\"\(tag)\"", view.cache.media)
+  }
+
   /// Media whose content is fixed by its name; `made` is when the last of it was, nil where no time is
   /// its own.
   func media(
@@ -186,9 +197,7 @@ extension Responder {
     _ rendition: RenditionSnapshot,
     _ request: RequestHead
   ) -> Response {
-    // Another bridge may have what is lost here, under the same name.
-    let lifetime = isConcealed ? view.cache.gone : view.cache.media
-    let entityTag = isConcealed ? "\"\(tag)-concealed\"" : "\"\(tag)\""
+    let (entityTag, lifetime) = identity(tag, isConcealed)
     let length = pieces.reduce(0) { $0 + $1.count }
     let range = ByteRange(request, of: length, entityTag: entityTag)
     // A refused range says nothing about the media's other bytes.

@@ -9,6 +9,8 @@ struct Growth: Equatable {
   let epoch: String
   let start: Int64
   var sentParts: Int
+  /// What its head said.
+  let isConcealed: Bool
 }
 
 /// What becomes of a request.
@@ -100,10 +102,10 @@ struct Responder {
   }
 
   /// What has come of a growing segment since it was last looked at; nil when the segment is no
-  /// more or has lost media, `isWhole` when nothing follows.
+  /// more, has lost media, or has media that its head did not tell of; `isWhole` when nothing follows.
   func growth(_ growth: Growth, in name: String) -> (pieces: [Bytes], sent: Int, isWhole: Bool)? {
     guard let segment = view.rendition(name)?.segment(growth.epoch, growth.start),
-      !segment.hasHole
+      !segment.hasHole, growth.isConcealed || !segment.isConcealed
     else { return nil }
     let fresh = segment.parts.dropFirst(growth.sentParts)
     return (fresh.flatMap(\.pieces), segment.parts.count, segment.isComplete)

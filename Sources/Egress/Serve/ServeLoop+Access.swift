@@ -6,20 +6,20 @@ internal import Wire
 extension ServeLoop {
   /// Takes a request from a client, if it may ask.
   func receive(_ head: RequestHead, _ id: RequestID, from client: Client) {
-    if isNoting { client.note(id, head, now: now, utc: Clock.utc) }
+    if log != nil { client.note(id, head, now: now, utc: Clock.utc) }
     let side = client.listener.side
     guard side == .operators || !isTooEarly(head, client) else {
       metrics.requestsTooEarly.increment()
-      return respond(.tooManyRequests, to: id, client)
+      return respond(.tooManyRequests, to: id, head, client)
     }
     switch gate.decide(head, from: side, utc: UTCTime(microseconds: dateSecond * 1_000_000)) {
     case .refused(let refusal):
       metrics.count(refusal)
-      respond(refusal.response, to: id, client)
+      respond(refusal.response, to: id, head, client)
     case .authorized(let seconds):
-      respond(.authorized(seconds: seconds), to: id, client)
+      respond(.authorized(seconds: seconds), to: id, head, client)
     case .admitted(let head):
-      if let response = knownAnswer(to: head) { return respond(response, to: id, client) }
+      if let response = knownAnswer(to: head) { return respond(response, to: id, head, client) }
       let (answer, path) = answer(head, from: client)
       give(answer, to: id, head, client, path)
     }
@@ -58,14 +58,10 @@ extension ServeLoop {
 
   // MARK: Log
 
-  /// Whether requests are remembered until they are answered.
-  var isNoting: Bool { log != nil || hasOriginList }
-
   /// Writes down what is wholly answered; with `isGone` everything, as nothing more goes out.
   func writeDown(_ client: Client, isGone: Bool = false) {
-    let answered = client.takeAnswered(isGone: isGone)
     guard log != nil else { return }
-    for asked in answered {
+    for asked in client.takeAnswered(isGone: isGone) {
       AccessRecord(
         head: asked.head,
         address: viewer(asked.head, client).address,

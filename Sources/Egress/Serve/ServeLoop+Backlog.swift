@@ -8,10 +8,10 @@ extension ServeLoop {
   func workOff() {
     guard !backlog.isEmpty else { return }
     let start = Clock.now
-    while let (response, members) = backlog.nextReleased() {
+    while let (release, members) = backlog.nextReleased() {
       for member in members {
         guard let client = unpark(member) else { continue }
-        respond(response, to: member.request, client)
+        respond(release.response, to: member.request, release.head, client)
         flush(client)
       }
       guard Clock.now - start < Backlog.releasePatience else { break }

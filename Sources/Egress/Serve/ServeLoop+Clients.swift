@@ -65,10 +65,10 @@ extension ServeLoop {
         if client.isLingering { return watch(client, reads: true, writes: false) }
         receive(buffer.span.extracting(first: count), from: client)
       case .closed:
-        // A client that has closed its side may still read; one with nothing to come is gone.
-        guard client.connection.openRequests > 0, !readiness.isHungUp, !client.isLingering,
-          !client.hasEnded
-        else { return close(client) }
+        // A client that has closed its side may still read what it has asked for.
+        guard !readiness.isHungUp, !client.isLingering, !client.hasEnded else {
+          return close(client)
+        }
         client.connection.receiveEnd()
         client.hasEnded = true
       case .wouldBlock: break
@@ -158,7 +158,7 @@ extension ServeLoop {
     guard !client.isClosed else { return }
     watch(
       client,
-      reads: standing.wantsRead && !client.hasEnded,
+      reads: standing.wantsRead && client.hasRoom && !client.hasEnded,
       writes: standing.pendingBytes > 0 || client.hasSealedOutput
     )
   }
@@ -209,7 +209,7 @@ extension ServeLoop {
       }
     }
     client.noteEmpty()
-    if isNoting { writeDown(client) }
+    writeDown(client)
     return true
   }
 
@@ -219,7 +219,7 @@ extension ServeLoop {
     loop.remove(client.socket.descriptor, client.token)
     clients.remove(client)
     abandonParked(client)
-    if isNoting { writeDown(client, isGone: true) }
+    writeDown(client, isGone: true)
     release(client.address)
     metrics.connectionsOpen.increment(by: -1)
   }

@@ -111,9 +111,9 @@ extension ServeLoop {
   ) {
     switch answer {
     case .now(let response):
-      respond(response, to: id, client)
+      respond(response, to: id, head, client)
     case .growing(let response, let pieces, let growth):
-      respond(response, to: id, client)
+      respond(response, to: id, head, client)
       guard head.method == .get, let path,
         let rendition = Route(head.target.segments)?.growingRendition
       else { return }
@@ -134,6 +134,7 @@ extension ServeLoop {
         respond(
           .unavailable("too many requests wait"),
           to: id,
+          head,
           client
         )
         return
@@ -157,12 +158,17 @@ extension ServeLoop {
     }
   }
 
-  func respond(_ response: Response, to id: RequestID, _ client: Client) {
+  func respond(
+    _ response: Response,
+    to id: RequestID,
+    _ request: RequestHead,
+    _ client: Client
+  ) {
     metrics.count(status: response.status.rawValue)
     if !client.asked.isEmpty { client.noteAnswer(id, response, now: now) }
     if hasOriginList {
       var head = response.head
-      let fields = configuration.access.crossOrigin.fields(for: client.origin(id))
+      let fields = configuration.access.crossOrigin.fields(for: request.value("origin"))
       head.replace(Response.crossOrigin, by: fields)
       client.connection.respond(id, head, response.body, date: date)
     } else if let shared = response.shared {

@@ -26,7 +26,12 @@ extension ServeLoop {
       for parked in waiting[key]?.takeAllParked() ?? [] {
         for member in parked.members {
           guard let client = unpark(member) else { continue }
-          respond(.unavailable("the server is stopping"), to: member.request, client)
+          respond(
+            .unavailable("the server is stopping"),
+            to: member.request,
+            parked.head,
+            client
+          )
         }
       }
     }

@@ -58,7 +58,11 @@ extension ServeLoop {
     var much: [Backlog.Release] = []
     for (parked, answer) in released {
       if case .now(let response) = answer {
-        let release = Backlog.Release(response: response, members: parked.members)
+        let release = Backlog.Release(
+          response: response,
+          head: parked.head,
+          members: parked.members
+        )
         if response.body.count > Backlog.muchBytes {
           much.append(release)
         } else {
@@ -130,7 +134,13 @@ extension ServeLoop {
       }
       for parked in waiting[key]?.takeExpired(now: now) ?? [] {
         metrics.parkedExpired.increment(by: parked.members.count)
-        backlog.append(Backlog.Release(response: parked.want.refusal, members: parked.members))
+        backlog.append(
+          Backlog.Release(
+            response: parked.want.refusal,
+            head: parked.head,
+            members: parked.members
+          )
+        )
       }
       expireGrowing(key)
       if waiting[key]?.isEmpty == true { waiting[key] = nil }
