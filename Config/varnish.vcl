@@ -68,7 +68,7 @@ sub vcl_init {
 
 sub vcl_recv {
   # A request line may hold a whole URL: Varnish takes http: apart, but not https:.
-  set req.url = regsub(req.url, "(?i)^https?://[^/?]*", "");
+  set req.url = regsub(req.url, "(?i)^https?://[^/?]*/?", "/");
   if (req.url !~ "^/" && !(req.method == "OPTIONS" && req.url == "*")) {
     return (synth(400));
   }

@@ -17,9 +17,12 @@ package struct ConnectRequest: Sendable {
   }
 
   /// The extended CONNECT, RFC 9220; the protocols are left out when the server is not to choose.
-  func fields(offeringProtocols: Bool) -> [Field] {
+  ///
+  /// Who takes sessions of drafts before 15 at all is asked for one of these, as all are who we know.
+  func fields(offeringProtocols: Bool, _ settings: Settings) -> [Field] {
+    let token = settings.takesOldSessions ? "webtransport" : "webtransport-h3"
     var fields = [
-      Field(":method", "CONNECT"), Field(":protocol", "webtransport"), Field(":scheme", "https"),
+      Field(":method", "CONNECT"), Field(":protocol", token), Field(":scheme", "https"),
       Field(":authority", authority), Field(":path", path),
     ]
     if offeringProtocols, !protocols.isEmpty {

@@ -15,17 +15,22 @@ struct Settings: Equatable {
     static let oldMaximumSessions: UInt64 = 0xc671_706a
     /// Drafts 13 and 14.
     static let maximumSessions: UInt64 = 0x14e9_cd29
+    /// Drafts from 15 on.
+    static let enabled: UInt64 = 0x2c7c_f000
     /// HTTP/2's, which mean nothing here, RFC 9114 §7.2.4.1.
     static let reserved: Set<UInt64> = [0x00, 0x02, 0x03, 0x04, 0x05]
   }
 
   var takesConnectProtocol = false
   var takesDatagrams = false
-  var takesSessions = false
+  /// Whether sessions are taken as drafts before 15 have them.
+  var takesOldSessions = false
+  /// Whether sessions are taken as drafts from 15 on have them.
+  var takesNewSessions = false
 
   /// What a client needs and the server has not said; nil when nothing is missing.
   var lack: String? {
-    if !takesSessions { return "WebTransport" }
+    if !takesOldSessions, !takesNewSessions { return "WebTransport" }
     if !takesConnectProtocol { return "extended CONNECT" }
     return takesDatagrams ? nil : "HTTP datagrams"
   }
@@ -58,7 +63,8 @@ struct Settings: Equatable {
       case Identifier.oldDatagrams: takesDatagrams = takesDatagrams || value == 1
       case Identifier.enableWebTransport, Identifier.oldMaximumSessions,
         Identifier.maximumSessions:
-        takesSessions = takesSessions || value > 0
+        takesOldSessions = takesOldSessions || value > 0
+      case Identifier.enabled: takesNewSessions = value == 1
       default: break
       }
     }
@@ -72,6 +78,7 @@ struct Settings: Equatable {
     for identifier in [
       Identifier.enableConnectProtocol, Identifier.datagrams, Identifier.oldDatagrams,
       Identifier.enableWebTransport, Identifier.oldMaximumSessions, Identifier.maximumSessions,
+      Identifier.enabled,
     ] {
       writer.writeVarint(identifier)
       writer.writeVarint(1)

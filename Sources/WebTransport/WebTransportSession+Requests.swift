@@ -91,7 +91,7 @@ extension WebTransportSession {
 
   /// Sends the client's request, now or as soon as there is a stream for it.
   func sendRequest(offeringProtocols: Bool) {
-    guard case .client(let request) = role else { return }
+    guard case .client(let request) = role, let settings else { return }
     guard let stream = carrier.openStream(bidirectional: true) else {
       wantedRequest = offeringProtocols
       return
@@ -101,7 +101,7 @@ extension WebTransportSession {
     connectStream = stream
     streams[stream] = .request(RequestStream())
     let section = fields.encode(
-      request.fields(offeringProtocols: offeringProtocols),
+      request.fields(offeringProtocols: offeringProtocols, settings),
       stream: stream
     )
     sendFrame(FrameType.headers, section, on: stream)

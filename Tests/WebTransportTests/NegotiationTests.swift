@@ -77,6 +77,34 @@ import Wire
     #expect(lenient.events() == [.established(chosen: nil)])
   }
 
+  /// Extended CONNECT and datagrams, then one or two switches.
+  @Test(arguments: [
+    ("0004 09 0801 3301 ac7cf000 01", "webtransport-h3"),
+    ("0004 0e 0801 3301 ac7cf000 01 94e9cd29 01", "webtransport"),
+    ("0004 0e 0801 3301 ac7cf000 00 94e9cd29 01", "webtransport"),
+    ("0004 0e 0801 3301 ac7cf000 01 94e9cd29 00", "webtransport-h3"),
+  ])
+  func `a server of drafts from 15 on alone is asked in their words`(
+    _ settings: String,
+    _ token: String
+  ) throws {
+    let scripted = ScriptedSession.client()
+    scripted.receive(settings, on: 3)
+    #expect(scripted.events() == [])
+    let request = try #require(scripted.carrier.sent[0])
+    var decoder = ByteReader(request)
+    #expect(try decoder.readVarint() == 1)
+    let section = try decoder.readBytes(Int(decoder.readVarint()))
+    let fields = try FieldCoder().decode(section, stream: 0, limits: WebTransportLimits())
+    #expect(fields.contains(Field(":protocol", token)))
+  }
+
+  @Test func `a server that has it switched off is of no use`() {
+    let scripted = ScriptedSession.client()
+    scripted.receive("0004 09 0801 3301 ac7cf000 00", on: 3)
+    #expect(scripted.events() == [.ended(.unsupported("WebTransport"))])
+  }
+
   @Test(arguments: ["moqt-18", "\"moqt-18\", \"moqt-16\"", "1", "\"moqt-18"])
   func `a malformed choice is none`(_ choice: String) {
     let scripted = ScriptedSession.client()

@@ -25,10 +25,11 @@ import Wire
   @Test func `settings and stream types are those of the drafts, byte for byte`() {
     let pair = SessionPair()
     pair.client.start()
-    // 16,384 bytes of fields, then six switches: RFC 9220, RFC 9297 and before, drafts 2, 7 and 13.
+    // 16,384 bytes of fields, then seven switches: RFC 9220, RFC 9297 and before, drafts 2, 7,
+    // 13 and 15.
     let settings =
-      "00" + "0421" + "0680004000" + "0801" + "3301" + "80ffd27701" + "ab60374201"
-      + "c0000000c671706a01" + "94e9cd2901"
+      "00" + "0426" + "0680004000" + "0801" + "3301" + "80ffd27701" + "ab60374201"
+      + "c0000000c671706a01" + "94e9cd2901" + "ac7cf00001"
     #expect(pair.clientCarrier.sent[2] == Bytes(hex: settings))
     #expect(pair.clientCarrier.sent[6] == [0x02])
     #expect(pair.clientCarrier.sent[10] == [0x03])
