@@ -198,7 +198,12 @@ import Wire
       peer.send(ok(draft), on: stream(draft))
       peer.send(.namespace(suffix: try namespace("cam1")), on: stream(draft))
       peer.handle(end)
-      #expect(peer.events() == ["ready", "accepted live", "+live-cam1", "-live-cam1"])
+      // Who asked has to know that nothing is told any more.
+      #expect(
+        peer.events() == [
+          "ready", "accepted live", "+live-cam1", "-live-cam1", "refused live unknown",
+        ]
+      )
     }
   }
 

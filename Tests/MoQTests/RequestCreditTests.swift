@@ -83,7 +83,8 @@ import Wire
     for name in ["a", "b", "c"] {
       _ = peer.session.subscribe(FullTrackName(ScriptedPeer.track.namespace, name))
     }
-    #expect(peer.events() == ["ready", "blocked 1"])
+    // The owner learns of every request that waits, the peer once.
+    #expect(peer.events() == ["ready", "blocked 1", "blocked 2"])
     peer.send(.maximumRequestID(4), on: 0)
     #expect(peer.events() == ["blocked 1"])
     #expect(
@@ -96,6 +97,48 @@ import Wire
     #expect(
       try peer.sentMessages().filter { if case .subscribe = $0 { true } else { false } }.count == 3
     )
+  }
+
+  @Test func `every request that waits for a stream is told of`() {
+    let peer = ScriptedPeer(.draft18)
+    peer.transport.bidirectionalCredit = 0
+    for name in ["a", "b"] {
+      _ = peer.session.subscribe(FullTrackName(ScriptedPeer.track.namespace, name))
+    }
+    #expect(peer.events() == ["ready", "blocked 1", "blocked 2"])
+    peer.handle(.streamCredit)
+    #expect(peer.events() == [])
+  }
+
+  @Test(arguments: Draft.allCases)
+  func `past a limit requests do not wait but fail`(_ draft: Draft) throws {
+    var limits = SessionLimits()
+    limits.waitingRequests = 3
+    let peer = ScriptedPeer(draft, limits: limits, answersSetup: false)
+    let id = peer.session.subscribe(ScriptedPeer.track)
+    peer.transport.bidirectionalCredit = draft < .draft18 ? 1 : 0
+    peer.answerSetup(maximumRequestID: 2)
+    if draft >= .draft18 {
+      peer.transport.bidirectionalCredit = 1
+      peer.handle(.streamCredit)
+      peer.transport.bidirectionalCredit = 0
+    }
+    peer.accept(largest: Location(group: 9, object: 9))
+    for name in ["a", "b", "c", "d"] {
+      _ = peer.session.subscribe(FullTrackName(ScriptedPeer.track.namespace, name))
+    }
+    _ = peer.events()
+    #expect(peer.session.waitingRequests == 3)
+    _ = peer.session.subscribe(FullTrackName(ScriptedPeer.track.namespace, "e"))
+    _ = peer.session.fetch(id, range: .zero...(.zero))
+    peer.session.subscribeNamespace(ScriptedPeer.track.namespace)
+    #expect(
+      peer.events() == [
+        "failed excessiveLoad - 3 requests wait already", "fetch failed excessiveLoad 0 ?0/0",
+        "refused live excessiveLoad",
+      ]
+    )
+    #expect(peer.session.waitingRequests == 3)
   }
 
   @Test(arguments: Draft.allCases)

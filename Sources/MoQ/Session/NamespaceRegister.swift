@@ -62,9 +62,9 @@ struct NamespaceRegister {
   /// Forgets a request of ours and what came by it; nil when it is none of these.
   mutating func forget(
     _ requestID: UInt64
-  ) -> (prefix: TrackNamespace, wasAccepted: Bool, changes: [Change])? {
+  ) -> (prefix: TrackNamespace, changes: [Change])? {
     guard let interest = interests.removeValue(forKey: requestID) else { return nil }
-    return (interest.prefix, interest.isAccepted, interest.found.compactMap { remove($0) })
+    return (interest.prefix, interest.found.compactMap { remove($0) })
   }
 
   /// Notes a NAMESPACE; nil when it is no news, not asked for any more, or one too many.

@@ -6,7 +6,7 @@ extension SessionCore {
   func request(_ message: (UInt64) -> ControlMessage) -> UInt64 {
     let requestID = takeRequestID()
     queue.append((requestID, message(requestID)))
-    sendQueuedRequests()
+    sendQueuedRequests(isNew: true)
     return requestID
   }
 
@@ -33,7 +33,8 @@ extension SessionCore {
     return true
   }
 
-  func sendQueuedRequests() {
+  /// Sends what the peer permits; that something waits is told once, and of each new request.
+  func sendQueuedRequests(isNew: Bool = false) {
     var sent = 0
     defer { queue.removeFirst(sent) }
     while sent < queue.count {
@@ -41,7 +42,7 @@ extension SessionCore {
       if !hasRequestStreams {
         guard isReady else { return }
         guard requestID < peerMaximumRequestID else {
-          reportBlocked(waiting: queue.count - sent)
+          reportBlocked(waiting: queue.count - sent, isNew: isNew)
           return
         }
       } else if controlStream == nil {
@@ -49,7 +50,7 @@ extension SessionCore {
       }
       if usesOwnStream(message) {
         guard let stream = transport.openStream(bidirectional: true) else {
-          if !isOutOfStreams { events.append(.blocked(waiting: queue.count - sent)) }
+          if isNew || !isOutOfStreams { events.append(.blocked(waiting: queue.count - sent)) }
           isOutOfStreams = true
           return
         }
@@ -68,11 +69,13 @@ extension SessionCore {
     }
   }
 
-  func reportBlocked(waiting: Int) {
-    guard reportedBlockedAt != peerMaximumRequestID else { return }
-    reportedBlockedAt = peerMaximumRequestID
-    sendOnControlStream(.requestsBlocked(maximum: peerMaximumRequestID))
-    events.append(.blocked(waiting: waiting))
+  func reportBlocked(waiting: Int, isNew: Bool) {
+    let isKnown = reportedBlockedAt == peerMaximumRequestID
+    if !isKnown {
+      reportedBlockedAt = peerMaximumRequestID
+      sendOnControlStream(.requestsBlocked(maximum: peerMaximumRequestID))
+    }
+    if isNew || !isKnown { events.append(.blocked(waiting: waiting)) }
   }
 
   func usesOwnStream(_ message: ControlMessage) -> Bool {

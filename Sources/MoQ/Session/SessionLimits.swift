@@ -30,6 +30,8 @@ package struct SessionLimits: Sendable {
   package var incomingRequests = 1024
   /// The most namespaces that a peer can announce; past it announcements are refused.
   package var namespaces = 1024
+  /// The most requests of ours that wait for the peer's permission; past it they are refused here.
+  package var waitingRequests = 256
   /// How many more request ids the peer may use before it needs our MAX_REQUEST_ID (14 and 16).
   package var requestCredit: UInt64 = 2048
   /// How long the peer may take to send its SETUP.

@@ -67,7 +67,7 @@ package enum SubscriberEvent: Sendable {
   case subscriptionEnded(SubscriptionID, SubscriptionEnd)
   /// The answer to `subscribeNamespace` when it is yes; the namespaces follow.
   case namespacesAccepted(prefix: TrackNamespace)
-  /// The answer to `subscribeNamespace` when it is no.
+  /// The answer to `subscribeNamespace` when it is no; or a yes is over, and nothing more will be told.
   case namespacesRefused(prefix: TrackNamespace, RequestFailure)
   /// A namespace under one of our prefixes, or any other that the publisher announces unasked.
   case namespaceAnnounced(TrackNamespace)

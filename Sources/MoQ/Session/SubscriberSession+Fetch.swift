@@ -133,9 +133,7 @@ extension SubscriberSession {
   /// Why a range cannot be asked for; nil when it can.
   private func obstacle(to job: FetchJob, _ form: FetchForm) -> RequestFailure? {
     if form.isFill { return nil }
-    guard core.error == nil, !isGoingAway else {
-      return RequestFailure(meaning: .goingAway, reason: "the session is ending")
-    }
+    if let failure = requestObstacle { return failure }
     guard canFetch || form != .standalone else {
       return RequestFailure(meaning: .notSupported, reason: "the peer serves no FETCH")
     }

@@ -7,8 +7,7 @@ extension SubscriberSession {
   ///
   /// Draft 14 cannot say an empty prefix; there it is refused at once.
   package func subscribeNamespace(_ prefix: TrackNamespace, token: Token? = nil) {
-    guard core.error == nil, !isGoingAway else {
-      let failure = RequestFailure(meaning: .goingAway, reason: "the session is ending")
+    if let failure = requestObstacle {
       events.append(.namespacesRefused(prefix: prefix, failure))
       return
     }
@@ -58,10 +57,10 @@ extension SubscriberSession {
 
   /// Forgets a request for namespaces and withdraws what came by it; nil when it is none.
   @discardableResult
-  func forgetInterest(_ requestID: UInt64) -> (prefix: TrackNamespace, wasAccepted: Bool)? {
-    guard let (prefix, wasAccepted, changes) = namespaces.forget(requestID) else { return nil }
+  func forgetInterest(_ requestID: UInt64) -> TrackNamespace? {
+    guard let (prefix, changes) = namespaces.forget(requestID) else { return nil }
     for change in changes { report(change) }
-    return (prefix, wasAccepted)
+    return prefix
   }
 
   func receive(_ request: PublishNamespace) {

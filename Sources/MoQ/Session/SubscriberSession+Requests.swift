@@ -78,10 +78,9 @@ extension SubscriberSession {
 
   /// The peer's half of a request's stream is over, with a code when abruptly.
   func requestEnded(_ requestID: UInt64, code: UInt64?) {
-    if let (prefix, wasAccepted) = forgetInterest(requestID) {
+    if let prefix = forgetInterest(requestID) {
       core.finish(requestID: requestID)
       core.forget(requestID: requestID)
-      guard !wasAccepted else { return }
       let failure = RequestFailure(meaning: .unknown, reason: "request stream ended")
       events.append(.namespacesRefused(prefix: prefix, failure))
     } else if let fetch = fetchOfRequest[requestID], subscriptions[requestID] == nil {

@@ -12,15 +12,12 @@ extension SubscriberSession {
     options: SubscribeOptions = SubscribeOptions()
   ) -> SubscriptionID {
     precondition(track.isValid, "a full track name has 1…32 fields and at most 4,096 bytes")
-    guard core.error == nil, !isGoingAway else {
-      // No id of a request that is sent can be this one: it has the peer's parity.
-      let id = SubscriptionID(requestID: core.role == .client ? .max : .max - 1)
-      events.append(
-        .subscriptionFailed(
-          id,
-          RequestFailure(meaning: .goingAway, reason: "the session is ending")
-        )
-      )
+    if let failure = requestObstacle {
+      // No id of a request that is sent can be one of these: they have the peer's parity.
+      let last: UInt64 = core.role == .client ? .max : .max - 1
+      let id = SubscriptionID(requestID: last - 2 * refusedSubscriptions)
+      refusedSubscriptions += 1
+      events.append(.subscriptionFailed(id, failure))
       return id
     }
     let parameters = parameters(options)
@@ -32,6 +29,20 @@ extension SubscriberSession {
     subscription.awaitsFill = parameters.fill != nil
     subscriptions[requestID] = subscription
     return id
+  }
+
+  /// Why nothing can be asked for now; nil when something can.
+  var requestObstacle: RequestFailure? {
+    guard core.error == nil, !isGoingAway else {
+      return RequestFailure(meaning: .goingAway, reason: "the session is ending")
+    }
+    guard waitingRequests < limits.waitingRequests else {
+      return RequestFailure(
+        meaning: .excessiveLoad,
+        reason: "\(limits.waitingRequests) requests wait already"
+      )
+    }
+    return nil
   }
 
   private func parameters(_ options: SubscribeOptions) -> Parameters {
@@ -154,7 +165,7 @@ extension SubscriberSession {
       fail(requestID, failure)
     } else if let fetch = fetchOfRequest[requestID] {
       endAttempt(fetch, .failed(failure))
-    } else if let (prefix, _) = forgetInterest(requestID) {
+    } else if let prefix = forgetInterest(requestID) {
       core.finish(requestID: requestID)
       core.forget(requestID: requestID)
       events.append(.namespacesRefused(prefix: prefix, failure))

@@ -11,6 +11,8 @@ package final class SubscriberSession {
   var now = Instant(nanoseconds: 0)
   var reportedClose = false
   var isGoingAway = false
+  /// How many subscriptions were refused here without being asked for.
+  var refusedSubscriptions: UInt64 = 0
 
   var subscriptions: [UInt64: Subscription] = [:]
   /// The subscriptions that an alias serves; several from draft 20 on.
