@@ -14,6 +14,9 @@ struct Backoff {
 
   mutating func succeeded() { failures = 0 }
 
+  /// For how long a peer is left alone at its own wish.
+  static let longestWish = Interval.seconds(60)
+
   /// The pause after another failure.
   mutating func next(using random: inout some RandomNumberGenerator) -> Interval {
     let doubled = first.nanoseconds << min(failures, 20)

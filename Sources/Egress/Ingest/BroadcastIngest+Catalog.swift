@@ -13,7 +13,8 @@ extension BroadcastIngest {
         leg,
         "no catalog for namespace \(namespace.joined()) at \(share.url): "
           + "\(legs[leg]?.catalog.lastRefusal ?? ""); is it published, and is the name right "
-          + "(probe lists what is there)?"
+          + "(probe lists what is there)?",
+        after: legs[leg]?.retries[.catalog]?.wish ?? .zero
       )
       return
     }
@@ -24,7 +25,7 @@ extension BroadcastIngest {
       options: SubscribeOptions(priority: 0, start: .currentGroup),
       for: leg
     )
-    legs[leg]?.note(id, .catalog)
+    legs[leg]?.note(id, .catalog, until: now + source.answerTimeout)
   }
 
   /// Gives the present name of the catalog up and tries the next.
@@ -69,6 +70,7 @@ extension BroadcastIngest {
       presentation = nil
       early = EarlyMedia(byteLimit: configuration.packaging.windowBytes)
       tracks = []
+      for value in legs.values { value.forgetTracks() }
       status.phase = .waitingForCatalog
     }
     for wanted in catalog.tracks {
@@ -132,7 +134,7 @@ extension BroadcastIngest {
   }
 
   /// Gets what a track's objects need to be read, and subscribes.
-  private func prepare(_ index: Int, _ leg: LegID, now: Instant) {
+  func prepare(_ index: Int, _ leg: LegID, now: Instant) {
     let track = tracks[index].catalog
     if track.packaging == .cmaf {
       switch track.initialization {
@@ -153,13 +155,16 @@ extension BroadcastIngest {
   }
 
   private func subscribeHeader(_ name: String, of track: String, _ leg: LegID) {
-    guard let value = legs[leg] else { return }
+    let role = BroadcastLeg.Role.header(track: track)
+    guard let value = legs[leg], value.retries[role]?.due == nil,
+      !value.roles.values.contains(role)
+    else { return }
     let id = value.share.subscribe(
       FullTrackName(value.catalogNamespace, name),
       options: SubscribeOptions(priority: 1, start: .currentGroup),
       for: leg
     )
-    legs[leg]?.note(id, .header(track: track))
+    value.note(id, role, until: now + source.answerTimeout)
   }
 
   /// Takes a header that was published as a track of its own.
@@ -243,10 +248,14 @@ extension BroadcastIngest {
   }
 
   func subscribe(_ index: Int, _ leg: LegID) {
-    guard let share = legs[leg]?.share, let name = legs[leg]?.names[index]?.first else { return }
+    guard let value = legs[leg], value.retries[.media(index)]?.due == nil else { return }
+    if value.names[index]?.isEmpty != false {
+      value.names[index] = tracks[index].catalog.fullTrackNames(in: value.catalogNamespace)
+    }
+    guard let name = value.names[index]?.first else { return }
     let isAudio = tracks[index].isAudio
     // A late audio frame is missed more than a late picture.
-    let id = share.subscribe(
+    let id = value.share.subscribe(
       name,
       options: SubscribeOptions(
         priority: isAudio ? 32 : 64,
@@ -254,8 +263,9 @@ extension BroadcastIngest {
       ),
       for: leg
     )
-    legs[leg]?.note(id, .media(index))
-    legs[leg]?.ends[index] = GroupEnds(isVideo: !isAudio)
+    value.note(id, .media(index), until: now + source.answerTimeout)
+    value.ends[index] = GroupEnds(isVideo: !isAudio)
+    value.endedTracks.remove(index)
     tracks[index].isEnded = false
     if status.phase == .waitingForCatalog { status.phase = .waitingForMedia }
   }

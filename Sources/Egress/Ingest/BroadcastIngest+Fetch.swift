@@ -110,6 +110,12 @@ extension BroadcastIngest {
       log(.debug, "back-fill of track \(tracks[index].catalog.name): \(outcome)")
     case .repair(let index, let wanted):
       log(.debug, "repair of track \(tracks[index].catalog.name): \(outcome)")
+      // What one does not have, or does not give, another may.
+      if tracks[index].repairing == wanted, hole(of: index)?.range.overlaps(wanted) == true,
+        let deadline = tracks[index].repairDeadline, now < deadline, askForRepair(index, wanted)
+      {
+        return
+      }
       // Nobody has it, or nobody gives it: waiting on is of no use. Another repair may be under way.
       giveUpWaiting(for: wanted, index, utc: utc, now: now)
     }
@@ -149,10 +155,14 @@ extension BroadcastIngest {
     drain(index, utc: utc, now: now)
   }
 
+  private func hole(of index: Int) -> (range: ClosedRange<ObjectPosition>, since: Instant)? {
+    guard let track = tracks[index].index else { return nil }
+    return tracks[index].intake?.hole ?? presentation?.hole(of: track)
+  }
+
   /// Objects that are missing for long enough to be asked for, with the time from which on.
   private func missing(_ index: Int) -> (range: ClosedRange<ObjectPosition>, due: Instant)? {
-    guard let track = tracks[index].index,
-      let hole = tracks[index].intake?.hole ?? presentation?.hole(of: track),
+    guard let hole = hole(of: index),
       tracks[index].repairing?.contains(hole.range.lowerBound) != true
     else { return nil }
     let isComing = legs.values.contains { leg in
@@ -169,26 +179,40 @@ extension BroadcastIngest {
     for index in tracks.indices {
       guard let (range, due) = missing(index), due <= now else { continue }
       tracks[index].repairing = range
-      let wanted =
-        Location(
-          group: range.lowerBound.group,
-          object: range.lowerBound.object
-        )...Location(
-          group: range.upperBound.group,
-          object: range.upperBound.object
-        )
-      for (leg, value) in legs {
-        guard let subscription = value.subscription(of: index) else { continue }
-        let id = value.share.fetch(wanted, of: subscription, priority: 16, for: leg)
-        legs[leg]?.errands[id] = .repair(track: index, range)
-        tracks[index].status.repairs += 1
-        // The answer ends the wait, whatever it is.
-        let until = now + configuration.packaging.holePatience
-        tracks[index].intake?.awaitRepair(until: until)
-        if let track = tracks[index].index { presentation?.awaitRepair(of: track, until: until) }
-        break
-      }
+      tracks[index].repairers = []
+      guard askForRepair(index, range) else { continue }
+      tracks[index].status.repairs += 1
+      // The answer ends the wait, whatever it is.
+      let until = now + configuration.packaging.holePatience
+      tracks[index].repairDeadline = until
+      tracks[index].intake?.awaitRepair(until: until)
+      if let track = tracks[index].index { presentation?.awaitRepair(of: track, until: until) }
     }
+  }
+
+  /// Asks the next session for missing objects, those first that give the past; false when all were asked.
+  private func askForRepair(_ index: Int, _ range: ClosedRange<ObjectPosition>) -> Bool {
+    let left = legs.filter { leg, value in
+      value.subscription(of: index) != nil && !tracks[index].repairers.contains(leg)
+    }
+    func order(_ leg: (key: LegID, value: BroadcastLeg)) -> (Int, Int) {
+      (leg.value.share.canFetch ? 0 : 1, leg.key.number)
+    }
+    guard let (leg, value) = left.min(by: { order($0) < order($1) }),
+      let subscription = value.subscription(of: index)
+    else { return false }
+    tracks[index].repairers.insert(leg)
+    let wanted =
+      Location(
+        group: range.lowerBound.group,
+        object: range.lowerBound.object
+      )...Location(
+        group: range.upperBound.group,
+        object: range.upperBound.object
+      )
+    let id = value.share.fetch(wanted, of: subscription, priority: 16, for: leg)
+    value.errands[id] = .repair(track: index, range)
+    return true
   }
 
   private static let backfillGroupLimit = 8192.0

@@ -13,6 +13,7 @@ extension BroadcastIngest {
   ) {
     guard let role = legs[leg]?.role(id) else { return }
     legs[leg]?.noteAnswer(id)
+    reported.remove("missed \(name(role))")
     log(.debug, "subscribed to \(name(role)), largest \(largest.map { "\($0)" } ?? "none")")
     guard case .media(let index) = role else { return }
     legs[leg]?.largest[index] = largest
@@ -89,7 +90,9 @@ extension BroadcastIngest {
     utc: UTCTime,
     now: Instant
   ) {
-    let told = legs[leg]?.ends[index]?.note(object)
+    let value = legs[leg]
+    value?.hasMedia = true
+    let told = value?.ends[index]?.note(object)
     if object.status == .normal {
       guard tracks[index].seen.insert(object.location) else {
         tracks[index].status.duplicate += 1

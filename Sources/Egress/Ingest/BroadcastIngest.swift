@@ -10,8 +10,8 @@ final class BroadcastIngest {
   enum Output {
     case log(Configuration.LogLevel, String)
     case snapshot(PresentationSnapshot)
-    /// A session is of no use; another should be tried after a pause.
-    case legFailed(LegID, String)
+    /// A session is of no use; another should be tried after a pause, at least as long as this.
+    case legFailed(LegID, String, after: Interval)
     /// The relay names another URI for the broadcast.
     case redirected(LegID, String)
   }
@@ -30,6 +30,9 @@ final class BroadcastIngest {
     var seen: DeliveredObjects
     /// The missing objects that were last asked for.
     var repairing: ClosedRange<ObjectPosition>?
+    /// Who was asked for them, and until when others are.
+    var repairers: Set<LegID> = []
+    var repairDeadline: Instant?
     var status = IngestStatus.Track()
 
     init(catalog: CatalogTrack, seen: DeliveredObjects) {
@@ -58,6 +61,9 @@ final class BroadcastIngest {
   /// What was complained about once.
   var reported: Set<String> = []
   var status = IngestStatus()
+  /// When something last happened.
+  var now = Instant(nanoseconds: 0)
+  var random = SystemRandomNumberGenerator()
   private var outputs: [Output] = []
 
   /// Publishers may add tracks to their catalog right after its first version.
@@ -91,12 +97,17 @@ final class BroadcastIngest {
     if reported.insert(key).inserted { log(level, text) }
   }
 
-  func fail(_ leg: LegID, _ reason: String) { outputs.append(.legFailed(leg, reason)) }
+  func fail(_ leg: LegID, _ reason: String, after pause: Interval = .zero) {
+    outputs.append(.legFailed(leg, reason, after: pause))
+  }
+
+  func redirect(_ leg: LegID, to uri: String) { outputs.append(.redirected(leg, uri)) }
 
   // MARK: Sessions
 
   /// Starts following the broadcast on a session that is ready.
   func join(_ leg: LegID, _ share: SessionShare, now: Instant) {
+    self.now = now
     status.sessions += 1
     status.draft = share.draft.rawValue
     status.transport = share.transport
@@ -124,12 +135,19 @@ final class BroadcastIngest {
   func leave(_ leg: LegID, _ reason: String) {
     guard let left = legs.removeValue(forKey: leg) else { return }
     left.share.leave(leg)
+    for case .repair(let index, _) in left.errands.values {
+      // What was asked of it has to be asked of others.
+      tracks[index].repairing = nil
+    }
     guard legs.isEmpty else { return }
     settleDeadline = nil
     backfillDeadline = nil
     status.lastError = reason
     setPhase(.reconnecting)
   }
+
+  /// Whether media has come on a session.
+  func hasMedia(_ leg: LegID) -> Bool { legs[leg]?.hasMedia == true }
 
   /// Whether the broadcast is not yet all there on a session.
   func waitsForAnswer(_ leg: LegID) -> Bool {
@@ -149,6 +167,7 @@ final class BroadcastIngest {
 
   func handle(_ event: SubscriberEvent, of leg: LegID, utc: UTCTime, now: Instant) {
     guard legs[leg] != nil else { return }
+    self.now = now
     switch event {
     case .subscribed(let id, let largest, let properties):
       subscribed(id, largest, properties, leg, now: now)
@@ -169,9 +188,9 @@ final class BroadcastIngest {
 
   /// Takes a subscription in place of one that was not answered yet; false when it was.
   func replace(_ present: SubscriptionID, by id: SubscriptionID, _ leg: LegID) -> Bool {
-    guard legs[leg]?.unanswered.contains(present) == true, let role = legs[leg]?.forget(present)
+    guard let until = legs[leg]?.unanswered[present], let role = legs[leg]?.forget(present)
     else { return false }
-    legs[leg]?.note(id, role)
+    legs[leg]?.note(id, role, until: until)
     return true
   }
 
@@ -180,54 +199,6 @@ final class BroadcastIngest {
     case .catalog: "catalog"
     case .header(let track): "the header of \(track)"
     case .media(let index): "track \(tracks[index].catalog.name)"
-    }
-  }
-
-  private func refused(
-    _ id: SubscriptionID,
-    _ failure: RequestFailure,
-    _ leg: LegID,
-    now: Instant
-  ) {
-    guard let role = legs[leg]?.forget(id) else { return }
-    let reason =
-      "\(failure.meaning)" + (failure.reason.isEmpty ? "" : ", \"\(failure.reason)\"")
-      + (failure.code.map { " (code \($0))" } ?? "")
-    switch role {
-    case .catalog:
-      if let uri = failure.redirect?.uri, !uri.isEmpty {
-        outputs.append(.redirected(leg, uri))
-      } else {
-        refuseCatalog(leg, "\(reason)", now: now)
-      }
-    case .header(let track):
-      log(.warning, "the header track of \(track) was refused: \(reason)")
-    case .media(let index):
-      legs[leg]?.names[index]?.removeFirst()
-      if legs[leg]?.names[index]?.isEmpty == false { return subscribe(index, leg) }
-      log(.error, "track \(tracks[index].catalog.name) was refused: \(reason); it is left out")
-      let wanted = tracks.indices.filter { !tracks[$0].isEnded && tracks[$0].isReadable }
-      // Without any of its tracks the broadcast is not there, whatever its catalog says.
-      if wanted.allSatisfy({ legs[leg]?.subscription(of: $0) == nil }) {
-        fail(leg, "all tracks were refused: \(reason)")
-      }
-    }
-  }
-
-  private func ended(_ id: SubscriptionID, _ end: SubscriptionEnd, _ leg: LegID, now: Instant) {
-    guard let role = legs[leg]?.forget(id) else { return }
-    let reason = "\(end.status)" + (end.reason.isEmpty ? "" : ", \"\(end.reason)\"")
-    switch role {
-    case .catalog: log(.info, "the catalog ended: \(reason)")
-    case .header: break
-    case .media(let index):
-      log(.info, "track \(tracks[index].catalog.name) ended: \(reason)")
-      guard end.status == .trackEnded else {
-        return fail(leg, "track \(tracks[index].catalog.name) ended: \(reason)")
-      }
-      tracks[index].isEnded = true
-      // The broadcast ends with its last track.
-      if tracks.allSatisfy(\.isEnded) { finish(now: now) }
     }
   }
 
@@ -255,15 +226,16 @@ final class BroadcastIngest {
     consider(completeDeadline)
     consider(presentation?.deadline)
     consider(repairDeadline)
-    for leg in legs.values { consider(leg.catalog.deadline) }
+    for leg in legs.values { consider(leg.deadline) }
     for track in tracks { consider(track.intake?.deadline) }
     return earliest
   }
 
   func handleTimeout(utc: UTCTime, now: Instant) {
+    self.now = now
     for (leg, value) in legs {
-      guard let deadline = value.catalog.deadline, deadline <= now else { continue }
-      refuseCatalog(leg, "no answer within \(source.answerTimeout.seconds) s", now: now)
+      guard let deadline = value.deadline, deadline <= now else { continue }
+      handleTimeout(of: leg, now: now)
     }
     for index in tracks.indices {
       guard let deadline = tracks[index].intake?.deadline, deadline <= now else { continue }

@@ -6,7 +6,7 @@ internal import Wire
 /// looked up in it.
 final class BroadcastLeg {
   /// What a subscription is for.
-  enum Role: Equatable {
+  enum Role: Hashable {
     case catalog
     /// The CMAF header of an entry of the catalog.
     case header(track: String)
@@ -22,12 +22,22 @@ final class BroadcastLeg {
     case repair(track: Int, ClosedRange<ObjectPosition>)
   }
 
+  /// When to ask again for what was refused, or not answered.
+  struct Retry {
+    var backoff: Backoff
+    /// Nil while it is being asked for.
+    var due: Instant?
+    /// How long its publisher wants to be left alone, of all the names that were tried.
+    var wish = Interval.zero
+  }
+
   let share: SessionShare
   var catalog: CatalogFollower
   var catalogNamespace: TrackNamespace
   private(set) var roles: [SubscriptionID: Role] = [:]
-  /// Subscriptions that the publisher has not accepted yet.
-  private(set) var unanswered: Set<SubscriptionID> = []
+  /// Subscriptions that the publisher has not accepted yet, and until when it may.
+  private(set) var unanswered: [SubscriptionID: Instant] = [:]
+  var retries: [Role: Retry] = [:]
   var errands: [FetchID: Errand] = [:]
   /// The names left to try, by track.
   var names: [Int: [FullTrackName]] = [:]
@@ -37,6 +47,12 @@ final class BroadcastLeg {
   /// Whether ids that go back mean a new broadcast: no other session says otherwise.
   let isAlone: Bool
   var hasRestarted = false
+  /// Whether media has come.
+  var hasMedia = false
+  /// Tracks that have ended here, and elsewhere perhaps have not.
+  var endedTracks: Set<Int> = []
+  /// When they should have ended everywhere.
+  var endDeadline: Instant?
 
   init(
     _ share: SessionShare,
@@ -50,16 +66,43 @@ final class BroadcastLeg {
     self.isAlone = isAlone
   }
 
-  func note(_ id: SubscriptionID, _ role: Role) {
+  func note(_ id: SubscriptionID, _ role: Role, until: Instant) {
     roles[id] = role
-    unanswered.insert(id)
+    unanswered[id] = until
   }
 
-  func noteAnswer(_ id: SubscriptionID) { unanswered.remove(id) }
+  func noteAnswer(_ id: SubscriptionID) {
+    unanswered[id] = nil
+    if let role = roles[id] { retries[role] = nil }
+  }
 
   func forget(_ id: SubscriptionID) -> Role? {
-    unanswered.remove(id)
+    unanswered[id] = nil
     return roles.removeValue(forKey: id)
+  }
+
+  /// Gives up all but the catalog: indexes of tracks mean others from now on.
+  func forgetTracks() {
+    for (id, role) in roles where role != .catalog {
+      share.unsubscribe(id)
+      _ = forget(id)
+    }
+    retries = retries.filter { $0.key == .catalog }
+    errands = [:]
+    names = [:]
+    ends = [:]
+    largest = [:]
+    endedTracks = []
+    endDeadline = nil
+  }
+
+  /// Whether a track, or what its objects need to be read, is asked for.
+  var hasTracks: Bool { roles.values.contains { $0 != .catalog } }
+
+  /// When something has to be done that nothing else brings about.
+  var deadline: Instant? {
+    let due = [catalog.deadline, endDeadline, unanswered.values.min()].compactMap { $0 }
+    return (due + retries.values.compactMap(\.due)).min()
   }
 
   func role(_ id: SubscriptionID) -> Role? { roles[id] }

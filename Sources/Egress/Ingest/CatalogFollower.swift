@@ -36,6 +36,9 @@ struct CatalogFollower {
     if !names.isEmpty { names.removeFirst() }
   }
 
+  /// Another subscription begins: what it brings first stands by itself.
+  mutating func renew() { newest = nil }
+
   /// The text of an object, which publishers may have compressed without a word.
   private func plain(_ payload: Bytes) -> Bytes {
     guard payload.count > 2, payload[0] == 0x1f, payload[1] == 0x8b else { return payload }

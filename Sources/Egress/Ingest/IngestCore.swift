@@ -334,7 +334,7 @@ final class IngestCore {
           if let endpoint = connections[connection]?.endpoint { entry.roster.succeeded(endpoint) }
         }
         put(.snapshot(path, snapshot))
-      case .legFailed(let leg, let reason): legFailed(leg, reason, now: now)
+      case .legFailed(let leg, let reason, _): legFailed(leg, reason, now: now)
       case .redirected(let leg, let uri): redirect(leg, to: uri, now: now)
       }
     }

@@ -111,6 +111,9 @@ final class SessionShare {
   /// Whether a request waits for the peer's permission.
   var isBlocked: Bool { source.waitingRequests > 0 }
 
+  /// Whether it is worth to ask for the past here.
+  var canFetch: Bool { source.canFetch }
+
   func subscribeNamespace(_ prefix: TrackNamespace) {
     source.subscribeNamespace(prefix, token: nil)
   }

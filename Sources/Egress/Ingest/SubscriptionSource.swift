@@ -4,6 +4,8 @@ internal import MoQ
 protocol SubscriptionSource: AnyObject {
   /// How many requests wait for the peer's permission.
   var waitingRequests: Int { get }
+  /// Whether it is worth to ask for the past here.
+  var canFetch: Bool { get }
   func subscribe(_ track: FullTrackName, options: SubscribeOptions) -> SubscriptionID
   func unsubscribe(_ id: SubscriptionID)
   func fetch(

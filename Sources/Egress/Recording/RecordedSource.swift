@@ -10,6 +10,7 @@ final class RecordedSource: SubscriptionSource {
   private var events: [SubscriberEvent] = []
 
   var waitingRequests: Int { 0 }
+  var canFetch: Bool { true }
 
   /// Knows the tracks that any entry is of.
   init(_ entries: [RecordedEntry]) { known = Set(entries.map(\.track)) }

@@ -86,7 +86,7 @@ package enum Replay {
         switch output {
         case .log(let level, let text): log.append("\(level.rawValue) \(text)")
         case .snapshot(let snapshot): self.snapshot = snapshot
-        case .legFailed(_, let reason): log.append("error \(reason)")
+        case .legFailed(_, let reason, _): log.append("error \(reason)")
         case .redirected(_, let uri): log.append("error it is at \(uri)")
         }
       }
