@@ -49,22 +49,22 @@ struct EndpointRoster {
     backoff = Backoff(first: source.reconnectFirst, most: source.reconnectMost)
   }
 
-  /// Lets an endpoint rest, longer each time.
+  /// Lets an endpoint rest, longer each time, and as long as it wants to be left alone.
   mutating func failed(
     _ endpoint: Endpoint,
+    atLeast wish: Interval = .zero,
     now: Instant,
     using random: inout some RandomNumberGenerator
   ) {
+    // Relays can name any number of others.
+    guard endpoints.contains(endpoint) else { return }
     var rest = resting[endpoint] ?? Rest(backoff: backoff, until: now)
-    rest.until = now + rest.backoff.next(using: &random)
+    rest.until = now + max(rest.backoff.next(using: &random), min(wish, Backoff.longestWish))
     resting[endpoint] = rest
   }
 
   /// The next failure is the first again.
-  mutating func succeeded(_ endpoint: Endpoint) {
-    // Asked with every snapshot, and there is much in an endpoint to be hashed.
-    if !resting.isEmpty { resting[endpoint] = nil }
-  }
+  mutating func succeeded(_ endpoint: Endpoint) { resting[endpoint] = nil }
 
   /// The most preferred endpoint that is not in use and does not rest.
   func next(besides used: Set<Endpoint>, now: Instant) -> Endpoint? {

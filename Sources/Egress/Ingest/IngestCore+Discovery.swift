@@ -7,32 +7,122 @@ extension IngestCore {
   func fillDiscovery(_ index: Int, now: Instant) {
     let source = sources[index]
     guard source.settings.discover else { return }
-    let user = User.discovery(index)
     while true {
-      let used = connections.values.filter { $0.users.contains(user) && !$0.isLeaving }
-      guard used.count < source.settings.live,
-        let endpoint = source.roster.next(besides: Set(used.map(\.endpoint)), now: now)
+      let (count, used) = discoverers(index)
+      guard count < source.settings.live,
+        let endpoint = source.roster.next(besides: used, now: now)
       else { return }
-      let id = acquire(endpoint, user)
-      connections[id]?.share?.subscribeNamespace(source.namespace)
+      discover(index, at: endpoint)
     }
   }
 
-  /// When an upstream has rested on which broadcasts could be discovered; nil when none is wanted.
+  /// On how many connections broadcasts are discovered, and the endpoints that led there.
+  private func discoverers(_ index: Int) -> (count: Int, endpoints: Set<Endpoint>) {
+    let user = User.discovery(index)
+    let used = connections.values.filter { $0.users.contains(user) && !$0.isLeaving }
+    return (used.count, Set(used.flatMap { [$0.endpoint, $0.origin(of: user)] }))
+  }
+
+  func discover(_ index: Int, at endpoint: Endpoint, _ hop: Hop? = nil) {
+    let id = acquire(endpoint, .discovery(index), hop)
+    connections[id]?.share?.subscribeNamespace(sources[index].namespace)
+  }
+
+  func stopDiscovery(_ index: Int, on id: ConnectionID) {
+    sources[index].discoveries.remove(id)
+    sources[index].requests[id] = nil
+    release(id, .discovery(index))
+  }
+
+  /// When an upstream has rested on which broadcasts could be discovered, or wants to be asked again; nil when
+  /// nothing is to be done.
   func discoveryDeadline(_ index: Int) -> Instant? {
     let source = sources[index]
     guard source.settings.discover else { return nil }
-    let used = connections.values.filter { $0.users.contains(.discovery(index)) && !$0.isLeaving }
-    guard used.count < source.settings.live else { return nil }
-    return source.roster.earliest(besides: Set(used.map(\.endpoint)))
+    let asking = source.requests.values.compactMap(\.due).min()
+    let (count, used) = discoverers(index)
+    guard count < source.settings.live, let rested = source.roster.earliest(besides: used) else {
+      return asking
+    }
+    return asking.map { min($0, rested) } ?? rested
   }
+
+  // MARK: Refusals
+
+  /// A relay does not tell namespaces, or tells no more.
+  func doesNotTell(
+    _ prefix: TrackNamespace,
+    _ failure: RequestFailure,
+    on id: ConnectionID,
+    now: Instant
+  ) {
+    guard let connection = connections[id] else { return }
+    for index in sources.indices
+    where sources[index].namespace == prefix && connection.users.contains(.discovery(index)) {
+      sources[index].discoveries.remove(id)
+      connection.tellsSources.remove(index)
+      let complaint =
+        "\(connection.endpoint.url) does not tell the namespaces under '\(prefix.joined())': "
+        + "\(failure.meaning) \(failure.reason)"
+      log(sources[index].complaint == complaint ? .debug : .error, complaint)
+      sources[index].complaint = complaint
+      let settings = sources[index].settings
+      let first = NamespaceRequest(
+        backoff: Backoff(first: settings.reconnectFirst, most: settings.reconnectMost)
+      )
+      var request = sources[index].requests[id] ?? first
+      // A yes that lasted makes the next refusal the first again.
+      if let since = request.acceptedAt, now - since >= Self.lastingInterval { request = first }
+      request.acceptedAt = nil
+      request.refusals += 1
+      let wish = min(failure.retryAfter ?? .zero, Backoff.longestWish)
+      if request.refusals >= Self.refusalLimit, mayFail(index, connection, id, failure, now: now) {
+        rest(.discovery(index), connection, after: wish, now: now)
+        stopDiscovery(index, on: id)
+        fillDiscovery(index, now: now)
+      } else {
+        request.due = now + max(request.backoff.next(using: &random), wish)
+        sources[index].requests[id] = request
+      }
+    }
+  }
+
+  /// Whether a relay that does not tell is left: for another, or when it is of no use as it is.
+  ///
+  /// One that knows no such requests may still push what it has.
+  private func mayFail(
+    _ index: Int,
+    _ connection: Connection,
+    _ id: ConnectionID,
+    _ failure: RequestFailure,
+    now: Instant
+  ) -> Bool {
+    let used = discoverers(index).endpoints
+    if sources[index].roster.next(besides: used, now: now) != nil { return true }
+    return failure.meaning != .notSupported && connection.legCount == 0
+      && !sources[index].announced.values.contains { $0.contains(id) }
+  }
+
+  /// After so many refusals an upstream has failed.
+  private static let refusalLimit = 4
+
+  /// Asks those again who would not tell.
+  func askForNamespaces(_ index: Int, now: Instant) {
+    for (id, request) in sources[index].requests {
+      guard let due = request.due, due <= now else { continue }
+      sources[index].requests[id]?.due = nil
+      connections[id]?.share?.subscribeNamespace(sources[index].namespace)
+    }
+  }
+
+  // MARK: Announcements
 
   /// A namespace is there.
   func announced(_ namespace: TrackNamespace, on id: ConnectionID, now: Instant) {
     guard let users = connections[id]?.users, FullTrackName(namespace, "").isValid else { return }
     for index in sources.indices
     where users.contains(.discovery(index)) && namespace.hasPrefix(sources[index].namespace) {
-      if let endpoint = connections[id]?.endpoint { sources[index].roster.succeeded(endpoint) }
+      connections[id]?.tellsSources.insert(index)
       sources[index].announced[namespace, default: []].insert(id)
       let path = Self.path(namespace)
       if let entry = followed[path] {
@@ -68,6 +158,7 @@ extension IngestCore {
   func forgetAnnouncements(of id: ConnectionID) {
     for index in sources.indices {
       sources[index].discoveries.remove(id)
+      sources[index].requests[id] = nil
       for (namespace, tellers) in sources[index].announced where tellers.contains(id) {
         let rest = tellers.subtracting([id])
         sources[index].announced[namespace] = rest.isEmpty ? nil : rest
@@ -82,6 +173,8 @@ extension IngestCore {
       && connections[id]?.users.contains(.discovery(index)) == true
     {
       sources[index].discoveries.insert(id)
+      sources[index].requests[id]?.acceptedAt = now
+      connections[id]?.tellsSources.insert(index)
       let unannounced = followed.values.filter {
         $0.source == index && sources[index].announced[$0.ingest.namespace] == nil
       }

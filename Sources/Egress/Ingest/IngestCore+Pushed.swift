@@ -41,7 +41,7 @@ extension IngestCore {
     }
     share.keep(subscription, track)
     guard let index = discoverer(of: track.namespace, on: id) else { return }
-    sources[index].roster.succeeded(connection.endpoint)
+    connection.tellsSources.insert(index)
     let path = Self.path(track.namespace)
     if let entry = followed[path] {
       entry.retireAt = nil

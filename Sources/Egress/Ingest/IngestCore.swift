@@ -43,11 +43,41 @@ final class IngestCore {
     var isLeaving = false
     /// When what still uses it goes with it.
     var leaveDeadline: Instant?
+    /// When it is left if requests still wait.
+    var blockedDeadline: Instant?
+    /// Since when its session is ready.
+    var readySince: Instant?
+    /// For whom it was opened.
+    let opener: User
+    /// Those who were sent here from elsewhere.
+    var hops: [User: Hop] = [:]
+    /// The sources that were told something here.
+    var tellsSources: Set<Int> = []
 
-    init(endpoint: Endpoint, users: Set<User>) {
+    init(endpoint: Endpoint, for user: User) {
       self.endpoint = endpoint
-      self.users = users
+      opener = user
+      users = [user]
     }
+
+    /// The endpoint of the configuration that led here.
+    func origin(of user: User) -> Endpoint { hops[user]?.origin ?? endpoint }
+  }
+
+  /// The way by which relays sent somebody to an endpoint that the configuration may not have.
+  struct Hop {
+    let origin: Endpoint
+    /// How many times since it was last of use anywhere.
+    let count: Int
+  }
+
+  /// A question for namespaces that was not answered well.
+  struct NamespaceRequest {
+    var backoff: Backoff
+    var refusals = 0
+    /// When to ask again; nil while it is being asked.
+    var due: Instant?
+    var acceptedAt: Instant?
   }
 
   struct Source {
@@ -59,6 +89,10 @@ final class IngestCore {
     var discoveries: Set<ConnectionID> = []
     /// Who announces what.
     var announced: [TrackNamespace: Set<ConnectionID>] = [:]
+    /// Those who would not tell.
+    var requests: [ConnectionID: NamespaceRequest] = [:]
+    /// What is wrong with them, when it was said; the same again is not worth a line.
+    var complaint = ""
   }
 
   enum Due {
@@ -84,8 +118,6 @@ final class IngestCore {
     var hasMedia = false
     /// Whether what is wrong with it was said; the same again is not worth a line.
     var complaint = ""
-    /// How often it was sent elsewhere since it last had media.
-    var redirects = 0
     var reportedPhase: IngestStatus.Phase?
 
     init(ingest: BroadcastIngest, source: Int, roster: EndpointRoster, lastUse: Instant) {
@@ -156,7 +188,10 @@ final class IngestCore {
       earliest = earliest.map { min($0, candidate) } ?? candidate
     }
     for (path, entry) in followed { consider(due(entry, path)) }
-    for connection in connections.values { consider(connection.leaveDeadline) }
+    for connection in connections.values {
+      consider(connection.leaveDeadline)
+      consider(connection.blockedDeadline)
+    }
     for index in sources.indices { consider(discoveryDeadline(index)) }
     return earliest
   }
@@ -170,10 +205,15 @@ final class IngestCore {
       fillLegs(path, now: now)
       settle(path, now: now)
     }
-    for index in sources.indices { fillDiscovery(index, now: now) }
+    for index in sources.indices {
+      fillDiscovery(index, now: now)
+      askForNamespaces(index, now: now)
+    }
     for (id, connection) in connections {
-      guard let due = connection.leaveDeadline, due <= now else { continue }
-      lose(id, "the relay has gone away", now: now)
+      if let due = connection.blockedDeadline, due <= now { leaveIfBlocked(id, now: now) }
+      if let due = connection.leaveDeadline, due <= now {
+        lose(id, "the relay has gone away", now: now)
+      }
     }
   }
 
@@ -250,9 +290,17 @@ final class IngestCore {
   private func age(_ path: BroadcastPath, now: Instant) {
     guard let entry = followed[path] else { return }
     if let due = entry.retireAt, due <= now {
-      entry.retireAt = nil
-      entry.ingest.finish(now: now)
-      drain(path, now: now)
+      let patience = sources[entry.source].settings.retireTimeout
+      if !entry.ingest.legs.isEmpty, let last = entry.ingest.status.lastObject,
+        last + patience > now
+      {
+        // What comes is there, whoever says that it is not.
+        entry.retireAt = last + patience
+      } else {
+        entry.retireAt = nil
+        entry.ingest.finish(now: now)
+        drain(path, now: now)
+      }
     }
     if let due = forgetTime(entry), due <= now {
       log(.info, "broadcast \(entry.ingest.namespace.joined()) is over and forgotten")
@@ -309,7 +357,7 @@ final class IngestCore {
     consider(entry.retireAt)
     consider(forgetTime(entry))
     consider(idleEnd(entry))
-    if entry.legs.count < sources[entry.source].settings.live {
+    if liveLegs(entry) < sources[entry.source].settings.live {
       consider(entry.roster.earliest(besides: usedEndpoints(path)))
     }
     return due
@@ -327,14 +375,11 @@ final class IngestCore {
           // Who waited for this begins to use it now.
           entry.lastUse = now
         }
-        entry.complaint = ""
-        entry.redirects = 0
-        // Media arrives: only now has connecting been worth it.
-        for connection in entry.legs.values {
-          if let endpoint = connections[connection]?.endpoint { entry.roster.succeeded(endpoint) }
-        }
+        // One that still brings nothing has said so.
+        if entry.legs.keys.allSatisfy(entry.ingest.hasMedia) { entry.complaint = "" }
         put(.snapshot(path, snapshot))
-      case .legFailed(let leg, let reason, _): legFailed(leg, reason, now: now)
+      case .legFailed(let leg, let reason, let pause):
+        legFailed(leg, reason, after: pause, now: now)
       case .redirected(let leg, let uri): redirect(leg, to: uri, now: now)
       }
     }

@@ -47,6 +47,8 @@ final class IngestLoop {
 
   /// Statuses are posted this often, and whenever a phase changes.
   private static let statusInterval = Interval.milliseconds(500)
+  /// Of how many endpoints it is known which address is next.
+  private static let attemptLimit = 256
 
   /// Throws where the configuration can't work: a URL, a namespace or credentials.
   init(
@@ -170,6 +172,8 @@ final class IngestLoop {
   private func connect(_ id: IngestCore.ConnectionID, among addresses: [SocketAddress]) {
     guard let endpoint = endpoints[id], let credentials = credentials[endpoint.settings.trust]
     else { return }
+    // Relays can name any number of others; where to begin again does not matter much.
+    if attempts.count > Self.attemptLimit { attempts = [:] }
     let attempt = attempts[endpoint] ?? 0
     attempts[endpoint] = attempt &+ 1
     var settings = configuration

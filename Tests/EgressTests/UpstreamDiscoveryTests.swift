@@ -1,0 +1,80 @@
+import MoQ
+import Packaging
+import Testing
+import Wire
+
+@testable import Egress
+
+/// Relays that do not tell what they have, or stop telling it.
+@Suite struct UpstreamDiscoveryTests {
+  private let first = "moqt://first:1/"
+  private let second = "moqt://second:1/"
+  private let prefix = TrackNamespace([Bytes(utf8: "live")])
+
+  private func discovering(
+    _ change: (inout Configuration.Upstream) -> Void = { _ in }
+  ) throws -> ScriptedUpstreams {
+    let upstreams = try ScriptedUpstreams(first, namespace: "live") {
+      $0.discover = true
+      $0.retireTimeout = .seconds(3)
+      change(&$0)
+    }
+    upstreams.start()
+    return upstreams
+  }
+
+  private func refuse(_ upstreams: ScriptedUpstreams, after retry: Interval? = nil) throws {
+    let failure = RequestFailure(meaning: .timeout, reason: "not now", retryAfter: retry)
+    try upstreams.send(.namespacesRefused(prefix: prefix, failure), first)
+  }
+
+  @Test func `who does not tell what there is is asked again`() throws {
+    let upstreams = try discovering()
+    try refuse(upstreams, after: .seconds(2))
+    upstreams.advance(.milliseconds(1900))
+    #expect(try upstreams.source(first).prefixes.count == 1)
+    upstreams.advance(.milliseconds(200))
+    #expect(try upstreams.source(first).prefixes.count == 2)
+    try upstreams.send(.namespacesAccepted(prefix: prefix), first)
+    try upstreams.send(.namespaceAnnounced(upstreams.broadcast.namespace), first)
+    try upstreams.join(first)
+    upstreams.advance(.seconds(20))
+    #expect(try upstreams.source(first).prefixes.count == 2)
+    // What was accepted can end too.
+    try refuse(upstreams)
+    upstreams.advance(.seconds(1))
+    #expect(try upstreams.source(first).prefixes.count == 3)
+    #expect(upstreams.opened == [first])
+  }
+
+  @Test func `who goes on refusing fails, and another is asked`() throws {
+    let upstreams = try discovering { [first, second] in $0.url = "\(first) \(second)" }
+    for _ in 0..<4 {
+      #expect(upstreams.opened == [first])
+      try refuse(upstreams)
+      upstreams.advance(.seconds(9))
+    }
+    #expect(upstreams.opened == [first, second])
+    #expect(Set(upstreams.open.values) == [second])
+    #expect(
+      upstreams.logs.filter { $0.contains("does not tell the namespaces") }.count == 1
+    )
+  }
+
+  @Test func `what is received is not retired`() throws {
+    let upstreams = try discovering()
+    try upstreams.send(.namespacesAccepted(prefix: prefix), first)
+    try upstreams.send(.namespaceAnnounced(upstreams.broadcast.namespace), first)
+    try upstreams.join(first)
+    try upstreams.play(.seconds(4), first)
+    try upstreams.send(.namespaceWithdrawn(upstreams.broadcast.namespace), first)
+    try refuse(upstreams)
+    try upstreams.play(.seconds(8), first)
+    #expect(upstreams.snapshot?.isEnded == false)
+    // It ends when nothing comes any more.
+    upstreams.advance(.milliseconds(2900))
+    #expect(upstreams.snapshot?.isEnded == false)
+    upstreams.advance(.milliseconds(200))
+    #expect(upstreams.snapshot?.isEnded == true)
+  }
+}
