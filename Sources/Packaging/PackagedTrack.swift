@@ -6,15 +6,22 @@ final class PackagedTrack {
   /// A chunk in decode order.
   struct Intake {
     let chunk: MediaChunk
+    let description: TrackDescription
     /// Counts the restarts of the track's ids or time.
-    let generation: Int
-    let continuity: TrackOrder.Continuity
+    var generation: Int
+    var continuity: TrackOrder.Continuity
     /// How far from the end of other media it may start and go on there, in ticks.
     let tolerance: Int64
+    /// How far that would be if nothing were missing.
+    let jitter: Int64
     /// The time whose segment it belongs to, in ticks.
     let middle: Int64
     /// This machine's clock when the chunk came in order.
     let utc: UTCTime
+
+    var timescale: UInt32 { description.info.timescale }
+    var start: MediaTime { MediaTime(ticks: chunk.start, timescale: timescale) }
+    var end: MediaTime { MediaTime(ticks: chunk.end, timescale: timescale) }
   }
 
   enum Event {
@@ -22,12 +29,17 @@ final class PackagedTrack {
     case groupEnded
   }
 
-  var description: TrackDescription
+  /// Of the newest chunk in order; at first, what the track began with.
+  private(set) var description: TrackDescription
+  let beginning: TrackDescription
+  /// Of the object that came last.
+  var received: TrackDescription
   var order: TrackOrder
   var writer: RenditionWriter?
   var window: RenditionWindow
   var generation = 0
-  var needsNewRun = false
+  /// Whether what comes next has nothing to do with what came before.
+  var beginsAnew = false
   /// Events before the presentation's constants are known.
   private(set) var primed: [Event] = []
   private(set) var primedBytes = 0
@@ -47,6 +59,8 @@ final class PackagedTrack {
 
   init(_ description: TrackDescription, policy: PackagingPolicy) {
     self.description = description
+    beginning = description
+    received = description
     concealment = policy.concealment
     window = RenditionWindow(window: policy.window)
     limits = RenditionWriter.Limits(
@@ -65,13 +79,28 @@ final class PackagedTrack {
   /// `continuity` is that of its object for the object's first chunk and nil for the others.
   func events(
     _ chunk: MediaChunk,
+    under next: TrackDescription? = nil,
     _ continuity: TrackOrder.Continuity?,
     utc: UTCTime
   ) -> [Event] {
+    let continuity = beginsAnew ? .first : continuity
+    beginsAnew = false
+    if let next, next !== description { goOn(under: next) }
     let standIns = continuity == .afterLoss ? standIns(before: chunk) : []
     concealed += standIns.count
     let events = standIns.map { event($0, .jump, utc: utc) }
     return events + [event(chunk, standIns.isEmpty ? continuity : .jump, utc: utc)]
+  }
+
+  /// Counts in the ticks of another header from here on; no frame from before stands in for what is lost.
+  private func goOn(under next: TrackDescription) {
+    let (old, new) = (description.info.timescale, next.info.timescale)
+    if old != new {
+      lastStart = lastStart.map { MediaTime(ticks: $0, timescale: old).rounded(toScale: new) }
+      lastEnd = lastEnd.map { MediaTime(ticks: $0, timescale: old).rounded(toScale: new) }
+    }
+    if !description.hasHeader(of: next) { lastChunk = nil }
+    description = next
   }
 
   /// Copies of the last frame for those that are lost before a chunk; none where too many are, or where
@@ -125,9 +154,11 @@ final class PackagedTrack {
     return .chunk(
       Intake(
         chunk: chunk,
+        description: description,
         generation: generation,
         continuity: continuity,
         tolerance: isSeamless ? jitter : 0,
+        jitter: jitter,
         middle: middle,
         utc: utc
       )
@@ -172,10 +203,28 @@ final class PackagedTrack {
     writer?.relabel(leadGeneration)
   }
 
+  /// What readers see of it.
+  var snapshot: RenditionSnapshot {
+    // What is published, and not what has only come.
+    let info = window.segments.last?.info ?? beginning.info
+    let chunkDuration = writer.map { writer in
+      MediaTime(ticks: writer.chunkDuration, timescale: writer.timescale)
+        .rounded(toScale: info.timescale)
+    }
+    return RenditionSnapshot(
+      info: info,
+      segments: window.segments,
+      eventStreams: window.eventStreams,
+      rates: window.rates,
+      codecs: window.codecs,
+      chunkDuration: chunkDuration ?? 0
+    )
+  }
+
   func startWriting(partTarget: MediaTime) {
     writer = RenditionWriter(
       kind: description.info.kind,
-      timescale: description.info.timescale,
+      timescale: beginning.info.timescale,
       partTarget: partTarget,
       limits: limits
     )
@@ -207,14 +256,16 @@ final class PackagedTrack {
   }
 
   var firstPrimedChunk: Intake? { primedChunks.first }
-  var longestPrimedChunk: Int64 { primedChunks.map(\.chunk.duration).max() ?? 0 }
+  var longestPrimedChunk: MediaTime? {
+    primedChunks.map { MediaTime(ticks: $0.chunk.duration, timescale: $0.timescale) }.max()
+  }
 
   /// Whether the frames of the first group last equally long, to a tick.
   var isSteady: Bool {
-    let chunks = primedChunks.map(\.chunk)
-    let next = chunks.dropFirst().firstIndex { $0.isIndependent } ?? chunks.endIndex
+    let primed = primedChunks
+    let next = primed.dropFirst().firstIndex { $0.chunk.isIndependent } ?? primed.endIndex
     // The last one's length is a rule's.
-    let lengths = chunks[..<next].dropLast().map(\.duration)
+    let lengths = primed[..<next].dropLast().map(\.chunk.duration)
     guard let shortest = lengths.min(), let longest = lengths.max() else { return true }
     return longest - shortest <= 1
   }
@@ -222,7 +273,7 @@ final class PackagedTrack {
   /// The distance between the first two sync samples, or the length of the first group; nil until
   /// either is known.
   ///
-  /// For other than video, the length of the first chunk.
+  /// For other than video, the length of the first chunk. In ticks of the first chunk.
   var firstGroupLength: Int64? {
     guard let first = firstPrimedChunk else { return nil }
     guard description.info.kind == .video else { return first.chunk.duration }
@@ -231,9 +282,9 @@ final class PackagedTrack {
       switch event {
       case .chunk(let intake):
         if index > 0, intake.chunk.isIndependent, intake.generation == first.generation {
-          return intake.chunk.start - first.chunk.start
+          return intake.start.rounded(toScale: first.timescale) - first.chunk.start
         }
-        end = intake.chunk.end
+        end = intake.end.rounded(toScale: first.timescale)
       case .groupEnded: return end - first.chunk.start
       }
     }

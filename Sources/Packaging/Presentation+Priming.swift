@@ -39,13 +39,13 @@ extension Presentation {
   func begin(now: Instant, utc: UTCTime?) {
     let track = tracks[lead]
     guard let first = track.firstPrimedChunk else { return }
-    let scale = track.description.info.timescale
+    let scale = first.timescale
     let isVideo = track.description.info.kind == .video
     var measured = track.firstGroupLength ?? first.chunk.duration
     isSteady = !isVideo || track.isSteady
     if !isSteady { measured = lengthOfUnsteadyGroups(measured, scale) }
     let group = MediaTime(
-      ticks: max(1, lengthOfGroups(measured, promised: track.description.groupLength, scale)),
+      ticks: max(1, lengthOfGroups(measured, promised: first.description.groupLength, scale)),
       timescale: scale
     )
     let target = MediaTime(
@@ -65,10 +65,7 @@ extension Presentation {
 
     var partMilliseconds = Int(policy.partTarget.nanoseconds / 1_000_000)
     for track in tracks {
-      let longest = MediaTime(
-        ticks: track.longestPrimedChunk,
-        timescale: track.description.info.timescale
-      )
+      guard let longest = track.longestPrimedChunk else { continue }
       partMilliseconds = max(
         partMilliseconds,
         Int(clamping: ceilingMilliseconds(longest))
@@ -76,11 +73,8 @@ extension Presentation {
     }
     partMilliseconds = fittingPartMilliseconds(atMost: partMilliseconds)
     partTarget = MediaTime(ticks: Int64(partMilliseconds), timescale: 1000)
-    let clocked = tracks.flatMap { track in
-      track.primedChunks.map { ($0, track.description.info.timescale) }
-    }
     // A sibling with a clock of its own must not move the broadcast's.
-    let zero = WallClock.zero(of: track.primedChunks.map { ($0, scale) })
+    let zero = WallClock.zero(of: track.primedChunks)
     constants = PresentationSnapshot.Constants(
       targetDuration: max(
         1,
@@ -91,7 +85,7 @@ extension Presentation {
       window: policy.window,
       publishDelayMilliseconds: policy.publishDelay > .seconds(0)
         ? Int(policy.publishDelay.nanoseconds / 1_000_000)
-        : WallClock.delayMilliseconds(of: clocked, zero: zero),
+        : WallClock.delayMilliseconds(of: tracks.flatMap(\.primedChunks), zero: zero),
       zero: zero
     )
     for index in tracks.indices { tracks[index].startWriting(partTarget: partTarget) }
@@ -99,7 +93,7 @@ extension Presentation {
     beginRun(
       Epoch(name: WallClock.name(zero), zero: zero),
       shiftSeconds: 0,
-      at: first.chunk.start,
+      at: first.start,
       slot: slot
     )
     runOfGeneration = [first.generation: 0]
@@ -115,7 +109,7 @@ extension Presentation {
     )
     // The lead first: the others need its boundaries.
     for index in [lead] + tracks.indices.filter({ $0 != lead }) {
-      for event in tracks[index].takePrimed() { take(event, index) }
+      for event in tracks[index].takePrimed() { put(event, index) }
     }
     advance(now: now)
   }
@@ -123,9 +117,7 @@ extension Presentation {
   /// The longest part target up to a limit that the chunks of every track fill to 85 % at least,
   /// rfc8216bis §"EXT-X-PART"; where none does, the one that they fill best.
   func fittingPartMilliseconds(atMost limit: Int) -> Int {
-    let chunks = tracks.filter { $0.longestPrimedChunk > 0 }.map { track in
-      MediaTime(ticks: track.longestPrimedChunk, timescale: track.description.info.timescale)
-    }
+    let chunks = tracks.compactMap(\.longestPrimedChunk).filter { $0.ticks > 0 }
     let least = chunks.map { Int(clamping: ceilingMilliseconds($0)) }.max() ?? limit
     /// How much of a target parts of whole chunks fill, in thousandths.
     func fill(_ target: Int) -> Int {

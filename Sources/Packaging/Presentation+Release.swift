@@ -8,14 +8,13 @@ extension Presentation {
     replaceSilentLead(now: now)
     for index in tracks.indices {
       tracks[index].rejoin(tracks[lead].generation, patience: policy.stallPatience, now: now)
-      let info = tracks[index].description.info
-      let step = info.kind == .video ? groupLength?.rounded(toScale: info.timescale) : nil
+      let info = tracks[index].beginning.info
       let cut = tracks[index].writer?.cutSegments ?? 0
       tracks[index].writer?.advance(
         runs: runs,
         run: { self.runOfGeneration[$0] },
         isLead: index == lead,
-        groupStep: step
+        groupLength: info.kind == .video ? groupLength : nil
       )
       if cut == 0, tracks[index].writer?.cutSegments ?? 0 > 0 {
         outputs.append(.notice(.cut(info.name)))
@@ -36,8 +35,10 @@ extension Presentation {
       guard !isBlocked(next.update, except: next.index, now: now) else { break }
       guard let update = tracks[next.index].writer?.takeUpdate() else { break }
       guard update.number >= startNumber else { continue }
-      tracks[next.index].window.apply(update.change)
-      notePeriod(update)
+      decideHeaders(update, of: next.index)
+      let change = headers.marked(update.change)
+      notePeriod(change, update, of: next.index)
+      tracks[next.index].window.apply(change)
       hasChanged = true
     }
     guard hasChanged else { return false }
@@ -52,12 +53,44 @@ extension Presentation {
     return true
   }
 
-  /// Begins a period at the first media after a discontinuity or a gap in any rendition.
-  func notePeriod(_ update: RenditionWriter.Update) {
-    switch update.change {
+  /// Decides, with the first update of a segment in any rendition, whether it is a discontinuity because
+  /// one of them changes its header there.
+  ///
+  /// All have to tell the same, and the first is published when the others have come nearly as far:
+  /// what changes no later is known on every bridge.
+  func decideHeaders(_ update: RenditionWriter.Update, of index: Int) {
+    guard update.number > headers.decided ?? .min else { return }
+    let lag = slack.rounded(toScale: update.time.timescale)
+    let known = MediaTime(ticks: update.time.ticks - lag, timescale: update.time.timescale)
+    let isFirst = headers.decided == nil
+    var isChange = false
+    for (other, track) in tracks.enumerated() {
+      isChange =
+        track.writer?.newHeaders.contains { change in
+          change.number == update.number && (other == index || change.start < known)
+        } ?? false || isChange
+      track.writer?.forgetHeaders(through: update.number)
+    }
+    let isMarked = runs[update.run].timeline.boundary(update.number)?.isDiscontinuity ?? false
+    headers.decide(update.number, isDiscontinuity: isChange && !isMarked && !isFirst)
+  }
+
+  /// Begins a period at the first media after a discontinuity or a gap in any rendition, or under another
+  /// header.
+  func notePeriod(
+    _ change: RenditionWriter.Change,
+    _ update: RenditionWriter.Update,
+    of index: Int
+  ) {
+    switch change {
     case .part(let segment, let part):
-      let isBreak =
-        segment.isDiscontinuity || periods.isEmpty || segment.number >= periodBreak ?? .max
+      let before = tracks[index].window.segments.last
+      if let before, before.number < segment.number, before.initSegment != segment.initSegment {
+        periodBreak = max(periodBreak ?? .min, segment.number)
+      }
+      // Where a Period has begun since, it has been answered.
+      let isDue = periodBreak.map { $0 > periods.last?.number ?? .min && segment.number >= $0 }
+      let isBreak = segment.isDiscontinuity || periods.isEmpty || isDue ?? false
       guard isBreak, segment.number > periods.last?.number ?? .min, !part.isGap else { return }
       guard let boundary = runs[update.run].timeline.boundary(segment.number) else { return }
       let clock = runs[update.run].clock
@@ -157,13 +190,7 @@ extension Presentation {
         PresentationSnapshot(
           constants: constants,
           renditions: tracks.map { track in
-            RenditionSnapshot(
-              info: track.description.info,
-              segments: track.window.segments,
-              eventStreams: track.window.eventStreams,
-              rates: track.window.rates,
-              chunkDuration: track.writer?.chunkDuration ?? 0
-            )
+            track.snapshot
           },
           periods: periods,
           isEnded: isEnded

@@ -7,10 +7,9 @@ extension Presentation {
     _ epoch: Epoch,
     shiftSeconds: Int64,
     extraDelay: Int64 = 0,
-    at start: Int64,
+    at start: MediaTime,
     slot: MediaTime
   ) {
-    let scale = tracks[lead].description.info.timescale
     let group = groupLength ?? slot
     let clock = RunClock(epoch: epoch, shiftSeconds: shiftSeconds)
     // The grid counts on the publisher's own clock, before any shift.
@@ -18,7 +17,7 @@ extension Presentation {
     let grid = SlotGrid(
       slotLength: slot,
       groupLength: group,
-      groupStart: MediaTime(ticks: start, timescale: scale),
+      groupStart: start,
       zero: zero
     )
     let last = runs.last?.timeline.next
@@ -42,22 +41,27 @@ extension Presentation {
   /// Moves the timeline on by a chunk of the lead rendition.
   func lead(_ intake: PackagedTrack.Intake) {
     let chunk = intake.chunk
-    let scale = tracks[lead].description.info.timescale
+    let isVideo = tracks[lead].description.info.kind == .video
     if runOfGeneration[intake.generation] == nil {
       runOfGeneration[intake.generation] = run(for: intake)
       runOfGeneration = runOfGeneration.filter { $0.key > intake.generation - 8 }
     }
     guard let index = runOfGeneration[intake.generation], index == runs.count - 1 else { return }
-    let isJump = intake.continuity == .jump && !chunk.continues(from: leadEnd)
+    let isJump = intake.continuity == .jump && !intake.continues(from: leadEnd)
+    let isIndependent = chunk.isIndependent || !isVideo
+    let isNewHeader = leadDescription.map { !$0.hasHeader(of: intake.description) } ?? false
     runs[index].timeline.advance(
-      start: MediaTime(ticks: chunk.start, timescale: scale),
-      end: MediaTime(ticks: chunk.end, timescale: scale),
-      isIndependent: chunk.isIndependent || tracks[lead].description.info.kind != .video,
+      start: intake.start,
+      end: intake.end,
+      isIndependent: isIndependent,
       isDiscontinuity: isJump,
+      isNewHeader: isNewHeader,
       isLoss: intake.continuity == .afterLoss
     )
-    leadEnd = chunk.end
-    if tracks[lead].description.info.kind != .video { closeLeadSegment() }
+    // What comes under a header before a sync sample is of no use.
+    if isIndependent || leadDescription == nil { leadDescription = intake.description }
+    leadEnd = intake.end
+    if !isVideo { closeLeadSegment() }
   }
 
   /// Tracks other than the lead, video first.
@@ -76,7 +80,7 @@ extension Presentation {
     guard let index = runs.indices.last, let slot = constants?.segmentLength else { return }
     let bound = slot.seconds + Double(policy.stallPatience.nanoseconds) / 1e9
     guard
-      let other = followers.first(where: { tracks[$0].writer?.queuedDuration.seconds ?? 0 > bound })
+      let other = followers.first(where: { tracks[$0].writer?.queuedSeconds ?? 0 > bound })
     else {
       waitsForLeadSince = nil
       return
@@ -84,20 +88,22 @@ extension Presentation {
     let since = waitsForLeadSince ?? now
     waitsForLeadSince = since
     guard now - since > policy.stallPatience else { return }
-    let scale = tracks[other].description.info.timescale
     lead = other
     waitsForLeadSince = nil
-    leadEnd = runs[index].timeline.coverage?.rounded(toScale: scale)
+    leadEnd = runs[index].timeline.coverage
+    leadDescription = tracks[other].writer?.serving
     outputs.append(.notice(.newLead(tracks[other].description.info.name)))
     var continuity = TrackOrder.Continuity.afterLoss
     for queued in tracks[other].writer?.queue ?? []
-    where queued.chunk.start >= leadEnd ?? .min {
+    where leadEnd.map({ queued.start >= $0 }) ?? true {
       lead(
         PackagedTrack.Intake(
           chunk: queued.chunk,
+          description: queued.description,
           generation: queued.generation,
           continuity: continuity,
           tolerance: queued.tolerance,
+          jitter: queued.tolerance,
           middle: queued.middle,
           utc: lastUTC
         )
@@ -108,10 +114,7 @@ extension Presentation {
 
   func closeLeadSegment() {
     guard let end = leadEnd, !runs.isEmpty else { return }
-    let scale = tracks[lead].description.info.timescale
-    _ = runs[runs.count - 1].timeline.closesSegment(
-      at: MediaTime(ticks: end, timescale: scale)
-    )
+    _ = runs[runs.count - 1].timeline.closesSegment(at: end)
   }
 
   /// The run that a new generation of the lead belongs to: the current one when media goes on where it
@@ -121,28 +124,22 @@ extension Presentation {
       return 0
     }
     let start = intake.chunk.start
-    let scale = tracks[lead].description.info.timescale
-    let needsNewRun = tracks.contains { $0.needsNewRun }
-    for index in tracks.indices { tracks[index].needsNewRun = false }
-    if intake.chunk.continues(from: leadEnd), !needsNewRun { return runs.count - 1 }
-    let publisherZero = UTCTime(
-      microseconds: current.clock.epoch.zero.microseconds + current.clock.shiftSeconds * 1_000_000
-    )
-    let zero = WallClock.zero(of: [(intake, scale)])
-    // Two seconds: the estimate from arrival is a whole second, and a burst may come late.
-    let isSameClock =
-      start >= leadEnd && abs(zero.microseconds - publisherZero.microseconds) <= 2_000_000
-    if isSameClock {
+    let scale = intake.timescale
+    if intake.continues(from: leadEnd) { return runs.count - 1 }
+    let end = leadEnd.rounded(toScale: scale)
+    let zero = WallClock.zero(of: [intake])
+    // The last frame of what came before may be said to last longer than it did.
+    if start >= end - intake.jitter, isOnClock(of: current, zero) {
       beginRun(
         current.clock.epoch,
         shiftSeconds: current.clock.shiftSeconds,
         extraDelay: current.extraDelay,
-        at: start,
+        at: intake.start,
         slot: slot
       )
     } else {
       var shift: Int64 = 0
-      let servedEnd = current.clock.served(leadEnd, timescale: scale)
+      let servedEnd = current.clock.served(end, timescale: scale)
       if start < servedEnd {
         // Served time keeps following UTC as it did in the run before.
         shift = (zero.microseconds - current.clock.epoch.zero.microseconds) / 1_000_000
@@ -161,12 +158,12 @@ extension Presentation {
         extraDelay: max(
           current.extraDelay,
           WallClock.extraDelay(
-            of: (intake, scale),
+            of: intake,
             zero: zero,
             beyond: constants?.publishDelayMilliseconds ?? 0
           )
         ),
-        at: start,
+        at: intake.start,
         slot: slot
       )
     }
@@ -176,5 +173,29 @@ extension Presentation {
       )
     )
     return runs.count - 1
+  }
+
+  /// Whether an estimate of the publisher's clock is that of a run, to two seconds: an estimate from
+  /// arrival is a whole second, and a burst may come late.
+  private func isOnClock(of run: Run, _ zero: UTCTime) -> Bool {
+    let told = run.clock.epoch.zero.microseconds + run.clock.shiftSeconds * 1_000_000
+    return abs(zero.microseconds - told) <= 2_000_000
+  }
+
+  /// Whether a chunk of the lead is the first of a publisher that started anew: its header is another,
+  /// and its clock too.
+  func isRestart(_ intake: PackagedTrack.Intake) -> Bool {
+    guard let leadDescription, !leadDescription.hasHeader(of: intake.description),
+      let current = runs.last, intake.generation == tracks[lead].generation,
+      runOfGeneration[intake.generation] != nil, !intake.continues(from: leadEnd)
+    else { return false }
+    return !isOnClock(of: current, WallClock.zero(of: [intake]))
+  }
+}
+
+extension PackagedTrack.Intake {
+  /// Whether it goes on where the lead's media ended, which may have counted in other ticks.
+  func continues(from end: MediaTime?) -> Bool {
+    chunk.continues(from: end?.rounded(toScale: timescale))
   }
 }

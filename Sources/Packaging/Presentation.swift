@@ -55,7 +55,9 @@ package final class Presentation {
   var runs: [Run] = []
   /// The run that each generation of the tracks belongs to, as the lead decided.
   var runOfGeneration: [Int: Int] = [:]
-  var leadEnd: Int64?
+  var leadEnd: MediaTime?
+  /// Of the lead's newest segment.
+  var leadDescription: TrackDescription?
   var primingDeadline: Instant?
   /// The deadline has passed once: silent tracks are not waited for.
   var isPrimingLate = false
@@ -63,6 +65,8 @@ package final class Presentation {
   var periods: [PresentationSnapshot.PeriodStart] = []
   /// The first segment that belongs to a new period, whatever it is.
   var periodBreak: Int64?
+  /// Discontinuities where a rendition changes its header.
+  var headers = HeaderBreaks()
   /// The periods so far go with the next one.
   var arePeriodsOutdated = false
   var isEnded = false
@@ -100,13 +104,25 @@ package final class Presentation {
   /// Takes an object of a track, in any order.
   ///
   /// `utc` is this machine's clock at its arrival; it is used only where the publisher tells no
-  /// time. Objects with implausible times are counted and dropped.
+  /// time. Objects with implausible times are counted and dropped, and so are those of a track that
+  /// calls itself another kind than it was.
   package func receive(_ object: MediaObject, on track: Int, utc: UTCTime, now: Instant) {
     guard !isEnded else { return }
-    let timescale = tracks[track].description.info.timescale
-    guard object.chunks.allSatisfy({ $0.hasPlausibleTimes(timescale: timescale) }) else {
+    var object = object
+    let description = object.description ?? tracks[track].beginning
+    object.description = description
+    let timescale = description.info.timescale
+    guard description.info.kind == tracks[track].beginning.info.kind,
+      object.chunks.allSatisfy({ $0.hasPlausibleTimes(timescale: timescale) })
+    else {
       tracks[track].order.refuse()
       return
+    }
+    if description !== tracks[track].received {
+      // Another header with ids from far back is of a publisher that counts them anew.
+      let isNew = !description.hasHeader(of: tracks[track].received)
+      if isNew, tracks[track].order.isFarPast(object.position) { restart() }
+      tracks[track].received = description
     }
     tracks[track].order.insert(object)
     if tracks[track].order.looksRestarted(now: now) {
@@ -143,10 +159,16 @@ package final class Presentation {
   ///
   /// What was published stays; whether media goes on seamlessly is decided by what arrives.
   package func restart() {
+    for index in tracks.indices { tracks[index].order.restart() }
+    beginGeneration()
+  }
+
+  /// Lets all tracks begin anew, wherever their media goes on.
+  private func beginGeneration() {
     let generation = (tracks.map(\.generation).max() ?? 0) + 1
     for index in tracks.indices {
-      tracks[index].order.restart()
       tracks[index].generation = generation
+      tracks[index].beginsAnew = true
     }
   }
 
@@ -162,19 +184,6 @@ package final class Presentation {
     }
     tracks.append(track)
     return tracks.count - 1
-  }
-
-  /// Replaces the header of a track, from its next independent chunk on.
-  package func replaceHeader(of track: Int, with description: TrackDescription) {
-    guard tracks[track].description.initSegment != description.initSegment else { return }
-    let info = tracks[track].description.info
-    tracks[track].description = TrackDescription(
-      info: info,
-      header: description.initSegment.bytes,
-      groupLength: description.groupLength
-    )
-    tracks[track].needsNewRun = true
-    restart()
   }
 
   /// Ends the broadcast: what waits is published, and the last segments are closed.
@@ -222,7 +231,8 @@ package final class Presentation {
       case .object(let object, let continuity):
         for (position, chunk) in object.chunks.enumerated() {
           let continuity = position == 0 ? continuity : nil
-          for event in tracks[index].events(chunk, continuity, utc: utc) { take(event, index) }
+          let events = tracks[index].events(chunk, under: object.description, continuity, utc: utc)
+          for event in events { take(event, index) }
         }
       case .groupEnded:
         take(.groupEnded, index)
@@ -240,15 +250,27 @@ package final class Presentation {
       tracks[index].prime(event, byteLimit: policy.reorderBytes)
       return
     }
+    if index == lead, case .chunk(var intake) = event, isRestart(intake) {
+      beginGeneration()
+      tracks[index].beginsAnew = false
+      (intake.generation, intake.continuity) = (tracks[index].generation, .first)
+      put(.chunk(intake), index)
+    } else {
+      put(event, index)
+    }
+  }
+
+  /// Puts what is in order to the timeline and the rendition.
+  func put(_ event: PackagedTrack.Event, _ index: Int) {
     switch event {
     case .chunk(let intake):
       if index == lead { lead(intake) }
       let queued = RenditionWriter.Queued(
         chunk: intake.chunk,
+        description: intake.description,
         generation: intake.generation,
         tolerance: intake.tolerance,
-        middle: intake.middle,
-        initSegment: tracks[index].description.initSegment
+        middle: intake.middle
       )
       tracks[index].writer?.enqueue(queued)
     case .groupEnded:

@@ -2,8 +2,10 @@ package import CMAF
 internal import Digest
 package import Wire
 
-/// One media track of a broadcast, ready to be packaged.
-package struct TrackDescription: Equatable, Sendable {
+/// What a media track of a broadcast is from a chunk on, ready to be packaged.
+///
+/// A reference, as every chunk has one.
+package final class TrackDescription: Sendable {
   package let info: RenditionInfo
   package let initSegment: InitSegment
   /// The longest distance between sync samples that the catalog promises; nil when it does not.
@@ -22,5 +24,18 @@ package struct TrackDescription: Equatable, Sendable {
       name: String(hex(SHA256.digest(header).slice).prefix(16))
     )
     self.groupLength = groupLength
+  }
+
+  /// Whether media under one header goes on under another.
+  func hasHeader(of other: TrackDescription) -> Bool {
+    self === other || initSegment == other.initSegment
+  }
+}
+
+extension TrackDescription: Equatable {
+  package static func == (left: TrackDescription, right: TrackDescription) -> Bool {
+    left === right
+      || left.info == right.info && left.initSegment == right.initSegment
+        && left.groupLength == right.groupLength
   }
 }

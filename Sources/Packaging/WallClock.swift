@@ -10,19 +10,17 @@ enum WallClock {
   /// 2. The producer's clock in the chunks, as a whole second, when it is as near.
   /// 3. The earliest arrival, as a whole second: bridges that receive the broadcast within a fraction
   ///    of a second of each other agree, unless it falls on the edge of a second.
-  static func zero(of chunks: [(PackagedTrack.Intake, UInt32)]) -> UTCTime {
-    guard let (first, scale) = chunks.first else { return UTCTime(microseconds: 0) }
-    if isNear(microseconds(first.chunk.end, scale), first.utc) { return UTCTime(microseconds: 0) }
+  static func zero(of chunks: [PackagedTrack.Intake]) -> UTCTime {
+    guard let first = chunks.first else { return UTCTime(microseconds: 0) }
+    if isNear(microseconds(first.end), first.utc) { return UTCTime(microseconds: 0) }
     // A clock that was never set must not bring segment numbers below those of other epochs.
-    let told = chunks.compactMap { intake, scale in
+    let told = chunks.compactMap { intake in
       intake.chunk.producerTime.flatMap { time in
         isNear(time.microseconds, intake.utc)
-          ? time.microseconds - microseconds(intake.chunk.start, scale) : nil
+          ? time.microseconds - microseconds(intake.start) : nil
       }
     }
-    let estimated = chunks.map { intake, scale in
-      intake.utc.microseconds - microseconds(intake.chunk.end, scale)
-    }
+    let estimated = chunks.map { $0.utc.microseconds - microseconds($0.end) }
     let zero = told.first ?? estimated.min() ?? 0
     return UTCTime(microseconds: zero - floorModulo(zero, 1_000_000))
   }
@@ -37,9 +35,9 @@ enum WallClock {
   /// second with a fifth to spare.
   ///
   /// A burst at joining counts for nothing: the promptest chunk decides.
-  static func delayMilliseconds(of chunks: [(PackagedTrack.Intake, UInt32)], zero: UTCTime) -> Int {
-    let delays = chunks.map { intake, scale in
-      intake.utc.microseconds - zero.microseconds - microseconds(intake.chunk.end, scale)
+  static func delayMilliseconds(of chunks: [PackagedTrack.Intake], zero: UTCTime) -> Int {
+    let delays = chunks.map { intake in
+      intake.utc.microseconds - zero.microseconds - microseconds(intake.end)
     }
     let delay = max(0, delays.min() ?? 0) / 1000
     return Int((delay + 99) / 100 * 100 + 200)
@@ -50,13 +48,11 @@ enum WallClock {
   ///
   /// What tells its own time needs none.
   static func extraDelay(
-    of chunk: (PackagedTrack.Intake, UInt32),
+    of intake: PackagedTrack.Intake,
     zero: UTCTime,
     beyond milliseconds: Int
   ) -> Int64 {
-    let (intake, scale) = chunk
-    let end = microseconds(intake.chunk.end, scale)
-    let late = intake.utc.microseconds - zero.microseconds - end
+    let late = intake.utc.microseconds - zero.microseconds - microseconds(intake.end)
     guard (0..<1_000_000).contains(late) else { return 0 }
     return max(0, (late - Int64(milliseconds) * 1000 + 99_999) / 100_000 * 100_000)
   }
@@ -64,7 +60,5 @@ enum WallClock {
   /// The URL component of an epoch: its whole seconds.
   static func name(_ zero: UTCTime) -> String { String(zero.microseconds / 1_000_000) }
 
-  private static func microseconds(_ ticks: Int64, _ scale: UInt32) -> Int64 {
-    MediaTime(ticks: ticks, timescale: scale).rounded(toScale: 1_000_000)
-  }
+  private static func microseconds(_ time: MediaTime) -> Int64 { time.rounded(toScale: 1_000_000) }
 }

@@ -16,6 +16,8 @@ package struct RecordedBroadcast: Sendable {
     package var sentAt: Int64
     /// How many bytes the payload has at least.
     package var byteCount = 0
+    /// What its track is from it on, where that is not what it began with.
+    package var description: TrackDescription?
 
     package init(
       track: Int,
@@ -151,7 +153,8 @@ package struct RecordedBroadcast: Sendable {
           bytes: Self.payload(entry)
         )
       ],
-      arrival: arrival
+      arrival: arrival,
+      description: entry.description
     )
   }
 }

@@ -75,8 +75,15 @@ extension BroadcastIngest {
     }
     for wanted in catalog.tracks {
       guard let index = track(for: wanted) else { continue }
-      let hasChanged = tracks[index].catalog.initialization != wanted.initialization
+      let known = tracks[index].catalog
+      let hasChanged = known.initialization != wanted.initialization
       tracks[index].catalog = wanted
+      if known != wanted, !hasChanged,
+        let header = tracks[index].plan?.description.initSegment.bytes
+      {
+        // What else a catalog says of a track goes with its media from here on.
+        plan(index, header: header, now: now)
+      }
       if legs[leg]?.names[index] == nil, let namespace = legs[leg]?.catalogNamespace {
         legs[leg]?.names[index] = wanted.fullTrackNames(in: namespace)
       }
@@ -207,8 +214,8 @@ extension BroadcastIngest {
     }
   }
 
-  /// Learns how a track is packaged.
-  func plan(_ index: Int, header: Bytes, now: Instant) {
+  /// Learns how a track is packaged, from a group on where that is known.
+  func plan(_ index: Int, header: Bytes, from group: UInt64? = nil, now: Instant) {
     let plan: TrackPlan
     do throws(TrackPlan.Refusal) {
       plan = try TrackPlan(tracks[index].catalog, header: header)
@@ -217,23 +224,35 @@ extension BroadcastIngest {
       report("plan \(name)", .error, "track \(name) is left out: \(error.reason)")
       return
     }
-    if tracks[index].plan?.description.initSegment != plan.description.initSegment {
+    let known = tracks[index].plan?.description
+    if let known, known.info.kind != plan.description.info.kind {
+      return refuse(plan.description.info.kind, of: index, which: known.info.kind)
+    }
+    if tracks[index].catalog.packaging == .cmaf, tracks[index].intake == nil {
+      tracks[index].intake = MediaIntake(plan)
+    }
+    if known != plan.description {
       tracks[index].plan = plan
-      if tracks[index].catalog.packaging == .cmaf {
-        tracks[index].intake = MediaIntake(plan)
-      } else {
-        tracks[index].intake?.configure(plan)
-      }
+      tracks[index].intake?.configure(plan, from: group)
       tracks[index].status.kind = plan.description.info.kind.rawValue
       tracks[index].status.codec = plan.description.info.codec
-      if let presentation, let known = tracks[index].index {
-        presentation.replaceHeader(of: known, with: plan.description)
-      }
     }
     if let presentation, tracks[index].index == nil {
       tracks[index].index = presentation.addTrack(plan.description)
     }
     if presentation == nil, settleDeadline == nil { settleDeadline = now + Self.settleInterval }
+  }
+
+  /// Gives up a track whose header makes it another kind: the playlists of sound can't go on with
+  /// pictures, nor those with sound.
+  private func refuse(_ kind: MediaKind, of index: Int, which known: MediaKind) {
+    tracks[index].intake = nil
+    let name = tracks[index].catalog.name
+    report(
+      "kind \(name)",
+      .error,
+      "track \(name) is left out from now on: it was \(known) and its header says \(kind)"
+    )
   }
 
   /// Whether every track that is subscribed has shown what it is, or had its time.

@@ -39,15 +39,12 @@ extension BroadcastIngest {
     // Read on a copy: what is older than these must be read first.
     objects.hand(to: intake, now: now)
     var measured = EarlyMedia(byteLimit: configuration.packaging.windowBytes)
-    var timescale: UInt32?
     while let output = intake.poll() {
       switch output {
       case .header(let header):
         guard let plan = try? TrackPlan(tracks[index].catalog, header: header) else { return nil }
         intake.configure(plan)
-        timescale = plan.description.info.timescale
-      case .media(let object):
-        if let timescale { measured.add(object, track: index, timescale: timescale) }
+      case .media(let object): measured.add(object, track: index)
       default: break
       }
     }

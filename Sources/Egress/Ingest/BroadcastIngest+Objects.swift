@@ -110,9 +110,10 @@ extension BroadcastIngest {
         tracks[index].status.repaired += 1
       }
       if case .objectProperty(let type)? = tracks[index].catalog.initialization,
-        tracks[index].catalog.packaging == .cmaf, let header = object.properties.bytes(type)
+        tracks[index].catalog.packaging == .cmaf, let header = object.properties.bytes(type),
+        tracks[index].intake?.isBeforeHeader(object.group) != true
       {
-        plan(index, header: header, now: now)
+        plan(index, header: header, from: object.group, now: now)
       }
       if tracks[index].early != nil {
         tracks[index].early?.add(object)
@@ -151,8 +152,8 @@ extension BroadcastIngest {
       case .media(let object):
         if let presentation, let track = tracks[index].index {
           presentation.receive(object, on: track, utc: utc, now: now)
-        } else if let timescale = tracks[index].plan?.description.info.timescale {
-          early.add(object, track: index, timescale: timescale)
+        } else {
+          early.add(object, track: index)
         }
       case .groupEnd(let group, let end):
         if let presentation, let track = tracks[index].index {

@@ -9,6 +9,8 @@ struct ChunkParser {
     let reason: String
   }
 
+  /// What chunks are parsed under.
+  let description: TrackDescription
   private let header: CMAFHeader
   private let isVideo: Bool
   private let codec: FourCC
@@ -16,6 +18,7 @@ struct ChunkParser {
   private let zero: UTCTime?
 
   init(_ plan: TrackPlan) {
+    description = plan.description
     header = plan.header
     zero = plan.zero
     isVideo = plan.description.info.kind == .video

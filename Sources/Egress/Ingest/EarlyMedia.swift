@@ -19,20 +19,19 @@ struct EarlyMedia {
   private var items: [Item] = []
   private(set) var byteCount = 0
   private let byteLimit: Int
-  private var timescales: [Int: UInt32] = [:]
+  /// In microseconds, as headers may change what ticks are.
   private var firstStarts: [Int: [UInt64: Int64]] = [:]
 
   init(byteLimit: Int) { self.byteLimit = byteLimit }
 
   var isFull: Bool { byteCount >= byteLimit }
 
-  mutating func add(_ object: MediaObject, track: Int, timescale: UInt32) {
+  mutating func add(_ object: MediaObject, track: Int) {
     guard byteCount + object.byteCount <= byteLimit else { return }
     byteCount += object.byteCount
-    timescales[track] = timescale
     let group = object.position.group
     let known = firstStarts[track]?[group] ?? .max
-    firstStarts[track, default: [:]][group] = min(known, object.start)
+    firstStarts[track, default: [:]][group] = min(known, microseconds(object.start, object))
     items.append(Item(track: track, content: .object(object)))
   }
 
@@ -44,10 +43,10 @@ struct EarlyMedia {
   /// How long the group before the newest of a track lasts, in seconds of media; nil when its
   /// neighbour is not known.
   func groupSeconds(track: Int) -> Double? {
-    guard let starts = firstStarts[track], let scale = timescales[track] else { return nil }
+    guard let starts = firstStarts[track] else { return nil }
     for (group, start) in starts.sorted(by: { $0.key > $1.key }) where group < .max {
       guard let next = starts[group + 1], next > start else { continue }
-      return Double(next - start) / Double(scale)
+      return Double(next - start) / 1_000_000
     }
     return nil
   }
@@ -73,11 +72,12 @@ struct EarlyMedia {
     var newest: [Int: Int64] = [:]
     for item in items {
       guard case .object(let object) = item.content else { continue }
-      newest[item.track] = max(newest[item.track] ?? .min, microseconds(object.end, item.track))
+      let end = microseconds(object.end, object)
+      newest[item.track] = max(newest[item.track] ?? .min, end)
       let known = groupTimes[item.track]?[object.position.group] ?? .min
       groupTimes[item.track, default: [:]][object.position.group] = max(
         known,
-        microseconds(object.end, item.track)
+        end
       )
     }
     var handed: [Handed] = []
@@ -89,7 +89,7 @@ struct EarlyMedia {
           Handed(
             track: item.track,
             content: .object(object),
-            age: .microseconds(edge - microseconds(object.end, item.track))
+            age: .microseconds(edge - microseconds(object.end, object))
           )
         )
       case .groupEnd(let group, let end):
@@ -111,7 +111,8 @@ struct EarlyMedia {
     }.map(\.element)
   }
 
-  private func microseconds(_ ticks: Int64, _ track: Int) -> Int64 {
-    MediaTime(ticks: ticks, timescale: timescales[track] ?? 1).rounded(toScale: 1_000_000)
+  private func microseconds(_ ticks: Int64, _ object: MediaObject) -> Int64 {
+    let timescale = object.description?.info.timescale ?? 1
+    return MediaTime(ticks: ticks, timescale: timescale).rounded(toScale: 1_000_000)
   }
 }

@@ -21,6 +21,8 @@ final class MediaIntake {
   /// Nil where objects are CMAF already.
   private var remuxer: TrackRemuxer?
   private var parser: ChunkParser?
+  /// For objects of groups before the one that the header came with, which may come later.
+  private var older: (parser: ChunkParser, before: UInt64)?
   private var outputs: [Output] = []
   private var last: ObjectPosition?
   private var now = Instant(nanoseconds: 0)
@@ -38,6 +40,7 @@ final class MediaIntake {
   private init(copying other: MediaIntake) {
     remuxer = other.remuxer
     parser = other.parser
+    older = other.older
     outputs = other.outputs
     last = other.last
     now = other.now
@@ -51,8 +54,17 @@ final class MediaIntake {
     packaging == .cmaf || RemuxSource.Packaging(packaging) != nil
   }
 
-  /// Takes the plan that a header made.
-  func configure(_ plan: TrackPlan) { parser = ChunkParser(plan) }
+  /// Takes the plan that a header made; `group` is the first that is known to come under it.
+  func configure(_ plan: TrackPlan, from group: UInt64? = nil) {
+    let next = ChunkParser(plan)
+    if let group, let parser, parser.description.initSegment != next.description.initSegment {
+      older = (parser, group)
+    }
+    parser = next
+  }
+
+  /// Whether a group comes before the one that the header came with.
+  func isBeforeHeader(_ group: UInt64) -> Bool { older.map { group < $0.before } ?? false }
 
   func take(_ object: Object, now: Instant) {
     self.now = now
@@ -99,6 +111,7 @@ final class MediaIntake {
     remuxer?.restart()
     outputs = []
     last = nil
+    older = nil
   }
 
   /// Whether a publisher seems to have restarted its ids below the last ones.
@@ -128,11 +141,18 @@ final class MediaIntake {
   }
 
   private func parse(_ bytes: Bytes, at position: ObjectPosition) {
-    guard let parser else { return }
+    let earlier = older.flatMap { position.group < $0.before ? $0.parser : nil }
+    guard let parser = earlier ?? parser else { return }
     do throws(ChunkParser.Refusal) {
       let chunks = try parser.parse(bytes)
       if remuxer != nil { skip(to: position) }
-      outputs.append(.media(MediaObject(position: position, chunks: chunks, arrival: now)))
+      let object = MediaObject(
+        position: position,
+        chunks: chunks,
+        arrival: now,
+        description: parser.description
+      )
+      outputs.append(.media(object))
     } catch {
       outputs.append(.malformed(position, error.reason))
     }

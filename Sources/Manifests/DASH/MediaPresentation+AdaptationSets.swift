@@ -56,7 +56,7 @@ extension MediaPresentation {
     _ period: Period,
     _ xml: inout XMLWriter
   ) {
-    let infos = members.map { snapshot.renditions[$0].info }
+    let infos = members.map { self.info(of: $0, in: period) }
     let info = infos[0]
     xml.start("AdaptationSet")
     xml.attribute("id", String(setNumber))
@@ -181,6 +181,14 @@ extension MediaPresentation {
     )
   }
 
+  /// What a rendition is in a Period, which may be another thing than it is now.
+  private func info(of index: Int, in period: Period) -> RenditionInfo {
+    let rendition = snapshot.renditions[index].info
+    var info = period.segments[index].last?.info ?? rendition
+    info.name = rendition.name
+    return info
+  }
+
   private func isFirstAudio(_ members: [Int]) -> Bool {
     snapshot.renditions.firstIndex { $0.info.kind == .audio } == members[0]
   }
@@ -192,7 +200,7 @@ extension MediaPresentation {
 
   private func writeRepresentation(_ index: Int, _ period: Period, _ xml: inout XMLWriter) {
     let rendition = snapshot.renditions[index]
-    let info = rendition.info
+    let info = info(of: index, in: period)
     let segments = period.segments[index]
     xml.start("Representation")
     xml.attribute("id", MediaPath.encoded(info.name))
@@ -228,7 +236,7 @@ extension MediaPresentation {
         ]
       )
     }
-    writeTemplate(rendition, segments, period, &xml)
+    writeTemplate(rendition, info, segments, period, &xml)
     xml.end()
   }
 }

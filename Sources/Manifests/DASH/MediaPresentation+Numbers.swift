@@ -31,12 +31,23 @@ extension MediaPresentation {
   ) -> PresentationSnapshot.PeriodStart {
     let length = snapshot.constants.segmentLength
     let index = segments.firstIndex { $0.first?.timescale == length.timescale }
-    guard let index, length.ticks > 0, let lead = segments[index].first else { return start }
+    guard let index, length.ticks > 0, let lead = segments[index].first else {
+      return PresentationSnapshot.PeriodStart(
+        number: start.number,
+        epoch: start.epoch,
+        start: MediaTime(
+          ticks: start.start.rounded(toScale: length.timescale),
+          timescale: length.timescale
+        ),
+        extraDelay: start.extraDelay
+      )
+    }
     // What is over begins with what is listed.
     let number = snapshot.isEnded ? lead.number : start.number
     let ticks = grid(
       of: snapshot.renditions[index],
-      near: lead.start - (lead.number - number) * length.ticks
+      near: lead.start - (lead.number - number) * length.ticks,
+      timescale: length.timescale
     )
     return PresentationSnapshot.PeriodStart(
       number: number,
@@ -47,9 +58,9 @@ extension MediaPresentation {
 
   /// Where slots of sound without groups begin: at whole lengths, which each segment misses by some
   /// frames in its own way.
-  func grid(of lead: RenditionSnapshot, near ticks: Int64) -> Int64 {
+  func grid(of lead: RenditionSnapshot, near ticks: Int64, timescale: UInt32) -> Int64 {
     guard lead.info.kind == .audio else { return ticks }
-    let length = snapshot.constants.segmentLength.ticks
+    let length = max(1, snapshot.constants.segmentLength.rounded(toScale: timescale))
     let whole = (ticks + length / 2) / length * length
     return abs(ticks - whole) <= 2 * lead.chunkDuration ? whole : ticks
   }

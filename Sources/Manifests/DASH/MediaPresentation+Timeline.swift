@@ -7,11 +7,11 @@ internal import XML
 extension MediaPresentation {
   func writeTemplate(
     _ rendition: RenditionSnapshot,
+    _ info: RenditionInfo,
     _ segments: [Segment],
     _ period: Period,
     _ xml: inout XMLWriter
   ) {
-    let info = rendition.info
     let base = MediaPath.encoded(info.name) + "/"
     guard unit != .number else { return writeNumbers(info, segments, period, base: base, &xml) }
     xml.start("SegmentTemplate")
@@ -58,10 +58,10 @@ extension MediaPresentation {
   func longestDuration(_ periods: [Period]) -> Int64? {
     let durations = periods.flatMap { period in
       zip(snapshot.renditions, period.segments).flatMap { rendition, segments in
-        runs(rendition, segments).map { run in
+        let timescale = segments.last?.timescale ?? rendition.info.timescale
+        return runs(rendition, segments).map { run in
           // Rounded down by less than one.
-          MediaTime(ticks: run.duration, timescale: rendition.info.timescale)
-            .rounded(toScale: 1_000_000) + 1
+          MediaTime(ticks: run.duration, timescale: timescale).rounded(toScale: 1_000_000) + 1
         }
       }
     }
@@ -131,20 +131,23 @@ extension MediaPresentation {
   /// The duration that a growing segment will have when groups keep their length.
   private func plannedDuration(_ segment: Segment, _ rendition: RenditionSnapshot) -> Int64 {
     let length = snapshot.constants.segmentLength
-    let lead = snapshot.renditions.first { $0.info.timescale == length.timescale } ?? rendition
+    let lead =
+      snapshot.renditions.first { $0.info.timescale == length.timescale }
+      ?? snapshot.renditions.first { $0.info.kind == .video } ?? rendition
     let nominal = length.rounded(toScale: segment.timescale)
     guard rendition.info.kind == .audio, rendition.chunkDuration > 0 else { return nominal }
     // Audio ends with the frame that straddles the lead's boundary, if its middle lies before it.
     // The lead may not have come to that segment yet.
     guard
       let sibling = lead.segments.last(where: { $0.number <= segment.number }),
-      sibling.timescale == length.timescale, sibling.epoch == segment.epoch,
+      sibling.epoch == segment.epoch,
       segment.number - sibling.number <= 1
     else { return nominal }
     let ahead = segment.number - sibling.number + 1
     let boundary = MediaTime(
-      ticks: grid(of: lead, near: sibling.start) + length.ticks * ahead,
-      timescale: length.timescale
+      ticks: grid(of: lead, near: sibling.start, timescale: sibling.timescale)
+        + length.rounded(toScale: sibling.timescale) * ahead,
+      timescale: sibling.timescale
     ).rounded(toScale: segment.timescale)
     let frame = rendition.chunkDuration
     // Sound that leads goes on to the first frame that is not more than a quarter early.

@@ -78,14 +78,14 @@ package enum MultivariantPlaylist {
     var peak = rate(declared: info.declaredBitrate, measured: rendition.rates.peak)
     var average = rate(declared: nil, measured: rendition.rates.average)
     if average == 0 { average = peak }
-    var codecs = [info.codec]
+    var codecs = rendition.codecs
     if let audio {
       let siblings = audio.renditions
       peak +=
         siblings.map { rate(declared: $0.info.declaredBitrate, measured: $0.rates.peak) }.max()
         ?? 0
       average += siblings.map { rate(declared: nil, measured: $0.rates.average) }.max() ?? 0
-      codecs.append(siblings[0].info.codec)
+      for codec in siblings.flatMap(\.codecs) where !codecs.contains(codec) { codecs.append(codec) }
     }
     text.write("#EXT-X-STREAM-INF:BANDWIDTH=\(max(peak, 1))")
     text.write(",AVERAGE-BANDWIDTH=\(max(min(average, peak), 1))")
@@ -109,7 +109,8 @@ package enum MultivariantPlaylist {
   private static func writeIFrames(_ rendition: RenditionSnapshot, to text: inout TextWriter) {
     let info = rendition.info
     let rate = rate(declared: nil, measured: rendition.rates.independentPeak)
-    text.write("#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=\(rate),CODECS=\"\(info.codec)\"")
+    let codecs = rendition.codecs.joined(separator: ",")
+    text.write("#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=\(rate),CODECS=\"\(codecs)\"")
     text.write(",RESOLUTION=\(info.width)x\(info.height)")
     if let range = info.videoRange { text.write(",VIDEO-RANGE=\(range)") }
     text.write(",URI=\"\(MediaPath.encoded(info.name))/iframes.m3u8\"\n")

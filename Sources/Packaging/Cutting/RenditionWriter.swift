@@ -29,17 +29,27 @@ final class RenditionWriter {
   /// A chunk that waits for its segment to be known.
   struct Queued {
     var chunk: MediaChunk
+    let description: TrackDescription
     /// Counts the restarts of the track.
     var generation: Int
     /// How far from the end of other media it may start and go on there, in ticks.
     let tolerance: Int64
     /// The time whose segment it belongs to, in ticks.
     let middle: Int64
-    let initSegment: InitSegment
+
+    var start: MediaTime { time(chunk.start) }
+    func time(_ ticks: Int64) -> MediaTime {
+      MediaTime(ticks: ticks, timescale: description.info.timescale)
+    }
   }
 
   let kind: MediaKind
-  let timescale: UInt32
+  /// Of the newest chunk; what is kept of those before is in its ticks.
+  private(set) var timescale: UInt32
+  /// What the newest segment holds; nil before there is one.
+  private(set) var serving: TrackDescription?
+  /// Where the header is another than before: segments, and the earliest time that they show of it.
+  private(set) var newHeaders: [(number: Int64, start: MediaTime)] = []
   private let partTarget: MediaTime
   private(set) var queue: [Queued] = []
   private(set) var updates: [Update] = []
@@ -55,7 +65,10 @@ final class RenditionWriter {
     var builder: SegmentBuilder
     let run: Int
     let clock: RunClock
+    /// What the segment before held.
+    let before: TrackDescription?
     var number: Int64 { builder.segment.number }
+    var timescale: UInt32 { builder.segment.timescale }
   }
 
   private var open: Open?
@@ -78,13 +91,14 @@ final class RenditionWriter {
     var segmentBytes: Int
   }
 
+  /// More are not waited for at once.
+  private static let newHeaderLimit = 64
+
   private let limits: Limits
   private(set) var queuedBytes = 0
 
   /// How much media waits for the lead.
-  var queuedDuration: MediaTime {
-    MediaTime(ticks: queue.reduce(0) { $0 &+ $1.chunk.duration }, timescale: timescale)
-  }
+  var queuedSeconds: Double { queue.reduce(0) { $0 + $1.time($1.chunk.duration).seconds } }
 
   private var segmentBytes = 0
   /// Segments that are larger than the limit, whose rest was dropped.
@@ -113,6 +127,11 @@ final class RenditionWriter {
     for index in queue.indices { queue[index].generation = generation }
   }
 
+  /// Forgets where headers changed up to a segment.
+  func forgetHeaders(through number: Int64) {
+    if !newHeaders.isEmpty { newHeaders.removeAll { $0.number <= number } }
+  }
+
   func takeUpdate() -> Update { updates.removeFirst() }
 
   /// Whether what would be the next update surely shows media that ends after a time.
@@ -129,13 +148,13 @@ final class RenditionWriter {
     runs: [Run],
     run: (Int) -> Int?,
     isLead: Bool,
-    groupStep: Int64?
+    groupLength: MediaTime?
   ) {
     var taken = 0
     while taken < queue.count {
       let queued = queue[taken]
       guard let index = run(queued.generation), index < runs.count else { break }
-      let placed = place(queued, index, runs[index], isLead: isLead, groupStep: groupStep)
+      let placed = place(queued, index, runs[index], isLead: isLead, groupLength: groupLength)
       // Nothing more is going to be known of a run that is over: what lies past its end is dropped.
       guard placed != nil || index < runs.count - 1 else { break }
       if placed ?? true { taken += 1 }
@@ -152,16 +171,19 @@ final class RenditionWriter {
     _ index: Int,
     _ run: Run,
     isLead: Bool,
-    groupStep: Int64?
+    groupLength: MediaTime?
   ) -> Bool? {
     let chunk = queued.chunk
-    let middle = MediaTime(ticks: queued.middle, timescale: timescale)
+    let middle = queued.time(queued.middle)
+    if timescale != queued.description.info.timescale {
+      count(in: queued.description.info.timescale)
+    }
     if let open, open.run < index {
       // The run before is over; its last segment ends where its media does.
       close(at: nil)
       return false
     }
-    let boundary: Timeline.Boundary
+    var boundary: Timeline.Boundary
     switch run.timeline.segment(at: middle, isLead: isLead) {
     case .unknown: return nil
     case .outside: return true
@@ -170,10 +192,33 @@ final class RenditionWriter {
     let served = run.clock.served(chunk.start, timescale: timescale)
     // After `relabel`, time may go back in what waits: a second chunk of one start would have the first's name.
     if let newest, newest.epoch == run.clock.epoch, served <= newest.start { return true }
+    let isNewHeader = serving.map { !$0.hasHeader(of: queued.description) } ?? false
+    if isNewHeader {
+      guard !cannotStart(chunk) else { return pass(queued, index) }
+      if boundary.number == lastNumber {
+        // Sound changes where pictures do, to a frame: one of the old that lies behind is given up, and
+        // one of the new that lies before belongs to the next segment.
+        if kind != .video, let open, open.builder.isSingle {
+          giveUp(open)
+          return false
+        }
+        if let end = open.map({ end(of: $0) }) ?? lastEnd?.end, served - end < chunk.duration {
+          let later = queued.time(queued.middle + chunk.duration)
+          switch run.timeline.segment(at: later, isLead: isLead) {
+          case .unknown: return nil
+          case .outside: return pass(queued, index)
+          case .segment(let next): boundary = next
+          }
+        }
+        // A segment has but one header: it ends before its time, with a gap.
+        guard boundary.number != lastNumber else { return pass(queued, index) }
+      }
+    }
     if let open {
       // Media that was served already: the track's time went back and the lead's did not.
       let overlap = max(chunk.duration, queued.tolerance)
-      if open.number > boundary.number || served < open.builder.end - overlap { return true }
+      let end = end(of: open)
+      if open.number > boundary.number || served < end - overlap { return true }
       if open.number == boundary.number || cannotStart(chunk) {
         append(queued)
         return true
@@ -181,7 +226,7 @@ final class RenditionWriter {
       let next = run.timeline.boundaries(after: open.number, through: boundary.number).first
       var movedChunk = chunk
       movedChunk.start = served
-      let isWhole = movedChunk.continues(from: open.builder.end, within: queued.tolerance)
+      let isWhole = movedChunk.continues(from: end, within: queued.tolerance)
       close(at: next.flatMap { $0.isDiscontinuity || isWhole ? nil : $0.start })
       return false
     }
@@ -189,8 +234,8 @@ final class RenditionWriter {
     if let begun, begun.epoch == run.clock.epoch, served <= begun.start { return true }
     if let lastNumber, boundary.number <= lastNumber { return true }
     if lastNumber == nil {
-      let step = groupStep ?? chunk.duration
-      let start = groupStep == nil ? middle : MediaTime(ticks: chunk.start, timescale: timescale)
+      let step = groupLength?.rounded(toScale: timescale) ?? chunk.duration
+      let start = groupLength == nil ? middle : queued.start
       guard run.timeline.isStart(start, step: step, of: boundary) else {
         discardedNumber = boundary.number
         return true
@@ -202,6 +247,41 @@ final class RenditionWriter {
     return true
   }
 
+  /// Leaves a chunk out that has no place in any segment; nobody has to wait for it.
+  private func pass(_ queued: Queued, _ run: Int) -> Bool {
+    if let assigned, assigned.run == run {
+      self.assigned = (run, max(assigned.end, queued.time(queued.chunk.end)))
+    }
+    return true
+  }
+
+  /// Leaves the open segment out, of which nothing has been told.
+  private func giveUp(_ open: Open) {
+    self.open = nil
+    lastNumber = open.number - 1
+    serving = open.before
+    if newHeaders.last?.number == open.number { newHeaders.removeLast() }
+  }
+
+  /// Counts what is kept in the ticks of another timescale.
+  private func count(in next: UInt32) {
+    let old = timescale
+    func converted(_ ticks: Int64) -> Int64 {
+      MediaTime(ticks: ticks, timescale: old).rounded(toScale: next)
+    }
+    newest = newest.map { ($0.epoch, converted($0.start)) }
+    begun = begun.map { ($0.epoch, converted($0.start)) }
+    lastEnd = lastEnd.map { ($0.run, converted($0.end)) }
+    chunkDuration = converted(chunkDuration)
+    timescale = next
+  }
+
+  /// Where the open segment's media ends, as served, in the ticks of the newest chunk.
+  private func end(of open: Open) -> Int64 {
+    guard open.timescale != timescale else { return open.builder.end }
+    return MediaTime(ticks: open.builder.end, timescale: open.timescale).rounded(toScale: timescale)
+  }
+
   private func cannotStart(_ chunk: MediaChunk) -> Bool { kind == .video && !chunk.isIndependent }
 
   private func begin(
@@ -210,7 +290,9 @@ final class RenditionWriter {
     _ index: Int,
     _ run: Run
   ) {
-    let (chunk, initSegment) = (queued.chunk, queued.initSegment)
+    let (chunk, description) = (queued.chunk, queued.description)
+    let isNewHeader = serving.map { !$0.hasHeader(of: description) } ?? false
+    var firstNumber = boundary.number
     var start = run.clock.served(chunk.start, timescale: timescale)
     if let lastNumber {
       for missed in run.timeline.boundaries(after: lastNumber, through: boundary.number) {
@@ -218,7 +300,8 @@ final class RenditionWriter {
         guard missed.number < boundary.number else { break }
         let isLast = missed.number == boundary.number - 1
         let media = isLast ? (start, chunk.duration) : nil
-        pushGap(missed, initSegment, index, run, until: boundary, before: media)
+        firstNumber = min(firstNumber, missed.number)
+        pushGap(missed, description, index, run, until: boundary, before: media)
       }
     }
     // A segment begins where the one before ended: its name was told before its first chunk came, and
@@ -227,7 +310,10 @@ final class RenditionWriter {
       begun.map({ $0.epoch != run.clock.epoch || $0.start < lastEnd.end }) ?? true
     {
       let late = start - lastEnd.end
-      if abs(late) <= max(chunk.duration / 4, queued.tolerance) || late >= max(chunk.duration, 1) {
+      // Under another header it begins with itself, as for those who see nothing of what was before.
+      let beginsItself = isNewHeader && abs(late) <= Int64(timescale) / 10
+      let isJoined = abs(late) <= max(chunk.duration / 4, queued.tolerance)
+      if !beginsItself, isJoined || late >= max(chunk.duration, 1) {
         start = lastEnd.end
       }
     }
@@ -235,19 +321,26 @@ final class RenditionWriter {
     begun = (run.clock.epoch, start)
     open = Open(
       builder: SegmentBuilder(
-        head(boundary, start, initSegment, run.clock),
+        head(boundary, start, description, run.clock),
         partTarget: partTarget
       ),
       run: index,
-      clock: run.clock
+      clock: run.clock,
+      before: serving
     )
+    if isNewHeader {
+      let time = MediaTime(ticks: start - run.clock.shiftTicks(timescale), timescale: timescale)
+      if newHeaders.count == Self.newHeaderLimit { newHeaders.removeFirst() }
+      newHeaders.append((firstNumber, time))
+    }
+    serving = description
     lastNumber = boundary.number
     discardedNumber = nil
   }
 
   private func pushGap(
     _ missed: Timeline.Boundary,
-    _ initSegment: InitSegment,
+    _ description: TrackDescription,
     _ index: Int,
     _ run: Run,
     until boundary: Timeline.Boundary,
@@ -260,7 +353,7 @@ final class RenditionWriter {
     var servedEnd = run.clock.served(end.rounded(toScale: timescale), timescale: timescale)
     // Nor does it begin on one: the gap ends where the first chunk behind it starts.
     if let media, abs(media.start - servedEnd) < media.duration { servedEnd = media.start }
-    let segment = head(missed, start, initSegment, run.clock)
+    let segment = head(missed, start, description, run.clock)
       .closed(duration: max(0, servedEnd - start), isGap: true)
     lastEnd = (index, max(start, servedEnd))
     push(.gap(segment), index, end, missed.number)
@@ -269,14 +362,13 @@ final class RenditionWriter {
   private func head(
     _ boundary: Timeline.Boundary,
     _ start: Int64,
-    _ initSegment: InitSegment,
+    _ description: TrackDescription,
     _ clock: RunClock
   ) -> Segment {
     Segment(
       number: boundary.number,
       epoch: clock.epoch,
-      initSegment: initSegment,
-      timescale: timescale,
+      description: description,
       start: start,
       isDiscontinuity: boundary.isDiscontinuity,
       discontinuitySequence: boundary.discontinuitySequence
@@ -312,9 +404,9 @@ final class RenditionWriter {
   /// Closes the open segment when the timeline says that no media of it can follow.
   private func closeIfOver(_ runs: [Run]) {
     guard let open, open.run < runs.count, queue.isEmpty else { return }
-    let end = open.builder.end - open.clock.shiftTicks(timescale)
-    let step = Self.step(open.builder.step, kind: kind, timescale: timescale)
-    let next = MediaTime(ticks: end + step / 2, timescale: timescale)
+    let end = open.builder.end - open.clock.shiftTicks(open.timescale)
+    let step = Self.step(open.builder.step, kind: kind, timescale: open.timescale)
+    let next = MediaTime(ticks: end + step / 2, timescale: open.timescale)
     guard runs[open.run].timeline.isPast(next, segment: open.number) == true else { return }
     close(at: nil)
   }
@@ -331,14 +423,17 @@ final class RenditionWriter {
     guard var open else { return }
     var target: Int64?
     if let boundary {
-      let ticks = open.clock.served(boundary.rounded(toScale: timescale), timescale: timescale)
+      let ticks = open.clock.served(
+        boundary.rounded(toScale: open.timescale),
+        timescale: open.timescale
+      )
       // Audio frames do not divide a segment: short of the boundary by less than a frame is whole.
       if ticks - open.builder.end >= max(open.builder.step, 1) { target = ticks }
     }
     push(open.builder.finish(at: target), of: open)
     self.open = nil
     let segment = open.builder.segment
-    lastEnd = (open.run, open.builder.end)
+    lastEnd = (open.run, end(of: open))
     push(
       .closed(
         segment,
@@ -358,7 +453,10 @@ final class RenditionWriter {
   }
 
   private func unshifted(_ served: Int64, _ open: Open) -> MediaTime {
-    MediaTime(ticks: served - open.clock.shiftTicks(timescale), timescale: timescale)
+    MediaTime(
+      ticks: served - open.clock.shiftTicks(open.timescale),
+      timescale: open.timescale
+    )
   }
 
   private func push(_ change: Change, _ run: Int, _ time: MediaTime, _ number: Int64) {

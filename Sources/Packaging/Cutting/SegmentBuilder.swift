@@ -33,6 +33,8 @@ struct SegmentBuilder {
   }
 
   var hasOpenPart: Bool { !pieces.isEmpty }
+  /// Whether it has one chunk and no more, and no part was handed out.
+  var isSingle: Bool { partCount == 0 && pieces.count == 1 }
 
   /// Appends a chunk and returns the parts that it closed, none to three: one before a hole or before
   /// the chunk, the hole, and one that the chunk completes.

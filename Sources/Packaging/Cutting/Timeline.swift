@@ -34,6 +34,8 @@ package struct Timeline: Sendable {
   package private(set) var coverage: MediaTime?
   /// Before it no segment can begin any more.
   private var settled: MediaTime?
+  /// Where groups are shorter than slots: before it no group begins, whose header may be another.
+  private var nextGroup: MediaTime?
   /// Whether the lead's frames last as long as they say, so that groups begin where others end.
   private let isSteady: Bool
   /// The end of the lead's segment, when it is known that nothing of it follows.
@@ -96,22 +98,37 @@ package struct Timeline: Sendable {
   ///   - end: the chunk's end.
   ///   - isIndependent: whether it starts with a sync sample.
   ///   - isDiscontinuity: whether the publisher's time jumped before it.
+  ///   - isNewHeader: whether it comes under another header, which a segment has but one of.
   ///   - isLoss: whether objects before it are missing.
   package mutating func advance(
     start: MediaTime,
     end: MediaTime,
     isIndependent: Bool,
     isDiscontinuity: Bool,
+    isNewHeader: Bool,
     isLoss: Bool
   ) {
-    if isIndependent { begin(start, isDiscontinuity: isDiscontinuity, isLoss: isLoss) }
+    if isIndependent {
+      begin(start, isDiscontinuity: isDiscontinuity, isNewHeader: isNewHeader, isLoss: isLoss)
+    }
+    if isIndependent, groupLength < grid.length {
+      let scale = start.timescale
+      let length = groupLength.rounded(toScale: scale)
+      let tolerance = min(length / 4, Int64(scale) / 10)
+      nextGroup = MediaTime(ticks: start.ticks + length - tolerance, timescale: scale)
+    }
     coverage = end
     // A camera's next group may begin before the last frame is over, but not before that frame.
     settled = isSteady ? end : start
     closedAt = nil
   }
 
-  private mutating func begin(_ start: MediaTime, isDiscontinuity: Bool, isLoss: Bool) {
+  private mutating func begin(
+    _ start: MediaTime,
+    isDiscontinuity: Bool,
+    isNewHeader: Bool,
+    isLoss: Bool
+  ) {
     var number = grid.slot(at: start) + drift
     guard let previous = boundaries.last?.number ?? previousNumber else {
       let before = MediaTime(
@@ -129,7 +146,7 @@ package struct Timeline: Sendable {
     }
     let isFirst = boundaries.isEmpty
     let isBreak = isDiscontinuity || isFirst
-    guard number > previous || isBreak else { return }
+    guard number > previous || isBreak || isNewHeader else { return }
     if number <= previous {
       drift += previous + 1 - number
       number = previous + 1
@@ -187,7 +204,8 @@ package struct Timeline: Sendable {
     }
     if let closedAt, time >= closedAt { return isFinished ? .outside : .unknown }
     if let known = isLead ? coverage : settled, time < known { return .segment(last) }
-    // No segment can start before the next slot does.
+    // No segment can start before the next slot does, or the next group.
+    if let nextGroup, time >= nextGroup { return .unknown }
     return grid.slot(at: time) + drift <= last.number ? .segment(last) : .unknown
   }
 

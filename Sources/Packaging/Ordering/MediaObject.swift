@@ -86,12 +86,21 @@ package struct MediaObject: Sendable, Equatable {
   package var position: ObjectPosition
   package var chunks: [MediaChunk]
   package var arrival: Instant
+  /// What it was parsed under: where that changes, its track's header does; nil for what the track
+  /// began with.
+  package var description: TrackDescription?
 
-  package init(position: ObjectPosition, chunks: [MediaChunk], arrival: Instant) {
+  package init(
+    position: ObjectPosition,
+    chunks: [MediaChunk],
+    arrival: Instant,
+    description: TrackDescription? = nil
+  ) {
     precondition(!chunks.isEmpty, "a media object holds at least one chunk")
     self.position = position
     self.chunks = chunks
     self.arrival = arrival
+    self.description = description
   }
 
   package var start: Int64 { chunks[0].start }

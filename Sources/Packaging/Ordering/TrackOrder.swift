@@ -1,3 +1,4 @@
+internal import CMAF
 package import Wire
 
 /// Puts the objects of one track in decode order, whatever streams they came on and in what order.
@@ -43,6 +44,8 @@ package struct TrackOrder {
   private var last: ObjectPosition?
   private var lastArrival: Instant?
   private var expectedStart: Int64?
+  /// What the last object was parsed under, whose ticks `expectedStart` counts.
+  private var description: TrackDescription?
   /// For a group that is not over: the first object id that does not exist.
   private var groupEnds: [UInt64: UInt64] = [:]
   private var announcedEnd: UInt64?
@@ -100,6 +103,7 @@ package struct TrackOrder {
     last = nil
     lastArrival = nil
     expectedStart = nil
+    description = nil
     groupEnds = [:]
     announcedEnd = nil
     skipsToIndependent = false
@@ -112,7 +116,7 @@ package struct TrackOrder {
   /// there are none.
   package var hole: (range: ClosedRange<ObjectPosition>, since: Instant)? {
     guard let start = next, let first = waiting.first, !skipsToIndependent,
-      !first.chunks[0].continues(from: expectedStart)
+      !isExpected(first)
     else { return nil }
     let end =
       first.position.object > 0
@@ -187,6 +191,7 @@ package struct TrackOrder {
       skipsToIndependent = false
       (last, lastArrival) = (candidate.position, candidate.arrival)
       expectedStart = candidate.end
+      description = candidate.description
       return .object(candidate, wasSkipping ? .afterLoss : continuity)
     }
     return nil
@@ -206,10 +211,27 @@ package struct TrackOrder {
     }
   }
 
+  /// Whether it starts where the last one ended.
+  private func isExpected(_ candidate: MediaObject) -> Bool {
+    var expected = expectedStart
+    if let ticks = expected, let old = description, let new = candidate.description, old !== new,
+      old.info.timescale != new.info.timescale
+    {
+      expected = MediaTime(ticks: ticks, timescale: old.info.timescale)
+        .rounded(toScale: new.info.timescale)
+    }
+    return candidate.chunks[0].continues(from: expected)
+  }
+
+  /// Whether a place lies more than a group before the last one.
+  func isFarPast(_ position: ObjectPosition) -> Bool {
+    last.map { position.group < $0.group && $0.group - position.group > 1 } ?? false
+  }
+
   private func continuity(of candidate: MediaObject, now: Instant) -> Continuity? {
     guard let last else { return !startsIndependent || candidate.isIndependent ? .first : nil }
     if skipsToIndependent { return .afterLoss }
-    if candidate.chunks[0].continues(from: expectedStart) { return .seamless }
+    if isExpected(candidate) { return .seamless }
     let position = candidate.position
     let isNextObject =
       position.group == last.group && position.object > 0 && position.object - 1 == last.object

@@ -9,6 +9,8 @@ struct RenditionWindow {
   private(set) var eventStreams: Set<EventStream> = []
   /// Of the segments that playlists list.
   private(set) var rates = SegmentRates.none
+  /// Of the segments that playlists list, the newest first.
+  private(set) var codecs: [String] = []
   private var bytes = 0
   /// What is held goes with the next media, so that playlists are never empty.
   private var isOutdated = false
@@ -23,6 +25,7 @@ struct RenditionWindow {
     if isOutdated {
       segments = []
       eventStreams = []
+      codecs = []
       bytes = 0
       isOutdated = false
     }
@@ -33,6 +36,9 @@ struct RenditionWindow {
         segments.replaceLast(with: last.appending(part))
       } else {
         segments.append(head.appending(part))
+        if let codec = head.info?.codec, codec != codecs.first {
+          codecs = [codec] + codecs.filter { $0 != codec }
+        }
       }
       if !part.eventStreams.isEmpty { eventStreams.formUnion(part.eventStreams) }
     case .closed(let head, let duration, let isGap):
@@ -72,5 +78,16 @@ struct RenditionWindow {
     guard let edge = segments.last?.endTime.microseconds else { return }
     let horizon = edge - window.nanoseconds / 1000
     rates = SegmentRates(of: segments.drop { $0.endTime.microseconds <= horizon })
+    if codecs.count > 1 { forgetCodecs(before: horizon) }
   }
+
+  private mutating func forgetCodecs(before horizon: Int64) {
+    let place = segments.firstIndex { $0.endTime.microseconds > horizon } ?? segments.endIndex
+    // A playlist lists so many, however long they are.
+    let first = max(segments.startIndex, min(place, segments.endIndex - Self.fewestListed))
+    let listed = Set(segments[first...].compactMap { $0.info?.codec })
+    codecs.removeAll { !listed.contains($0) }
+  }
+
+  private static let fewestListed = 7
 }

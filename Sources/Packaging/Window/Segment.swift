@@ -76,6 +76,9 @@ package final class Segment: Sendable {
   package let epoch: Epoch
   package let initSegment: InitSegment
   package let timescale: UInt32
+  /// What its media is, where that is told apart from what the rendition is now.
+  package var info: RenditionInfo? { description?.info }
+  private let description: TrackDescription?
   package let start: Int64
   /// The end of the media so far.
   package let end: Int64
@@ -103,6 +106,7 @@ package final class Segment: Sendable {
     epoch: Epoch,
     initSegment: InitSegment,
     timescale: UInt32,
+    description: TrackDescription? = nil,
     start: Int64,
     isDiscontinuity: Bool,
     discontinuitySequence: Int,
@@ -114,6 +118,7 @@ package final class Segment: Sendable {
     self.epoch = epoch
     self.initSegment = initSegment
     self.timescale = timescale
+    self.description = description
     self.start = start
     self.isDiscontinuity = isDiscontinuity
     self.discontinuitySequence = discontinuitySequence
@@ -127,6 +132,27 @@ package final class Segment: Sendable {
     end = start + (duration ?? parts.reduce(0) { $0 + $1.duration })
     startTime = epoch.time(ofTick: start, timescale: timescale)
     endTime = epoch.time(ofTick: end, timescale: timescale)
+  }
+
+  /// A segment of what a track is, of which nothing is there yet.
+  convenience init(
+    number: Int64,
+    epoch: Epoch,
+    description: TrackDescription,
+    start: Int64,
+    isDiscontinuity: Bool,
+    discontinuitySequence: Int
+  ) {
+    self.init(
+      number: number,
+      epoch: epoch,
+      initSegment: description.initSegment,
+      timescale: description.info.timescale,
+      description: description,
+      start: start,
+      isDiscontinuity: isDiscontinuity,
+      discontinuitySequence: discontinuitySequence
+    )
   }
 
   /// The segment with the part that continues it.
@@ -144,12 +170,30 @@ package final class Segment: Sendable {
     having(Array(parts.prefix(count)), duration: nil, isGap: false)
   }
 
+  /// The segment after more discontinuities, which may be its own.
+  func following(_ count: Int, isDiscontinuity: Bool) -> Segment {
+    Segment(
+      number: number,
+      epoch: epoch,
+      initSegment: initSegment,
+      timescale: timescale,
+      description: description,
+      start: start,
+      isDiscontinuity: self.isDiscontinuity || isDiscontinuity,
+      discontinuitySequence: discontinuitySequence + count,
+      parts: parts,
+      duration: duration,
+      isGap: isGap
+    )
+  }
+
   private func having(_ parts: [Part], duration: Int64?, isGap: Bool) -> Segment {
     Segment(
       number: number,
       epoch: epoch,
       initSegment: initSegment,
       timescale: timescale,
+      description: description,
       start: start,
       isDiscontinuity: isDiscontinuity,
       discontinuitySequence: discontinuitySequence,

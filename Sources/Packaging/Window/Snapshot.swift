@@ -3,6 +3,7 @@ package import Wire
 
 /// Everything that readers see of one rendition at one moment; immutable.
 package struct RenditionSnapshot: Sendable {
+  /// What its newest segment is.
   package let info: RenditionInfo
   /// Oldest first, numbers ascending by one except where the window was cleared; only the last may
   /// be growing.
@@ -12,21 +13,25 @@ package struct RenditionSnapshot: Sendable {
   /// Of the event messages in them.
   package let eventStreams: Set<EventStream>
   package let rates: SegmentRates
+  /// Codecs of those that playlists list, the newest first.
+  package let codecs: [String]
   /// The duration of the newest chunk, in ticks; 0 while there is none.
   package let chunkDuration: Int64
 
-  /// Takes what is known of the segments already: `eventStreams`.
+  /// Takes what is known of the segments already: `eventStreams` and `codecs`.
   init(
     info: RenditionInfo,
     segments: SegmentList,
     eventStreams: Set<EventStream>,
     rates: SegmentRates,
+    codecs: [String],
     chunkDuration: Int64
   ) {
     self.info = info
     self.segments = segments
     self.eventStreams = eventStreams
     self.rates = rates
+    self.codecs = codecs.isEmpty ? [info.codec] : codecs
     self.chunkDuration = chunkDuration
   }
 
@@ -42,6 +47,7 @@ package struct RenditionSnapshot: Sendable {
       segments: segments,
       eventStreams: segments.eventStreams,
       rates: rates,
+      codecs: [],
       chunkDuration: chunkDuration
     )
   }

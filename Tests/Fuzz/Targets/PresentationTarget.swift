@@ -25,7 +25,9 @@ private struct PresentationDriver {
   ]
 
   private struct Track {
-    let timescale: UInt32
+    var timescale: UInt32
+    /// Nil until its header changes.
+    var description: TrackDescription?
     var group: UInt64 = 0
     var object: UInt64 = 0
     var time: Int64 = 0
@@ -102,15 +104,24 @@ private struct PresentationDriver {
       precondition(presentation.addTrack(description) == tracks.count, "tracks are counted up")
       tracks.append(track)
     case 13:
+      let selector = script.byte()
+      if selector & 0x10 != 0 {
+        let timescale = Self.timescales[Int(selector >> 5)]
+        tracks[index].time = MediaTime(
+          ticks: tracks[index].time,
+          timescale: tracks[index].timescale
+        ).rounded(toScale: timescale)
+        tracks[index].timescale = timescale
+      }
       let info = RenditionInfo(
         name: "track\(index)",
-        kind: .video,
+        kind: selector & 8 == 0 ? .video : .audio,
         timescale: tracks[index].timescale,
-        codec: "avc1.64001f"
+        codec: "avc1.64001\(selector & 7)"
       )
-      presentation.replaceHeader(
-        of: index,
-        with: TrackDescription(info: info, header: Bytes(utf8: "header \(script.byte() & 3)"))
+      tracks[index].description = TrackDescription(
+        info: info,
+        header: Bytes(utf8: "header \(selector & 3) \(tracks[index].timescale)")
       )
     case 14:
       // A broadcast as it should be, for a while.
@@ -205,7 +216,8 @@ private struct PresentationDriver {
     let object = MediaObject(
       position: ObjectPosition(group: tracks[index].group, object: tracks[index].object),
       chunks: list,
-      arrival: now
+      arrival: now,
+      description: tracks[index].description
     )
     presentation.receive(object, on: index, utc: utc, now: now)
   }
