@@ -33,7 +33,9 @@ final class PackagedTrack {
   private(set) var description: TrackDescription
   let beginning: TrackDescription
   /// Of the object that came last.
-  var received: TrackDescription
+  private(set) var received: TrackDescription
+  /// Of those that came last under another header.
+  private var receivedBefore: TrackDescription?
   var order: TrackOrder
   var writer: RenditionWriter?
   var window: RenditionWindow
@@ -72,6 +74,18 @@ final class PackagedTrack {
       patience: policy.holePatience,
       byteLimit: policy.reorderBytes
     )
+  }
+
+  /// Whether no object came under a header of late: what comes late comes under the one before.
+  func isNewHeader(_ description: TrackDescription) -> Bool {
+    !description.hasHeader(of: received)
+      && receivedBefore.map { !description.hasHeader(of: $0) } ?? true
+  }
+
+  /// Notes what an object was parsed under.
+  func note(received description: TrackDescription) {
+    if !description.hasHeader(of: received) { receivedBefore = received }
+    received = description
   }
 
   /// Makes events of a chunk: its own, and before it those of what stands in for lost sound.

@@ -120,9 +120,10 @@ package final class Presentation {
     }
     if description !== tracks[track].received {
       // Another header with ids from far back is of a publisher that counts them anew.
-      let isNew = !description.hasHeader(of: tracks[track].received)
-      if isNew, tracks[track].order.isFarPast(object.position) { restart() }
-      tracks[track].received = description
+      if tracks[track].isNewHeader(description), tracks[track].order.isFarPast(object.position) {
+        restart()
+      }
+      tracks[track].note(received: description)
     }
     tracks[track].order.insert(object)
     if tracks[track].order.looksRestarted(now: now) {

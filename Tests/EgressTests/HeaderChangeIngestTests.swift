@@ -1,3 +1,4 @@
+import CMAF
 import MoQ
 import Packaging
 import TestSupport
@@ -126,6 +127,37 @@ import Wire
     }
     let widths = Set(bridges[1].filter { $0.key.hasPrefix("video") }.map(\.value.width))
     #expect(widths == [426, 854])
+  }
+
+  @Test func `an object that comes late is read under the header of its group`() throws {
+    let file = try MediaFixture.cmaf("avc")
+    let other = try MediaFixture.cmaf("hevc")
+    let track = CatalogTrack(name: "v", packaging: .cmaf)
+    let (old, new) = (
+      try TrackPlan(track, header: file.header.bytes),
+      try TrackPlan(track, header: other.header.bytes)
+    )
+    let payload = try #require(file.chunks.values.first?.first).bytes
+    let intake = MediaIntake(old)
+    intake.configure(new, from: 5)
+    #expect(intake.isBeforeHeader(4) && !intake.isBeforeHeader(5))
+    for group in [5, 4, 6] as [UInt64] {
+      let object = Object(
+        group: group,
+        id: 0,
+        subgroup: 0,
+        priority: 0,
+        properties: Properties(),
+        payload: payload
+      )
+      intake.take(object, now: Instant(nanoseconds: 0))
+    }
+    var headers: [InitSegment?] = []
+    while let output = intake.poll() {
+      if case .media(let object) = output { headers.append(object.description?.initSegment) }
+    }
+    let (before, after) = (old.description.initSegment, new.description.initSegment)
+    #expect(headers == [after, before, after])
   }
 
   @Test func `a publisher that comes back with other pictures is told as what it is`() throws {

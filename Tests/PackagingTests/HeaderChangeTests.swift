@@ -385,6 +385,30 @@ import Wire
     #expect(segments[6].initSegment == new.initSegment)
   }
 
+  @Test func `what comes late under the header before is late, and no publisher anew`() throws {
+    let broadcast = Self.broadcast(newIn: 6..<16)
+    var bridge = Bridge(broadcast)
+    let entries = broadcast.entries
+    let place = try #require(entries.firstIndex { $0.position.group == 10 })
+    let late = try #require(entries.first { $0.track == 0 && $0.position.group == 3 })
+    bridge.run(broadcast, Array(entries[..<place]), latency: 20_000)
+    bridge.presentation.receive(
+      MediaObject(
+        position: late.position,
+        chunks: broadcast.object(late, arrival: Instant(nanoseconds: 0)).chunks,
+        arrival: Instant(nanoseconds: entries[place].sentAt * 1000),
+        description: broadcast.tracks[0]
+      ),
+      on: 0,
+      utc: Self.zero,
+      now: Instant(nanoseconds: entries[place].sentAt * 1000)
+    )
+    bridge.run(broadcast, Array(entries[place...]), latency: 20_000)
+    #expect(bridge.presentation.statistics(of: 0).order.late == 1)
+    try Self.expectWhole(bridge, broadcast, track: 0)
+    try Self.expectWhole(bridge, broadcast, track: 1)
+  }
+
   @Test(arguments: [-990, 0, 990] as [Int64])
   func `a frame that is late before a restart moves no clock`(_ late: Int64) throws {
     // Times in UTC, to a frame.
