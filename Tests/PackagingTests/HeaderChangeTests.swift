@@ -36,13 +36,15 @@ import Wire
     videos: Int = 1,
     groups: Int = 16,
     framesPerGroup: Int = 50,
-    newIn changed: Range<UInt64> = 6..<10
+    newIn changed: Range<UInt64> = 6..<10,
+    isUTC: Bool = false
   ) -> RecordedBroadcast {
     var broadcast = RecordedBroadcast.ladder(
       videos: videos,
       groups: groups,
       framesPerGroup: framesPerGroup,
-      zero: zero
+      startTicks: isUTC ? zero.microseconds / 100 * 9 : 0,
+      zero: isUTC ? UTCTime(microseconds: 0) : zero
     )
     let new = description("video0", "header of more")
     for index in broadcast.entries.indices where broadcast.entries[index].track == 0 {
@@ -192,13 +194,7 @@ import Wire
   }
 
   @Test func `ticks are counted in the timescale of their own header`() throws {
-    var broadcast = Self.broadcast()
-    let new = Self.description("video0", "header in 12800", timescale: 12_800)
-    for index in broadcast.entries.indices where broadcast.entries[index].description != nil {
-      broadcast.entries[index].description = new
-      broadcast.entries[index].start = broadcast.entries[index].start / 3600 * 512
-      broadcast.entries[index].duration = 512
-    }
+    let broadcast = Self.changingTimescale(isUTC: true)
     let first = Self.bridge(broadcast)
     let snapshot = try #require(first.last)
     let segments = snapshot.renditions[0].segments
@@ -207,12 +203,44 @@ import Wire
     #expect(Set(segments.map(\.epoch)).count == 1)
     try Self.expectWhole(first, broadcast, track: 0)
     try Self.expectWhole(first, broadcast, track: 1)
-    try Self.expectSame(first, Self.bridge(broadcast, from: 3_300_000, seed: 3))
-    try Self.expectSame(first, Self.bridge(broadcast, from: 13_300_000, seed: 4))
+    let start = Self.zero.microseconds
+    try Self.expectSame(first, Self.bridge(broadcast, from: start + 3_300_000, seed: 3))
+    try Self.expectSame(first, Self.bridge(broadcast, from: start + 13_300_000, seed: 4))
     let manifest = Self.manifest(snapshot)
-    #expect(manifest.contains("timescale=\"12800\" presentationTimeOffset=\"153600\""))
-    #expect(manifest.contains("<S t=\"153600\" d=\"25600\" r=\"3\"/>"))
-    #expect(manifest.contains("timescale=\"90000\" presentationTimeOffset=\"1800000\""))
+    let seconds: Int64 = start / 1_000_000
+    let change = (seconds + 12) * 12_800
+    #expect(manifest.contains("timescale=\"12800\" presentationTimeOffset=\"\(change)\""))
+    #expect(manifest.contains("<S t=\"\(change)\" d=\"25600\" r=\"3\"/>"))
+    let back = (seconds + 20) * 90_000
+    #expect(manifest.contains("timescale=\"90000\" presentationTimeOffset=\"\(back)\""))
+    #expect(!manifest.contains("hz/segment"))
+  }
+
+  private static func changingTimescale(isUTC: Bool) -> RecordedBroadcast {
+    var broadcast = Self.broadcast(isUTC: isUTC)
+    let new = Self.description("video0", "header in 12800", timescale: 12_800)
+    for index in broadcast.entries.indices where broadcast.entries[index].description != nil {
+      broadcast.entries[index].description = new
+      broadcast.entries[index].start = broadcast.entries[index].start / 3600 * 512
+      broadcast.entries[index].duration = 512
+    }
+    return broadcast
+  }
+
+  @Test func `ticks that come again in another timescale name nothing twice`() throws {
+    let broadcast = Self.changingTimescale(isUTC: false)
+    let first = Self.bridge(broadcast)
+    let snapshot = try #require(first.last)
+    let names = snapshot.renditions[0].segments.map(\.epoch.name)
+    let epoch = "1795000000"
+    #expect(
+      names == [String](repeating: epoch, count: 6)
+        + [String](repeating: epoch + "-12800hz", count: 4) + [String](repeating: epoch, count: 6)
+    )
+    #expect(Set(snapshot.renditions[1].segments.map(\.epoch.name)) == [epoch])
+    try Self.expectWhole(first, broadcast, track: 0)
+    try Self.expectWhole(first, broadcast, track: 1)
+    #expect(Self.manifest(snapshot).contains("video0/1795000000-12800hz/segment/$Time$.m4s"))
   }
 
   private static func manifest(_ snapshot: PresentationSnapshot) -> String {

@@ -98,7 +98,10 @@ extension MediaPresentation {
     if let initSegment = segments.first?.initSegment {
       xml.attribute("initialization", base + MediaPath.initSegment(initSegment))
     }
-    xml.attribute("media", base + MediaPath.numberedSegments(period.start.epoch))
+    xml.attribute(
+      "media",
+      base + MediaPath.numberedSegments(segments.last?.epoch ?? period.start.epoch)
+    )
     xml.end()
   }
 }

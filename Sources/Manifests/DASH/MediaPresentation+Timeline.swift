@@ -31,7 +31,8 @@ extension MediaPresentation {
       xml.attribute("initialization", base + MediaPath.initSegment(initSegment))
     }
     let name = unit == .part ? "$Time$/$SubNumber$" : "$Time$"
-    xml.attribute("media", base + "\(period.start.epoch.name)/segment/\(name).m4s")
+    let epoch = segments.last?.epoch ?? period.start.epoch
+    xml.attribute("media", base + "\(epoch.name)/segment/\(name).m4s")
     xml.start("SegmentTimeline")
     writeTimeline(rendition, segments, &xml)
     xml.end()

@@ -77,6 +77,7 @@ final class RenditionWriter {
   /// Where the newest segment begins, as served: it may end there too, when all that it has lies within the
   /// last frame of the one before.
   private var begun: (epoch: Epoch, start: Int64)?
+  private var used: UsedNames?
   private var lastNumber: Int64?
   /// Where the last segment or gap ended, as served.
   private var lastEnd: (run: Int, end: Int64)?
@@ -294,6 +295,7 @@ final class RenditionWriter {
     let isNewHeader = serving.map { !$0.hasHeader(of: description) } ?? false
     var firstNumber = boundary.number
     var start = run.clock.served(chunk.start, timescale: timescale)
+    noteNames(from: start, run.clock.epoch)
     if let lastNumber {
       for missed in run.timeline.boundaries(after: lastNumber, through: boundary.number) {
         if missed.clearsWindow { push(.clear, index, missed.start, missed.number) }
@@ -338,6 +340,18 @@ final class RenditionWriter {
     discardedNumber = nil
   }
 
+  /// Notes that names of the newest chunk's timescale are used from a start on.
+  private func noteNames(from start: Int64, _ epoch: Epoch) {
+    if used?.belong(to: epoch) != true {
+      used = UsedNames(epoch, timescale: timescale, start: start)
+    } else if let old = serving?.info.timescale, old != timescale {
+      // Rounded, as it was counted in other ticks since.
+      let last =
+        MediaTime(ticks: newest?.start ?? 0, timescale: timescale).rounded(toScale: old) + 1
+      used?.change(from: old, last: last, to: timescale, start: start)
+    }
+  }
+
   private func pushGap(
     _ missed: Timeline.Boundary,
     _ description: TrackDescription,
@@ -367,7 +381,7 @@ final class RenditionWriter {
   ) -> Segment {
     Segment(
       number: boundary.number,
-      epoch: clock.epoch,
+      epoch: used?.epoch(for: timescale) ?? clock.epoch,
       description: description,
       start: start,
       isDiscontinuity: boundary.isDiscontinuity,
