@@ -70,6 +70,7 @@ final class ScriptedUpstreams {
   }
   /// What becomes of the ids of objects on their way.
   var renumber: (Location) -> Location? = { $0 }
+  private var catalogGroup: UInt64?
   /// How far each track was sent to an upstream.
   private var sent: [String: Int] = [:]
 
@@ -181,11 +182,12 @@ final class ScriptedUpstreams {
     try accept(name, url, largest: track(name).largest.flatMap(renumber))
   }
 
-  /// Accepts a track at an upstream that is some objects behind; what it has not yet is sent later.
-  func accept(_ name: String, _ url: String, behind count: Int) throws {
+  /// Accepts a track at an upstream that is some objects behind, and may not say which it has; what it has
+  /// not yet is sent later.
+  func accept(_ name: String, _ url: String, behind count: Int, saysLargest: Bool) throws {
     let objects = published(name).dropLast(count)
     sent["\(url) \(name)"] = objects.count
-    try accept(name, url, largest: objects.last?.location)
+    try accept(name, url, largest: saysLargest ? objects.last?.location : nil)
   }
 
   func refuse(_ name: String, _ url: String, after retry: Interval? = nil) throws {
@@ -213,6 +215,14 @@ final class ScriptedUpstreams {
     try accept("catalog", url)
     let object = try #require(try track("catalog").groups.last?.objects.last)
     try send(.object(try #require(try source(url).subscription("catalog")), object), url)
+  }
+
+  /// Sends another version of the catalog.
+  func sendCatalog(_ catalog: Catalog, _ url: String) throws {
+    let id = try #require(try source(url).subscription("catalog"))
+    catalogGroup = try catalogGroup.map { $0 + 1 } ?? #require(track("catalog").largest).group + 1
+    let object = Object(group: catalogGroup ?? 0, id: 0, payload: catalog.encode())
+    try send(.object(id, object), url)
   }
 
   /// Sends the catalog and accepts what it leads to.

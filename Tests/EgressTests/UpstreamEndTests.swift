@@ -65,6 +65,41 @@ import Wire
     #expect(upstreams.core.report().broadcasts[0].phase == .live)
   }
 
+  @Test func `who says that it is over is believed when no other has it`() throws {
+    let upstreams = try both()
+    for name in ["video", "audio"] { try upstreams.end(name, first) }
+    try upstreams.lose(second)
+    upstreams.advance(.milliseconds(400))
+    try upstreams.sendCatalog(second)
+    for name in ["video", "audio"] {
+      #expect(upstreams.snapshot?.isEnded == false)
+      try upstreams.refuse(name, second)
+    }
+    #expect(upstreams.snapshot?.isEnded == true)
+    upstreams.advance(.seconds(20))
+    #expect(upstreams.opened == [first, second, second])
+  }
+
+  @Test func `what still comes of an ended broadcast is not taken for the next one's`() throws {
+    let upstreams = try ScriptedUpstreams(first)
+    upstreams.start()
+    try upstreams.join(first)
+    try upstreams.play(.seconds(3), first)
+    let audio = try #require(try upstreams.source(first).subscription("audio"))
+    let object = try #require(upstreams.published("audio").last)
+    var catalog = Catalog()
+    catalog.isComplete = true
+    try upstreams.sendCatalog(catalog, first)
+    upstreams.advance(.milliseconds(2100))
+    #expect(upstreams.snapshot?.isEnded == true)
+    catalog = upstreams.broadcast.catalog(generatedAt: upstreams.utc)
+    catalog.tracks.removeAll { $0.name == "audio" }
+    try upstreams.sendCatalog(catalog, first)
+    try upstreams.send(.object(audio, object), first)
+    #expect(upstreams.core.report().broadcasts[0].tracks.map(\.name) == ["video"])
+    #expect(try upstreams.source(first).asked == ["catalog", "video", "audio", "video"])
+  }
+
   // MARK: Repair
 
   private let refusal = FetchOutcome(

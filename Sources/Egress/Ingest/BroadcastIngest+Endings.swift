@@ -40,15 +40,19 @@ extension BroadcastIngest {
         return fail(leg, "track \(tracks[index].catalog.name) ended: \(reason)")
       }
       value.endedTracks.insert(index)
-      if isFollowed(index) {
-        // An upstream may have lost it by itself.
-        value.endDeadline = value.endDeadline ?? now + Self.endInterval
-        return
-      }
-      tracks[index].isEnded = true
-      // The broadcast ends with its last track.
-      if tracks.indices.allSatisfy(isOver) { finish(now: now) }
+      // An upstream may have lost it by itself.
+      value.endDeadline = value.endDeadline ?? now + Self.endInterval
+      endIfOver(index, now: now)
     }
+  }
+
+  /// Ends a track that has ended on a session and is followed on no other, and the broadcast with its last one.
+  private func endIfOver(_ index: Int, now: Instant) {
+    guard !isFollowed(index), legs.values.contains(where: { $0.endedTracks.contains(index) }) else {
+      return
+    }
+    tracks[index].isEnded = true
+    if tracks.indices.allSatisfy(isOver) { finish(now: now) }
   }
 
   /// Whether a track is subscribed to on any session.
@@ -70,6 +74,8 @@ extension BroadcastIngest {
   private func noteWish(_ wish: Interval?, _ role: BroadcastLeg.Role, _ leg: LegID) {
     let backoff = Backoff(first: source.reconnectFirst, most: source.reconnectMost)
     var retry = legs[leg]?.retries[role] ?? BroadcastLeg.Retry(backoff: backoff)
+    if let since = retry.acceptedAt, now - since >= Self.lastingInterval { retry.backoff = backoff }
+    retry.acceptedAt = nil
     retry.wish = max(retry.wish, wish ?? .zero)
     legs[leg]?.retries[role] = retry
   }
@@ -91,11 +97,16 @@ extension BroadcastIngest {
     _ leg: LegID,
     now: Instant
   ) {
-    guard let value = legs[leg] else { return }
+    // Of what is over nothing is looked for, but the catalog may tell of something new.
+    guard let value = legs[leg], role == .catalog || status.phase != .ended else { return }
     noteWish(wish, role, leg)
     if case .media(let index) = role {
       value.names[index] = Array(value.names[index]?.dropFirst() ?? [])
       if value.names[index]?.isEmpty == false { return subscribe(index, leg) }
+    }
+    if case .media(let index) = role {
+      endIfOver(index, now: now)
+      if status.phase == .ended { return }
     }
     if role != .catalog, !value.hasTracks {
       // Without any of its tracks the broadcast is not there, whatever its catalog says.
@@ -110,6 +121,7 @@ extension BroadcastIngest {
   private func retry(_ role: BroadcastLeg.Role, _ leg: LegID, now: Instant) {
     guard let value = legs[leg] else { return }
     value.retries[role]?.due = nil
+    guard role == .catalog || status.phase != .ended else { return }
     switch role {
     case .catalog:
       guard value.catalogSubscription == nil, let name = value.catalog.names.first else { return }
@@ -155,13 +167,16 @@ extension BroadcastIngest {
     }
     if let deadline = value.endDeadline, deadline <= now {
       value.endDeadline = nil
-      if let index = value.endedTracks.sorted().first(where: { !tracks[$0].isEnded }) {
+      let lost = value.endedTracks.sorted().first { !tracks[$0].isEnded }
+      if status.phase != .ended, let index = lost {
         // It is as good as any that has failed, until it is found to have the track again.
         fail(leg, "track \(tracks[index].catalog.name) ended here, but not elsewhere")
       }
     }
   }
 
+  /// How long a subscription lasts whose end is no refusal.
+  private static let lastingInterval = Interval.seconds(1)
   /// How long the end of a track may take to be told by every upstream.
   private static let endInterval = Interval.seconds(2)
 }

@@ -12,7 +12,7 @@ extension BroadcastIngest {
     now: Instant
   ) {
     guard let role = legs[leg]?.role(id) else { return }
-    legs[leg]?.noteAnswer(id)
+    legs[leg]?.noteAnswer(id, now: now)
     reported.remove("missed \(name(role))")
     log(.debug, "subscribed to \(name(role)), largest \(largest.map { "\($0)" } ?? "none")")
     guard case .media(let index) = role else { return }

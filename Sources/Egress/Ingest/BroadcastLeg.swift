@@ -27,6 +27,7 @@ final class BroadcastLeg {
     var backoff: Backoff
     /// Nil while it is being asked for.
     var due: Instant?
+    var acceptedAt: Instant?
     /// How long its publisher wants to be left alone, of all the names that were tried.
     var wish = Interval.zero
   }
@@ -47,6 +48,8 @@ final class BroadcastLeg {
   /// Whether ids that go back mean a new broadcast: no other session says otherwise.
   let isAlone: Bool
   var hasRestarted = false
+  /// Tracks whose ids went back, and how many objects have not told yet what that means.
+  var doubts: [Int: Int] = [:]
   /// Whether media has come.
   var hasMedia = false
   /// Tracks that have ended here, and elsewhere perhaps have not.
@@ -71,9 +74,11 @@ final class BroadcastLeg {
     unanswered[id] = until
   }
 
-  func noteAnswer(_ id: SubscriptionID) {
+  func noteAnswer(_ id: SubscriptionID, now: Instant) {
     unanswered[id] = nil
-    if let role = roles[id] { retries[role] = nil }
+    guard let role = roles[id] else { return }
+    retries[role]?.acceptedAt = now
+    retries[role]?.wish = .zero
   }
 
   func forget(_ id: SubscriptionID) -> Role? {
@@ -92,6 +97,7 @@ final class BroadcastLeg {
     names = [:]
     ends = [:]
     largest = [:]
+    doubts = [:]
     endedTracks = []
     endDeadline = nil
   }

@@ -316,6 +316,7 @@ extension IngestCore {
     for user in connection.users {
       switch user {
       case .leg(let leg):
+        guard followed[leg.broadcast]?.legs[leg] == id else { continue }
         if !isOfUse(user, connection) {
           followed[leg.broadcast]?.legs[leg] = nil
           followed[leg.broadcast]?.ingest.leave(leg, "the connection is full")
@@ -379,7 +380,7 @@ extension IngestCore {
     to next: (endpoint: Endpoint, hop: Hop)?,
     now: Instant
   ) {
-    guard let connection = connections[id] else { return }
+    guard let connection = connections[id], followed[leg.broadcast]?.legs[leg] == id else { return }
     let hasMedia = isOfUse(.leg(leg), connection)
     let reason = "the relay goes away"
     if let next {
