@@ -25,6 +25,13 @@ struct FrameRemuxer: Sendable {
   /// What a frame lasts, in ticks.
   private var frameLength: Int64 = 0
 
+  /// When an object is presented; nil when that can't be told of it alone.
+  func time(of object: RemuxObject) -> MediaTime? {
+    var reader = reader
+    guard case .frame(let frame)? = try? reader.read(object), !reader.isUntimed else { return nil }
+    return frame.presentation
+  }
+
   init(_ reader: FrameReader) {
     self.reader = reader
     let source = reader.source

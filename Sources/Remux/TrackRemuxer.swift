@@ -56,6 +56,11 @@ package struct TrackRemuxer: Sendable {
     advance(now: now)
   }
 
+  /// When an object is presented, in microseconds of media; nil while that can't be told of it alone.
+  package func time(of object: RemuxObject) -> Int64? {
+    frames?.time(of: object)?.rounded(toScale: 1_000_000)
+  }
+
   /// Forgets ids and what waits: the next object is the first of a new run.
   package mutating func restart() {
     order = ObjectOrder(limits: limits)

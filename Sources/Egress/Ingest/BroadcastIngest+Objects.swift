@@ -19,17 +19,41 @@ extension BroadcastIngest {
     legs[leg]?.largest[index] = largest
     open(index, properties, leg, now: now)
     if let newest = tracks[index].newest, legs[leg]?.isAlone == true {
-      // Ids that go back on the only session are a new broadcast's.
-      if largest.map({ $0 < newest }) ?? true { restart(leg) }
+      guard largest.map({ $0 < newest }) ?? true else { return }
+      // Ids that go back on the only session are a new broadcast's, or this upstream is a little behind the
+      // one before. Its media tells, where times are known; that it has none yet tells nothing.
+      if tracks[index].times.isEmpty || largest.map(tracks[index].times.reaches) == false {
+        restart(leg)
+      } else {
+        legs[leg]?.doubts[index] = 0
+      }
     } else if presentation == nil {
       beginBackfill(index, leg, now: now)
     }
   }
 
+  /// Finds out by its time what an object is whose id may be a new broadcast's.
+  private func settleDoubt(_ object: Object, _ index: Int, _ leg: LegID, now: Instant) {
+    guard let count = legs[leg]?.doubts[index] else { return }
+    if let newest = tracks[index].newest, object.location <= newest {
+      guard let time = tracks[index].intake?.time(of: object, now: now) else {
+        legs[leg]?.doubts[index] = count + 1
+        if count == Self.doubtLimit { restart(leg) }
+        return
+      }
+      if !tracks[index].times.fit(object.location, time) { return restart(leg) }
+    }
+    legs[leg]?.doubts[index] = nil
+  }
+
+  /// Of so many objects some has a time that can be read.
+  private static let doubtLimit = 16
+
   /// Forgets ids, once a session: what follows comes from a restarted publisher.
   private func restart(_ leg: LegID) {
     guard legs[leg]?.hasRestarted == false else { return }
     legs[leg]?.hasRestarted = true
+    legs[leg]?.doubts = [:]
     restart()
   }
 
@@ -40,6 +64,7 @@ extension BroadcastIngest {
       tracks[index].repairing = nil
       tracks[index].intake?.restart()
       tracks[index].seen = Self.nothingSeen
+      tracks[index].times = KnownTimes()
     }
   }
 
@@ -94,6 +119,7 @@ extension BroadcastIngest {
     value?.hasMedia = true
     let told = value?.ends[index]?.note(object)
     if object.status == .normal {
+      if value?.doubts.isEmpty == false { settleDoubt(object, index, leg, now: now) }
       guard tracks[index].seen.insert(object.location) else {
         tracks[index].status.duplicate += 1
         return
@@ -104,6 +130,10 @@ extension BroadcastIngest {
       if tracks[index].newest.map({ object.location > $0 }) ?? true {
         if tracks[index].newest?.group != object.group { tracks[index].status.groups += 1 }
         tracks[index].newest = object.location
+        if tracks[index].times.wantsTime(now: now) {
+          let time = tracks[index].intake?.time(of: object, now: now)
+          tracks[index].times.note(object.location, time, now: now)
+        }
       } else if let wanted = tracks[index].repairing,
         wanted.contains(ObjectPosition(group: object.group, object: object.id))
       {

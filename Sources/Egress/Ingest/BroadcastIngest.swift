@@ -28,6 +28,7 @@ final class BroadcastIngest {
     var early: EarlyObjects?
     var newest: Location?
     var seen: DeliveredObjects
+    var times = KnownTimes()
     /// The missing objects that were last asked for.
     var repairing: ClosedRange<ObjectPosition>?
     /// Who was asked for them, and until when others are.

@@ -1,3 +1,4 @@
+internal import CMAF
 internal import MoQ
 internal import Packaging
 internal import Remux
@@ -74,6 +75,13 @@ final class MediaIntake {
     } else if !object.payload.isEmpty {
       parse(object.payload, at: ObjectPosition(group: object.group, object: object.id))
     }
+  }
+
+  /// The time of an object, in microseconds of media; nil when that can't be told of it alone.
+  func time(of object: Object, now: Instant) -> Int64? {
+    if let remuxer { return remuxer.time(of: RemuxObject(object, arrival: now)) }
+    guard let parser, let chunk = try? parser.parse(object.payload).first else { return nil }
+    return MediaTime(ticks: chunk.start, timescale: parser.timescale).rounded(toScale: 1_000_000)
   }
 
   /// Takes the knowledge that a group has no object with an id of `end` or above.
