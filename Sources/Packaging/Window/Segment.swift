@@ -172,6 +172,16 @@ package final class Segment: Sendable {
 
   /// The segment after more discontinuities, which may be its own.
   func following(_ count: Int, isDiscontinuity: Bool) -> Segment {
+    having(parts, duration: duration, isGap: isGap, after: count, isDiscontinuity)
+  }
+
+  private func having(
+    _ parts: [Part],
+    duration: Int64?,
+    isGap: Bool,
+    after discontinuities: Int = 0,
+    _ isDiscontinuity: Bool = false
+  ) -> Segment {
     Segment(
       number: number,
       epoch: epoch,
@@ -180,23 +190,7 @@ package final class Segment: Sendable {
       description: description,
       start: start,
       isDiscontinuity: self.isDiscontinuity || isDiscontinuity,
-      discontinuitySequence: discontinuitySequence + count,
-      parts: parts,
-      duration: duration,
-      isGap: isGap
-    )
-  }
-
-  private func having(_ parts: [Part], duration: Int64?, isGap: Bool) -> Segment {
-    Segment(
-      number: number,
-      epoch: epoch,
-      initSegment: initSegment,
-      timescale: timescale,
-      description: description,
-      start: start,
-      isDiscontinuity: isDiscontinuity,
-      discontinuitySequence: discontinuitySequence,
+      discontinuitySequence: discontinuitySequence + discontinuities,
       parts: parts,
       duration: duration,
       isGap: isGap
