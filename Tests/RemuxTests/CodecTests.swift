@@ -382,6 +382,77 @@ import Wire
     #expect(shown.map(\.presentation) == times)
   }
 
+  /// An ADTS frame of AAC-LC of a rate and one channel.
+  private func adts(rateIndex: UInt8, _ data: [UInt8] = [0x21, 0x10, 3, 4]) -> Bytes {
+    let count = data.count + 7
+    let head: [UInt8] = [
+      0xFF, 0xF1, 0x40 | rateIndex << 2, 0x40 | UInt8(count >> 11), UInt8(count >> 3 & 0xFF),
+      UInt8(count & 7) << 5 | 0x1F, 0xFC,
+    ]
+    return Bytes(head + data)
+  }
+
+  @Test(arguments: ["mp3", "ac-3", "mp4a.40.2"])
+  func `sound whose frames are of another kind from one on gets another header`(
+    _ codec: String
+  ) throws {
+    let frames: [Bytes] =
+      switch codec {
+      // MPEG-1 layer III of 48 kHz in 64 and 80 kbit/s; MPEG-2 of 24 kHz.
+      case "mp3":
+        [[0xFF, 0xFB, 0x54, 0xC4, 0], [0xFF, 0xFB, 0x64, 0xC4, 0], [0xFF, 0xF3, 0x54, 0xC4, 0]]
+      // Of two channels in 32 and 40 kbit/s, then of one.
+      case "ac-3":
+        [
+          [0x0B, 0x77, 0, 0, 0x00, 0x40, 0x40, 0], [0x0B, 0x77, 0, 0, 0x02, 0x40, 0x40, 0],
+          [0x0B, 0x77, 0, 0, 0x00, 0x40, 0x20, 0],
+        ]
+      default: [adts(rateIndex: 3), adts(rateIndex: 3, [5, 6]), adts(rateIndex: 6)]
+      }
+    let source = RemuxSource(packaging: .loc, kind: .audio, codec: codec)
+    let objects = frames.flatMap { [$0, $0] }.enumerated().map { index, frame in
+      RemuxObject(
+        group: UInt64(index),
+        object: 0,
+        payload: frame,
+        properties: [RemuxProperty(0x10, 1_000_000 + UInt64(index) * 32_000)],
+        arrival: start
+      )
+    }
+    let result = remux(source, objects)
+    #expect(result.drops.isEmpty)
+    #expect(result.chunks.count == 6)
+    let tracks = try result.headers.map { try CMAFHeader($0).tracks[0] }
+    try #require(tracks.count == 2)
+    #expect(tracks.map(\.timescale) == (codec == "ac-3" ? [48_000, 48_000] : [48_000, 24_000]))
+    #expect(tracks.map { $0.audio?.channels } == (codec == "ac-3" ? [2, 1] : [1, 1]))
+  }
+
+  @Test func `ADTS headers of the core of HE-AAC change nothing, those of another rate do`() throws
+  {
+    var source = RemuxSource(packaging: .loc, kind: .audio, codec: "mp4a.40.5")
+    (source.sampleRate, source.channels) = (48_000, 1)
+    let frames = [adts(rateIndex: 6), adts(rateIndex: 6), adts(rateIndex: 4), adts(rateIndex: 4)]
+    let objects = frames.enumerated().map { index, frame in
+      RemuxObject(
+        group: UInt64(index),
+        object: 0,
+        payload: frame,
+        properties: [RemuxProperty(0x10, 1_000_000 + UInt64(index) * 50_000)],
+        arrival: start
+      )
+    }
+    let result = remux(source, objects)
+    let tracks = try result.headers.map { try CMAFHeader($0).tracks[0] }
+    #expect(tracks.map(\.codec) == ["mp4a.40.5", "mp4a.40.2"])
+    #expect(tracks.map(\.timescale) == [48_000, 44_100])
+    #expect(try result.shown().map(\.duration) == [2048, 2048, 1024, 1024])
+
+    var mixed = objects[0]
+    mixed.payload = Bytes(frames[1].array + frames[2].array)
+    #expect(remux(source, [mixed]).drops == [.malformed("its ADTS frames are not of one kind")])
+  }
+
   @Test func `several ADTS frames of an object are several samples`() throws {
     let (header, samples) = try sources("aac")
     let frames = samples.prefix(3).map { sample in

@@ -33,6 +33,19 @@ package struct ADTSHeader: Sendable, Hashable {
       UInt16(objectType) << 11 | UInt16(rateIndex) << 7 | UInt16(channelConfiguration) << 3
     return [UInt8(packed >> 8), UInt8(truncatingIfNeeded: packed)]
   }
+
+  /// Whether frames with this header can be those of a configuration, which may know more of them:
+  /// spectral band replication doubles the rate, parametric stereo the one channel.
+  package func agrees(with audio: AudioSpecificConfig) -> Bool {
+    let rate = AudioSpecificConfig.rates[Int(rateIndex)]
+    let isSpectral = audio.objectType == 5 || audio.objectType == 29
+    guard rate == audio.sampleRate || isSpectral && rate * 2 == audio.sampleRate else {
+      return false
+    }
+    let channels = channelConfiguration == 7 ? 8 : Int(channelConfiguration)
+    return channels == 0 || audio.channels == 0 || channels == audio.channels
+      || audio.objectType == 29 && channels == 1
+  }
 }
 
 extension AudioSpecificConfig {

@@ -5,6 +5,7 @@ import Wire
 struct AACSampleMaker: SampleMaker {
   private(set) var format: TrackFormat?
   private var active: Bytes?
+  private var audio: AudioSpecificConfig?
   private var samplesPerFrame = 1024
 
   /// The configuration is made of the catalog's numbers when there is none.
@@ -28,7 +29,10 @@ struct AACSampleMaker: SampleMaker {
     var samples: [CodedSample] = []
     var rest = payload
     while let header = ADTSHeader(rest), samples.count < 256 {
-      if format == nil { _ = activate(header.configuration) }
+      if !(audio.map(header.agrees(with:)) ?? false) {
+        guard samples.isEmpty else { throw .malformed("its ADTS frames are not of one kind") }
+        _ = activate(header.configuration)
+      }
       samples.append(sample(rest[header.headerCount..<header.frameCount]))
       rest = rest.suffix(from: header.frameCount)
     }
@@ -51,6 +55,7 @@ struct AACSampleMaker: SampleMaker {
       audio.sampleRate > 0
     else { return false }
     active = configuration
+    self.audio = audio
     let isSpectral = audio.objectType == 5 || audio.objectType == 29
     samplesPerFrame = (audio.isShortFrame ? 960 : 1024) * (isSpectral ? 2 : 1)
     let channels = audio.objectType == 29 && audio.channels == 1 ? 2 : audio.channels

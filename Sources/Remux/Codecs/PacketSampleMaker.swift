@@ -33,16 +33,23 @@ struct PacketSampleMaker: SampleMaker {
       duration = FLACFrame.duration(payload)
     case .dolbyDigital:
       let frame = DolbyDigitalFrame(payload)
-      if format == nil { format = frame.map(Self.format) }
+      adopt(frame.map(Self.format))
       duration = frame?.duration
     default:
       let header = MPEGAudioHeader(payload)
-      if format == nil { format = header.map(Self.format) }
+      adopt(header.map(Self.format))
       duration = header?.samplesPerFrame
     }
     guard let duration, duration > 0 else { throw .malformed("it is no frame of its codec") }
     guard format != nil else { throw .unconfigured }
     return [CodedSample(data: payload, isSync: true, duration: duration)]
+  }
+
+  /// Takes the format that a frame tells, unless all that differs is what may from frame to frame: the
+  /// records name bit rates.
+  private mutating func adopt(_ told: TrackFormat?) {
+    guard let told, told.media != format?.media || told.format != format?.format else { return }
+    format = told
   }
 
   private static func opus(_ head: Bytes) -> TrackFormat? {
