@@ -29,6 +29,15 @@ final class PackagedTrack {
     case groupEnded
   }
 
+  /// Whether the publisher has it.
+  enum Life {
+    case live
+    /// It has it no more, and the manifests name it until others can stand in for it.
+    case over
+    /// The manifests name it no more.
+    case retired
+  }
+
   /// Of the newest chunk in order; at first, what the track began with.
   private(set) var description: TrackDescription
   let beginning: TrackDescription
@@ -37,6 +46,13 @@ final class PackagedTrack {
   /// Of those that came last under another header.
   private var receivedBefore: TrackDescription?
   var order: TrackOrder
+  private(set) var life = Life.live
+  /// Its place in manifests, which name the lowest first.
+  let rank: Int
+  /// The first segment that it has beside the other tracks; `.max` while that is not known.
+  var shownFrom = Int64.min
+  /// The first segment that it does not have any more.
+  var shownUntil = Int64.max
   var writer: RenditionWriter?
   var window: RenditionWindow
   var generation = 0
@@ -59,10 +75,11 @@ final class PackagedTrack {
   /// Frames that others stand in for.
   private(set) var concealed = 0
 
-  init(_ description: TrackDescription, policy: PackagingPolicy) {
+  init(_ description: TrackDescription, rank: Int = 0, policy: PackagingPolicy) {
     self.description = description
     beginning = description
     received = description
+    self.rank = rank
     concealment = policy.concealment
     window = RenditionWindow(window: policy.window)
     limits = RenditionWriter.Limits(
@@ -231,7 +248,9 @@ final class PackagedTrack {
       eventStreams: window.eventStreams,
       rates: window.rates,
       codecs: window.codecs,
-      chunkDuration: chunkDuration ?? 0
+      chunkDuration: chunkDuration ?? 0,
+      shownNumbers: shownFrom..<max(shownFrom, shownUntil),
+      isRetired: life == .retired
     )
   }
 
@@ -242,6 +261,27 @@ final class PackagedTrack {
       partTarget: partTarget,
       limits: limits
     )
+  }
+
+  /// Lets nothing follow: what is in a segment stays, what waits is dropped.
+  func end() {
+    life = .over
+    order.restart()
+    _ = takePrimed()
+    blockedUntil = nil
+    isStalled = false
+    writer?.finish()
+  }
+
+  /// Takes it out of the manifests, from a segment on.
+  func retire(from number: Int64) {
+    life = .retired
+    shownUntil = number
+  }
+
+  /// Whether some of its media is published, or waits to be.
+  var hasMedia: Bool {
+    !window.segments.isEmpty || !primed.isEmpty || writer.map { !$0.queue.isEmpty } ?? false
   }
 
   /// Keeps an event until packaging begins; past the byte limit the oldest chunks are dropped.

@@ -12,7 +12,7 @@ extension Presentation {
       primingDeadline = now + policy.primingPatience
     }
     guard tracks[lead].firstGroupLength != nil,
-      isPrimingLate || tracks.allSatisfy({ !$0.primed.isEmpty })
+      isPrimingLate || tracks.allSatisfy({ !$0.primed.isEmpty || $0.life != .live })
     else { return }
     if isPrimingLate { primingDeadline = now }
     begin(now: now, utc: utc)
@@ -76,10 +76,7 @@ extension Presentation {
     // A sibling with a clock of its own must not move the broadcast's.
     let zero = WallClock.zero(of: track.primedChunks)
     constants = PresentationSnapshot.Constants(
-      targetDuration: max(
-        1,
-        Int(clamping: (slot.rounded(toScale: 1000) + 50 + 500) / 1000)
-      ),
+      targetDuration: targetSeconds(slot),
       partTargetMilliseconds: partMilliseconds,
       segmentLength: slot,
       window: policy.window,
@@ -112,6 +109,21 @@ extension Presentation {
       for event in tracks[index].takePrimed() { put(event, index) }
     }
     advance(now: now)
+  }
+
+  /// The whole seconds that no segment exceeds when rounded (rfc8216bis §"EXT-X-TARGETDURATION").
+  ///
+  /// Segments may be a little longer than their slot, and those of sound are whole chunks.
+  private func targetSeconds(_ slot: MediaTime) -> Int {
+    let sounds = tracks.filter { $0.description.info.kind == .audio }
+      .compactMap(\.longestPrimedChunk)
+    let longest = sounds.filter { $0.ticks > 0 }.map { chunk in
+      let span = max(1, slot.rounded(toScale: chunk.timescale))
+      let ticks = Int128((span + chunk.ticks - 1) / chunk.ticks) * Int128(chunk.ticks)
+      return Int64(clamping: ticks * 1000 / Int128(chunk.timescale))
+    }
+    let milliseconds = max(slot.rounded(toScale: 1000) + 50, longest.max() ?? 0)
+    return max(1, Int(clamping: (milliseconds + 500) / 1000))
   }
 
   /// The longest part target up to a limit that the chunks of every track fill to 85 % at least,

@@ -6,8 +6,10 @@ extension Presentation {
   func advance(now: Instant) {
     guard constants != nil else { return }
     replaceSilentLead(now: now)
-    for index in tracks.indices {
-      tracks[index].rejoin(tracks[lead].generation, patience: policy.stallPatience, now: now)
+    for index in tracks.indices where tracks[index].life == .live {
+      if !awaitsLead(index) {
+        tracks[index].rejoin(tracks[lead].generation, patience: policy.stallPatience, now: now)
+      }
       let info = tracks[index].beginning.info
       let cut = tracks[index].writer?.cutSegments ?? 0
       tracks[index].writer?.advance(
@@ -20,7 +22,10 @@ extension Presentation {
         outputs.append(.notice(.cut(info.name)))
       }
     }
-    if release(now: now) { publish() }
+    let hasChanged = release(now: now)
+    if replacementDeadline.map({ _ in retireReplaced(now: now) }) ?? false || hasChanged {
+      publish()
+    }
   }
 
   /// How far siblings may lag behind a change, so that none waits for the frame that another rendition
@@ -39,6 +44,7 @@ extension Presentation {
       let change = headers.marked(update.change)
       notePeriod(change, update, of: next.index)
       tracks[next.index].window.apply(change)
+      if tracks[next.index].shownFrom == .max, replacementDeadline == nil { show(next.index) }
       hasChanged = true
     }
     guard hasChanged else { return false }
@@ -90,27 +96,11 @@ extension Presentation {
       }
       // Where a Period has begun since, it has been answered.
       let isDue = periodBreak.map { $0 > periods.last?.number ?? .min && segment.number >= $0 }
-      let isBreak = segment.isDiscontinuity || periods.isEmpty || isDue ?? false
+      let isBreak =
+        segment.isDiscontinuity || periods.isEmpty || isDue ?? false
+        || segment.number >= changeOfTracks ?? .max
       guard isBreak, segment.number > periods.last?.number ?? .min, !part.isGap else { return }
-      guard let boundary = runs[update.run].timeline.boundary(segment.number) else { return }
-      let clock = runs[update.run].clock
-      let scale = boundary.start.timescale
-      // The first Period of all begins with media time itself.
-      let isFirst = periods.isEmpty && !arePeriodsOutdated
-      if arePeriodsOutdated { periods = [] }
-      arePeriodsOutdated = false
-      periods.append(
-        PresentationSnapshot.PeriodStart(
-          number: segment.number,
-          epoch: clock.epoch,
-          start: MediaTime(
-            ticks: isFirst ? 0 : clock.served(boundary.start.ticks, timescale: scale),
-            timescale: scale
-          ),
-          extraDelay: runs[update.run].extraDelay
-        )
-      )
-      periodBreak = nil
+      beginPeriod(segment.number, update.run)
     case .closed(let segment, _, let isGap):
       if isGap { periodBreak = max(periodBreak ?? .min, segment.number + 1) }
     case .gap(let segment):
@@ -121,16 +111,40 @@ extension Presentation {
     }
   }
 
-  /// Forgets periods of which no rendition holds a segment any more.
+  func beginPeriod(_ number: Int64, _ run: Int) {
+    guard let boundary = runs[run].timeline.boundary(number) else { return }
+    let clock = runs[run].clock
+    let scale = boundary.start.timescale
+    // The first Period of all begins with media time itself.
+    let isFirst = periods.isEmpty && !arePeriodsOutdated
+    if arePeriodsOutdated { periods = [] }
+    arePeriodsOutdated = false
+    periods.append(
+      PresentationSnapshot.PeriodStart(
+        number: number,
+        epoch: clock.epoch,
+        start: MediaTime(
+          ticks: isFirst ? 0 : clock.served(boundary.start.ticks, timescale: scale),
+          timescale: scale
+        ),
+        extraDelay: runs[run].extraDelay
+      )
+    )
+    periodBreak = nil
+    if number >= changeOfTracks ?? .max { changeOfTracks = nil }
+  }
+
+  /// Forgets periods of which no rendition that goes on holds a segment any more.
   func prunePeriods() {
-    let oldest = tracks.compactMap { $0.window.segments.first?.number }.min() ?? .min
+    let live = tracks.filter { $0.life == .live }
+    let oldest = live.compactMap { $0.window.segments.first?.number }.min() ?? .min
     while periods.count > 1, periods[1].number <= oldest { periods.removeFirst() }
   }
 
   /// The first segment that all renditions have from its beginning.
   func decideStart(now: Instant) -> Bool {
     if startNumber != nil { return true }
-    let firsts = tracks.map { $0.writer?.firstNumber }
+    let firsts = tracks.filter { $0.life == .live }.map { $0.writer?.firstNumber }
     let isLate = isEnded || (primingDeadline.map { now >= $0 } ?? false)
     guard isLate || firsts.allSatisfy({ $0 != nil }) else { return false }
     guard let number = firsts.compactMap({ $0 }).max() else { return false }
@@ -160,7 +174,7 @@ extension Presentation {
     let lag = slack.rounded(toScale: update.time.timescale)
     let time = MediaTime(ticks: update.time.ticks - lag, timescale: update.time.timescale)
     var blocked = false
-    for sibling in tracks.indices where sibling != index {
+    for sibling in tracks.indices where sibling != index && tracks[sibling].life == .live {
       guard !(tracks[sibling].writer?.isPast(time, run: update.run) ?? true) else {
         tracks[sibling].blockedUntil = nil
         if tracks[sibling].isStalled {
@@ -189,9 +203,7 @@ extension Presentation {
       .published(
         PresentationSnapshot(
           constants: constants,
-          renditions: tracks.map { track in
-            track.snapshot
-          },
+          renditions: inOrder.map(\.snapshot),
           periods: periods,
           isEnded: isEnded
         )

@@ -77,7 +77,7 @@ extension Presentation {
   ///
   /// The media is counted, not its span: what an outage left behind is old, not much.
   func replaceSilentLead(now: Instant) {
-    guard let index = runs.indices.last, let slot = constants?.segmentLength else { return }
+    guard let slot = constants?.segmentLength else { return }
     let bound = slot.seconds + Double(policy.stallPatience.nanoseconds) / 1e9
     guard
       let other = followers.first(where: { tracks[$0].writer?.queuedSeconds ?? 0 > bound })
@@ -88,14 +88,21 @@ extension Presentation {
     let since = waitsForLeadSince ?? now
     waitsForLeadSince = since
     guard now - since > policy.stallPatience else { return }
+    replaceLead(by: other)
+  }
+
+  /// Lets another rendition set the boundaries from where the lead has left off.
+  func replaceLead(by other: Int) {
+    let generation = tracks[lead].generation
     lead = other
     waitsForLeadSince = nil
+    outputs.append(.notice(.newLead(tracks[other].description.info.name)))
+    guard let index = runs.indices.last else { return }
     leadEnd = runs[index].timeline.coverage
     leadDescription = tracks[other].writer?.serving
-    outputs.append(.notice(.newLead(tracks[other].description.info.name)))
     var continuity = TrackOrder.Continuity.afterLoss
     for queued in tracks[other].writer?.queue ?? []
-    where leadEnd.map({ queued.start >= $0 }) ?? true {
+    where queued.generation > generation || leadEnd.map({ queued.start >= $0 }) ?? true {
       lead(
         PackagedTrack.Intake(
           chunk: queued.chunk,

@@ -11,10 +11,12 @@ package final class Presentation {
   package enum Notice: Equatable, Sendable {
     case started(lead: String, segment: MediaTime, partMilliseconds: Int, epoch: String)
     case newRun(epoch: String, isDiscontinuity: Bool)
-    /// The lead has gone silent; another rendition sets the boundaries now.
+    /// The lead has gone silent, or is no more; another rendition sets the boundaries now.
     case newLead(String)
     case stalled(String)
     case resumed(String)
+    /// Others have taken the place of a track that the publisher has no more.
+    case retired(String)
     case hole(String)
     /// Segments of a rendition are larger than may be held; told once.
     case cut(String)
@@ -69,6 +71,12 @@ package final class Presentation {
   var headers = HeaderBreaks()
   /// The periods so far go with the next one.
   var arePeriodsOutdated = false
+  /// The first segment that other renditions have than those before: a new period begins with it.
+  var changeOfTracks: Int64?
+  /// Until when tracks that are over wait for those that stand in for them; nil when there are none.
+  var replacementDeadline: Instant?
+  /// What tracks count their restarts from that are added.
+  var addedGeneration = 0
   var isEnded = false
   var outputs: [Output] = []
 
@@ -76,7 +84,7 @@ package final class Presentation {
   package init(tracks: [TrackDescription], policy: PackagingPolicy) {
     precondition(!tracks.isEmpty, "a presentation has at least one track")
     self.policy = policy
-    self.tracks = tracks.map { PackagedTrack($0, policy: policy) }
+    self.tracks = tracks.enumerated().map { PackagedTrack($1, rank: $0, policy: policy) }
     let names = tracks.indices.sorted { left, right in
       (tracks[left].info.kind == .video ? 0 : 1, tracks[left].info.name)
         < (tracks[right].info.kind == .video ? 0 : 1, tracks[right].info.name)
@@ -107,7 +115,7 @@ package final class Presentation {
   /// time. Objects with implausible times are counted and dropped, and so are those of a track that
   /// calls itself another kind than it was.
   package func receive(_ object: MediaObject, on track: Int, utc: UTCTime, now: Instant) {
-    guard !isEnded else { return }
+    guard !isEnded, tracks[track].life == .live else { return }
     var object = object
     let description = object.description ?? tracks[track].beginning
     object.description = description
@@ -136,7 +144,7 @@ package final class Presentation {
   /// Takes the knowledge that a group of a track has no object with an id of `end` or above.
   package func endGroup(_ group: UInt64, at end: UInt64, on track: Int, utc: UTCTime, now: Instant)
   {
-    guard !isEnded else { return }
+    guard !isEnded, tracks[track].life == .live else { return }
     tracks[track].order.endGroup(group, at: end)
     pump(track, utc: utc, now: now)
   }
@@ -175,10 +183,15 @@ package final class Presentation {
 
   /// Adds a track that the catalog names only now, and returns its index; its playlist starts at the
   /// first boundary that it sees.
-  package func addTrack(_ description: TrackDescription) -> Int {
-    let track = PackagedTrack(description, policy: policy)
-    track.generation = tracks.map(\.generation).max() ?? 0
+  ///
+  /// Manifests name tracks by `rank`, the lowest first; nil for the last of all. A track of the same name
+  /// may be there that is retired.
+  package func addTrack(_ description: TrackDescription, rank: Int? = nil) -> Int {
+    let last = tracks.map(\.rank).max() ?? 0
+    let track = PackagedTrack(description, rank: rank ?? last + 1, policy: policy)
+    track.generation = max(tracks.map(\.generation).max() ?? 0, addedGeneration)
     if constants != nil {
+      track.shownFrom = .max
       track.startWriting(partTarget: partTarget)
       // The others need not wait until it delivers.
       track.isStalled = true
@@ -205,7 +218,9 @@ package final class Presentation {
 
   /// When `handleTimeout` wants to be called.
   package var deadline: Instant? {
-    let waits = tracks.compactMap { $0.order.deadline } + tracks.compactMap(\.blockedUntil)
+    let waits =
+      tracks.compactMap { $0.order.deadline } + tracks.compactMap(\.blockedUntil)
+      + [replacementDeadline].compactMap(\.self)
     let priming = startNumber == nil ? primingDeadline : nil
     return (waits + (priming.map { [$0] } ?? [])).min()
   }

@@ -91,13 +91,14 @@ final class IngestHarness {
   func publish(
     _ namespace: String,
     packaging: PublishPackaging = .cmaf,
+    names: (video: String, audio: String) = ("video", "audio"),
     into store: BroadcastStore = BroadcastStore()
   ) throws -> LoopingBroadcast {
     let broadcast = try LoopingBroadcast(
       namespace: try #require(TrackNamespace(text: namespace)),
       files: [
-        ("video.mp4", try MediaFixture.bytes("Media/240p.mp4")),
-        ("audio.mp4", try MediaFixture.bytes("Media/audio.mp4")),
+        ("\(names.video).mp4", try MediaFixture.bytes("Media/240p.mp4")),
+        ("\(names.audio).mp4", try MediaFixture.bytes("Media/audio.mp4")),
       ],
       packaging: packaging,
       store: store

@@ -126,9 +126,10 @@ import Wire
 
   @Test(arguments: Scenario.all)
   func `HLS-016 HLS-072 ENDLIST comes with the end and never before`(_ scenario: Scenario) {
-    for seen in scenario.playlists.values {
+    for (name, seen) in scenario.playlists {
       for (index, one) in seen.enumerated() {
-        let isOver = scenario.snapshots[one.snapshot].isEnded
+        let snapshot = scenario.snapshots[one.snapshot]
+        let isOver = snapshot.renditions.contains { $0.info.name == name && snapshot.isOver($0) }
         #expect(one.playlist.hasEnded == isOver)
         #expect((one.playlist.hint == nil) == isOver, "HLS-054")
         if one.playlist.hasEnded { #expect(index == seen.count - 1) }

@@ -25,7 +25,7 @@ import Wire
       #expect(playlist.isMultivariant)
       let uris =
         playlist.variants.map(\.uri) + playlist.media.compactMap { quoted($0["URI"]) }
-      let served = snapshot.renditions.filter { $0.edge != nil }.map {
+      let served = snapshot.renditions.filter(\.isNamed).map {
         "\($0.info.name)/media.m3u8"
       }
       #expect(Set(uris) == Set(served))

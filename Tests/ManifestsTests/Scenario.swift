@@ -111,6 +111,12 @@ extension Scenario {
     seconds: 24
   )
 
+  static let longSounds = live(
+    "objects of sound as long as segments, almost",
+    [.video("video"), .audio(framesPerObject: 90, framesPerGroup: 90)],
+    seconds: 36
+  )
+
   /// Eight frames of one rendition never come.
   static let loss = live("a hole in one rendition", ladderTracks, seconds: 24) { entry in
     !(entry.track == 1 && entry.position.group == 5 && (10..<18).contains(entry.position.object))
@@ -193,8 +199,10 @@ extension Scenario {
   }()
 
   static let all = [
-    ladder, ntsc, shortGroups, longGroups, audioOnly, audioPair, wholeGroups, coarse, loss, stall,
-    restart, outage, gapsPastBoundary, longOutage, lateTrack, ended,
+    ladder, ntsc, shortGroups, longGroups, audioOnly, audioPair, wholeGroups, coarse, longSounds,
+    loss,
+    stall, restart, outage, gapsPastBoundary, longOutage, lateTrack, ended,
+    removedTrack, renamedTracks, renamedAnew,
   ]
 
   /// Those whose media is whole and on time, where rules about pace hold.

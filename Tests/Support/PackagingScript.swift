@@ -189,6 +189,12 @@ package struct SimulatedBridge {
     drain()
   }
 
+  /// Takes tracks for gone from the catalog, now.
+  package mutating func retire(_ tracks: [Int]) {
+    presentation.retire(tracks, now: Instant(nanoseconds: clock * 1000))
+    drain()
+  }
+
   /// Ends the broadcast.
   package mutating func finish(atMicroseconds time: Int64) {
     presentation.finish(now: Instant(nanoseconds: time * 1000))

@@ -73,8 +73,9 @@ extension BroadcastIngest {
       for value in legs.values { value.forgetTracks() }
       status.phase = .waitingForCatalog
     }
+    noteAbsence(now: now)
     for wanted in catalog.tracks {
-      guard let index = track(for: wanted) else { continue }
+      guard let index = track(for: wanted, now: now) else { continue }
       let known = tracks[index].catalog
       let hasChanged = known.initialization != wanted.initialization
       tracks[index].catalog = wanted
@@ -103,18 +104,21 @@ extension BroadcastIngest {
   }
 
   /// The index of a catalog's track, which may be new; nil when it is not wanted.
-  private func track(for wanted: CatalogTrack) -> Int? {
-    if let index = tracks.firstIndex(where: { $0.catalog.name == wanted.name }) { return index }
-    guard tracks.count < configuration.moq.tracks else {
+  private func track(for wanted: CatalogTrack, now: Instant) -> Int? {
+    if let index = index(of: wanted.name) { return index }
+    let limit = configuration.moq.tracks
+    guard tracks.count(where: { $0.absentSince == nil && $0.forgetAt == nil }) < limit else {
       report(
         "tracks",
         .error,
-        "the catalog has more than moq.tracks = \(configuration.moq.tracks) tracks"
+        "the catalog has more than moq.tracks = \(limit) tracks"
       )
       return nil
     }
     guard isWanted(wanted) else { return nil }
-    let track = Track(catalog: wanted, seen: Self.nothingSeen)
+    makeRoom(for: limit, now: now)
+    trackCount += 1
+    let track = Track(catalog: wanted, place: trackCount, seen: Self.nothingSeen)
     track.status.name = wanted.name
     tracks.append(track)
     return tracks.count - 1
@@ -183,7 +187,7 @@ extension BroadcastIngest {
     now: Instant
   ) {
     guard !object.payload.isEmpty,
-      let index = tracks.firstIndex(where: { $0.catalog.name == name })
+      let index = index(of: name)
     else { return }
     _ = legs[leg]?.forget(id)
     legs[leg]?.share.unsubscribe(id)
@@ -238,7 +242,7 @@ extension BroadcastIngest {
       tracks[index].status.codec = plan.description.info.codec
     }
     if let presentation, tracks[index].index == nil {
-      tracks[index].index = presentation.addTrack(plan.description)
+      tracks[index].index = presentation.addTrack(plan.description, rank: tracks[index].place)
     }
     if presentation == nil, settleDeadline == nil { settleDeadline = now + Self.settleInterval }
   }
@@ -258,7 +262,8 @@ extension BroadcastIngest {
   /// Whether every track that is subscribed has shown what it is, or had its time.
   func arePlanned(now: Instant) -> Bool {
     let isWaiting = tracks.indices.contains { index in
-      tracks[index].plan == nil && legs.values.contains { $0.subscription(of: index) != nil }
+      tracks[index].plan == nil && tracks[index].absentSince == nil
+        && legs.values.contains { $0.subscription(of: index) != nil }
     }
     guard isWaiting else { return true }
     let deadline = planDeadline ?? now + configuration.packaging.primingPatience
@@ -294,7 +299,9 @@ extension BroadcastIngest {
     backfillDeadline = nil
     planDeadline = nil
     // Video first, as manifests want it; otherwise as in the catalog.
-    let order = tracks.indices.filter { tracks[$0].plan != nil }.sorted { left, right in
+    let planned = tracks.indices.filter { tracks[$0].plan != nil }
+    let present = planned.filter { tracks[$0].absentSince == nil }
+    let order = (present.isEmpty ? planned : present).sorted { left, right in
       (tracks[left].isAudio ? 1 : 0, left) < (tracks[right].isAudio ? 1 : 0, right)
     }
     let descriptions = order.compactMap { tracks[$0].plan?.description }

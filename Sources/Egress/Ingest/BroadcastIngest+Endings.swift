@@ -36,7 +36,7 @@ extension BroadcastIngest {
     case .header: break
     case .media(let index):
       log(.info, "track \(tracks[index].catalog.name) ended: \(reason)")
-      guard end.status == .trackEnded else {
+      guard end.status == .trackEnded || tracks[index].absentSince != nil else {
         return fail(leg, "track \(tracks[index].catalog.name) ended: \(reason)")
       }
       value.endedTracks.insert(index)
@@ -62,7 +62,7 @@ extension BroadcastIngest {
 
   /// Whether nothing of a track is to be waited for: it has ended, or was never to be had.
   private func isOver(_ index: Int) -> Bool {
-    if tracks[index].isEnded { return true }
+    if tracks[index].isEnded || tracks[index].forgetAt != nil { return true }
     let header = BroadcastLeg.Role.header(track: tracks[index].catalog.name)
     return tracks[index].newest == nil && !isFollowed(index)
       && !legs.values.contains { $0.roles.values.contains(header) }
@@ -133,13 +133,14 @@ extension BroadcastIngest {
       )
       value.note(id, .catalog, until: now + source.answerTimeout)
     case .header(let name):
-      guard let index = tracks.firstIndex(where: { $0.catalog.name == name }) else { return }
+      guard let index = index(of: name), tracks[index].absentSince == nil else { return }
       if !tracks[index].isReadable {
         prepare(index, leg, now: now)
       } else if value.subscription(of: index) == nil {
         subscribe(index, leg)
       }
     case .media(let index):
+      guard tracks[index].absentSince == nil, tracks[index].forgetAt == nil else { return }
       if value.subscription(of: index) == nil { subscribe(index, leg) }
     }
   }

@@ -19,6 +19,12 @@ final class BroadcastIngest {
   /// A track of the catalog; a reference, as every object looks at parts of it.
   final class Track {
     var catalog: CatalogTrack
+    /// Its place among all that there ever were.
+    let place: Int
+    /// Since when no catalog has it, while they have others; nil when one has it.
+    var absentSince: Instant?
+    /// When it is forgotten; nil as long as it may get media.
+    var forgetAt: Instant?
     var plan: TrackPlan?
     var intake: MediaIntake?
     var isEnded = false
@@ -36,8 +42,9 @@ final class BroadcastIngest {
     var repairDeadline: Instant?
     var status = IngestStatus.Track()
 
-    init(catalog: CatalogTrack, seen: DeliveredObjects) {
+    init(catalog: CatalogTrack, place: Int, seen: DeliveredObjects) {
       self.catalog = catalog
+      self.place = place
       self.seen = seen
     }
   }
@@ -57,6 +64,11 @@ final class BroadcastIngest {
   /// Until when the past is waited for.
   var backfillDeadline: Instant?
   var completeDeadline: Instant?
+  /// When tracks that the catalogs have no more are looked at.
+  var absenceDeadline: Instant?
+  /// A catalog is gone with its session, and perhaps tracks with it.
+  var hasLostCatalog = false
+  var trackCount = 0
   /// Media that came before the presentation was made.
   var early: EarlyMedia
   /// What was complained about once.
@@ -67,6 +79,7 @@ final class BroadcastIngest {
   var random = SystemRandomNumberGenerator()
   private var outputs: [Output] = []
 
+  private static let reportLimit = 1024
   /// Publishers may add tracks to their catalog right after its first version.
   static let settleInterval = Interval.milliseconds(300)
   /// What may come between the catalog's last version and the last objects.
@@ -95,6 +108,8 @@ final class BroadcastIngest {
 
   /// Logs what is to be said once.
   func report(_ key: String, _ level: Configuration.LogLevel, _ text: String) {
+    // Names of tracks are in the keys, and a publisher may have new ones every time.
+    if reported.count >= Self.reportLimit { reported = [] }
     if reported.insert(key).inserted { log(level, text) }
   }
 
@@ -140,6 +155,7 @@ final class BroadcastIngest {
       // What was asked of it has to be asked of others.
       tracks[index].repairing = nil
     }
+    hasLostCatalog = true
     guard legs.isEmpty else { return }
     settleDeadline = nil
     backfillDeadline = nil
@@ -225,6 +241,7 @@ final class BroadcastIngest {
     consider(settleDeadline)
     consider(backfillDeadline)
     consider(completeDeadline)
+    if presentation != nil { consider(absenceDeadline) }
     consider(presentation?.deadline)
     consider(repairDeadline)
     for leg in legs.values { consider(leg.deadline) }
@@ -263,6 +280,10 @@ final class BroadcastIngest {
         settleDeadline = now + .milliseconds(50)
       }
     }
+    if hasLostCatalog { noteAbsence(now: now) }
+    if let deadline = absenceDeadline, deadline <= now, presentation != nil {
+      reviewAbsence(now: now)
+    }
     repair(now: now)
     drainPresentation()
   }
@@ -290,7 +311,10 @@ final class BroadcastIngest {
           + "epoch \(epoch)"
       )
     case .newRun(let epoch, _): log(.warning, "media does not continue: new period, epoch \(epoch)")
-    case .newLead(let name): log(.warning, "the leading track is silent; \(name) leads now")
+    case .newLead(let name):
+      log(.warning, "the leading track is silent or gone; \(name) leads now")
+    case .retired(let name):
+      log(.info, "track \(name) is gone from the catalog; its playlist has ended")
     case .stalled(let name): log(.warning, "track \(name) has fallen behind; the others go on")
     case .resumed(let name): log(.info, "track \(name) has caught up")
     case .hole(let name): log(.warning, "objects of track \(name) are lost")
@@ -308,7 +332,7 @@ final class BroadcastIngest {
   func currentStatus() -> IngestStatus {
     var result = status
     result.legs = legs.count
-    result.tracks = tracks.map { track in
+    result.tracks = tracks.filter { $0.forgetAt == nil }.map { track in
       var status = track.status
       if let index = track.index, let presentation {
         let figures = presentation.statistics(of: index)

@@ -20,6 +20,12 @@ final class BroadcastLeg {
     case probe(track: Int)
     case backfill(track: Int)
     case repair(track: Int, ClosedRange<ObjectPosition>)
+
+    var track: Int {
+      switch self {
+      case .probe(let track), .backfill(let track), .repair(let track, _): track
+      }
+    }
   }
 
   /// When to ask again for what was refused, or not answered.
@@ -115,6 +121,59 @@ final class BroadcastLeg {
 
   func subscription(of track: Int) -> SubscriptionID? {
     roles.first { $0.value == .media(track) }?.key
+  }
+
+  /// Gives up all that was asked for of a track.
+  func giveUp(_ track: Int, named name: String) {
+    for (id, role) in roles where role == .media(track) || role == .header(track: name) {
+      _ = forget(id)
+      share.unsubscribe(id)
+    }
+    for (id, errand) in errands where errand.track == track {
+      errands[id] = nil
+      share.cancel(id)
+    }
+    names[track] = nil
+    ends[track] = nil
+    largest[track] = nil
+    retries[.media(track)] = nil
+    retries[.header(track: name)] = nil
+    endedTracks.remove(track)
+  }
+
+  /// Takes a track out of which nothing is left; the indices of those behind it are one less then.
+  func remove(_ track: Int) {
+    func moved<Value>(_ values: [Int: Value]) -> [Int: Value] {
+      var result: [Int: Value] = [:]
+      for (index, value) in values where index != track {
+        result[index > track ? index - 1 : index] = value
+      }
+      return result
+    }
+    names = moved(names)
+    ends = moved(ends)
+    largest = moved(largest)
+    endedTracks = Set(endedTracks.filter { $0 != track }.map { $0 > track ? $0 - 1 : $0 })
+    var laterRetries: [Role: Retry] = [:]
+    for (role, retry) in retries where role != .media(track) {
+      if case .media(let index) = role, index > track {
+        laterRetries[.media(index - 1)] = retry
+      } else {
+        laterRetries[role] = retry
+      }
+    }
+    retries = laterRetries
+    for (id, role) in roles {
+      if case .media(let index) = role, index > track { roles[id] = .media(index - 1) }
+    }
+    for (id, errand) in errands where errand.track > track {
+      errands[id] =
+        switch errand {
+        case .probe(let index): .probe(track: index - 1)
+        case .backfill(let index): .backfill(track: index - 1)
+        case .repair(let index, let range): .repair(track: index - 1, range)
+        }
+    }
   }
 
   var catalogSubscription: SubscriptionID? { roles.first { $0.value == .catalog }?.key }

@@ -20,6 +20,8 @@ struct CatalogFollower {
   /// Why the last name was none.
   var lastRefusal = "no answer"
   private(set) var catalog: Catalog?
+  /// Tracks that the catalog has, though it can't be read what they are.
+  private(set) var unreadTracks: Set<String> = []
   private let limits: CatalogLimits
   private var newest: Location?
   /// A delta could not be read: what follows in its group builds on nothing.
@@ -64,12 +66,14 @@ struct CatalogFollower {
         catalog = whole
         isPoisoned = false
         problems = found
+        unreadTracks = []
       case .delta(let delta):
         guard let old = catalog, follows, !isPoisoned else { return .nothing }
         (catalog, problems) = try old.applying(delta, limits: limits)
       case .patch(let patch):
         guard let old = catalog, follows, !isPoisoned else { return .nothing }
         (catalog, problems) = try old.applying(patch, limits: limits)
+        unreadTracks = []
       }
     } catch {
       isPoisoned = true
@@ -78,6 +82,7 @@ struct CatalogFollower {
     }
     newest = object.location
     deadline = nil
+    for problem in problems where problem.isTrackSkipped { unreadTracks.insert(problem.track) }
     return catalog.map { .changed($0, problems) } ?? .nothing
   }
 }

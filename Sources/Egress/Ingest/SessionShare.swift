@@ -93,6 +93,12 @@ final class SessionShare {
     return fetch
   }
 
+  /// Gives up what was asked for; nothing is told of it any more.
+  func cancel(_ id: FetchID) {
+    guard fetchOwners.removeValue(forKey: id) != nil else { return }
+    source.cancelFetch(id)
+  }
+
   /// Whose event it is; nil for the session's own, and for those of a leg that is gone.
   func owner(of event: SubscriberEvent) -> LegID? {
     switch event {

@@ -60,8 +60,25 @@ final class BroadcastView {
     return ManifestEdition(state, publishTime: UTCTime(microseconds: max(time, least)))
   }
 
+  /// The rendition of a name: of two, the one that the publisher has, once there is something of it.
   func rendition(_ name: String) -> RenditionSnapshot? {
-    snapshot.renditions.first { $0.info.name == name }
+    var found: RenditionSnapshot?
+    for rendition in snapshot.renditions where rendition.info.name == name {
+      if !rendition.isRetired, rendition.edge != nil { return rendition }
+      if found == nil { found = rendition }
+    }
+    return found
+  }
+
+  /// The rendition of a name that holds what is asked for: one that has come back may have held it before.
+  func rendition(
+    _ name: String,
+    holding isHeld: (RenditionSnapshot) -> Bool
+  ) -> RenditionSnapshot? {
+    let former = snapshot.renditions.first {
+      $0.isRetired && $0.info.name == name && isHeld($0)
+    }
+    return former ?? rendition(name)
   }
 
   func mediaPlaylist(
@@ -112,6 +129,7 @@ private struct ManifestState: Equatable {
     let hasParts: Bool
     let rates: SegmentRates
     let eventStreams: Set<EventStream>
+    let shownNumbers: Range<Int64>
   }
 
   private let renditions: [Rendition]
@@ -127,7 +145,8 @@ private struct ManifestState: Equatable {
         isLastComplete: rendition.segments.last?.isComplete ?? false,
         hasParts: rendition.segments.last?.parts.isEmpty == false,
         rates: rendition.rates,
-        eventStreams: rendition.eventStreams
+        eventStreams: rendition.eventStreams,
+        shownNumbers: rendition.shownNumbers
       )
     }
     periods = snapshot.periods
@@ -168,7 +187,8 @@ private final class ListedLines {
   /// Forgets what is not in the window of one of these.
   func forget(besides renditions: [RenditionSnapshot]) {
     for (key, known) in lines {
-      if let oldest = renditions.first(where: { $0.info.name == key.rendition })?.segments.first {
+      let named = renditions.first { $0.info.name == key.rendition && !$0.segments.isEmpty }
+      if let oldest = named?.segments.first {
         known.forget(before: oldest.number)
       } else {
         lines[key] = nil

@@ -66,9 +66,11 @@ extension Responder {
     number: Int64,
     _ request: RequestHead
   ) -> Answer {
-    let named = rendition.segments.last { $0.number == number && $0.epoch.name == epoch }
-    if let named { return segment(rendition, epoch, named.start, request) }
-    guard !view.snapshot.isEnded, let last = rendition.segments.last, last.epoch.name == epoch,
+    if let named = rendition.segment(epoch, number: number) {
+      return segment(rendition, epoch, named.start, request)
+    }
+    guard !view.snapshot.isOver(rendition), let last = rendition.segments.last,
+      last.epoch.name == epoch,
       last.number < .max, number == last.number + 1
     else {
       let isPast = rendition.segments.first.map { number < $0.number } ?? false
@@ -139,7 +141,8 @@ extension Responder {
     _ start: Int64,
     opensSegment: Bool
   ) -> Bool {
-    guard !view.snapshot.isEnded, let last = rendition.segments.last, last.epoch.name == epoch
+    guard !view.snapshot.isOver(rendition), let last = rendition.segments.last,
+      last.epoch.name == epoch
     else { return false }
     if start == last.end { return true }
     guard opensSegment, start > last.end, !last.isComplete else { return false }
@@ -248,5 +251,17 @@ extension RenditionSnapshot {
   /// The segment of a name.
   func segment(_ epoch: String, _ start: Int64) -> Segment? {
     segments.last { $0.start == start && $0.epoch.name == epoch }
+  }
+
+  func segment(_ epoch: String, number: Int64) -> Segment? {
+    segments.last { $0.number == number && $0.epoch.name == epoch }
+  }
+
+  /// Whether a part of a name is there.
+  func hasPart(_ epoch: String, _ start: Int64) -> Bool {
+    segments.contains { segment in
+      segment.epoch.name == epoch && segment.start <= start && start < segment.end
+        && segment.parts.contains { $0.start == start }
+    }
   }
 }

@@ -16,7 +16,9 @@ extension Responder {
       return .now(.notFound("\(rendition.info.name) has no media yet"))
     }
     // Nothing will be added: directives mean nothing any more.
-    if view.snapshot.isEnded { return current(content, of: rendition, request, skips: false) }
+    if view.snapshot.isOver(rendition) {
+      return current(content, of: rendition, request, skips: false)
+    }
     for name in ["_HLS_msn", "_HLS_part", "_HLS_skip"] where target.isRepeated(name) {
       return refuse("\(name) appears more than once")
     }
@@ -77,12 +79,13 @@ extension Responder {
       content,
       of: rendition,
       asOf: edge,
-      skips: skips && !view.snapshot.isEnded
+      skips: skips && !view.snapshot.isOver(rendition)
     )
+    // A rendition that is gone may come back.
     let cacheControl =
       view.snapshot.isEnded
       ? view.cache.endedPlaylist
-      : isBlocking ? view.cache.blockingPlaylist : view.cache.plainPlaylist
+      : isBlocking && !rendition.isRetired ? view.cache.blockingPlaylist : view.cache.plainPlaylist
     return .now(text.response(to: request, cacheControl: cacheControl))
   }
 }

@@ -51,24 +51,30 @@ struct Responder {
       guard let rendition = view.rendition(name) else { return unknownRendition(name) }
       return playlist(content, of: rendition, request)
     case .initSegment(_, let name, let initName):
-      guard let rendition = view.rendition(name) else { return unknownRendition(name) }
-      guard let segment = rendition.segments.last(where: { $0.initSegment.name == initName }) else {
+      let isIts = { (segment: Segment) in segment.initSegment.name == initName }
+      let rendition = view.rendition(name) { $0.segments.contains(where: isIts) }
+      guard let rendition else { return unknownRendition(name) }
+      guard let segment = rendition.segments.last(where: isIts) else {
         return .now(.notFound("no init segment \(initName) in \(name)"))
       }
       return .now(
         media([segment.initSegment.bytes], tag: initName, rendition, request)
       )
     case .segment(_, let name, let epoch, let start):
-      guard let rendition = view.rendition(name) else { return unknownRendition(name) }
+      let rendition = view.rendition(name) { $0.segment(epoch, start) != nil }
+      guard let rendition else { return unknownRendition(name) }
       return segment(rendition, epoch, start, request)
     case .part(_, let name, let epoch, let start):
-      guard let rendition = view.rendition(name) else { return unknownRendition(name) }
+      let rendition = view.rendition(name) { $0.hasPart(epoch, start) }
+      guard let rendition else { return unknownRendition(name) }
       return part(rendition, epoch, start, request)
     case .partOfSegment(_, let name, let epoch, let start, let index):
-      guard let rendition = view.rendition(name) else { return unknownRendition(name) }
+      let rendition = view.rendition(name) { $0.segment(epoch, start) != nil }
+      guard let rendition else { return unknownRendition(name) }
       return part(at: index, ofSegment: start, epoch, rendition, request)
     case .numberedSegment(_, let name, let epoch, let number):
-      guard let rendition = view.rendition(name) else { return unknownRendition(name) }
+      let rendition = view.rendition(name) { $0.segment(epoch, number: number) != nil }
+      guard let rendition else { return unknownRendition(name) }
       return segment(rendition, epoch, number: number, request)
     case .health, .readiness, .metrics, .status, .time, .preview, .previewWithoutSlash,
       .previewAsset:
@@ -82,7 +88,9 @@ struct Responder {
     switch want {
     case .broadcast: return nil
     case .reload(let content, let position, let skips):
-      if view.snapshot.isEnded { return current(content, of: rendition, request, skips: skips) }
+      if view.snapshot.isOver(rendition) {
+        return current(content, of: rendition, request, skips: skips)
+      }
       guard let satisfied = rendition.satisfied(position) else { return nil }
       let text = view.mediaPlaylist(content, of: rendition, asOf: satisfied, skips: skips)
       return .now(text.response(to: request, cacheControl: view.cache.blockingPlaylist))
@@ -104,8 +112,9 @@ struct Responder {
   /// What has come of a growing segment since it was last looked at; nil when the segment is no
   /// more, has lost media, or has media that its head did not tell of; `isWhole` when nothing follows.
   func growth(_ growth: Growth, in name: String) -> (pieces: [Bytes], sent: Int, isWhole: Bool)? {
-    guard let segment = view.rendition(name)?.segment(growth.epoch, growth.start),
-      !segment.hasHole, growth.isConcealed || !segment.isConcealed
+    let rendition = view.rendition(name) { $0.segment(growth.epoch, growth.start) != nil }
+    guard let segment = rendition?.segment(growth.epoch, growth.start), !segment.hasHole,
+      growth.isConcealed || !segment.isConcealed
     else { return nil }
     let fresh = segment.parts.dropFirst(growth.sentParts)
     return (fresh.flatMap(\.pieces), segment.parts.count, segment.isComplete)

@@ -14,24 +14,29 @@ extension MediaPresentation {
       "start",
       xsDuration(microseconds: period.anchor.time.microseconds + delay - origin)
     )
-    var setNumber = 0
-    for kind in [MediaKind.video, .audio] {
-      for members in adaptationSets(of: kind) {
-        // A rendition without media here: an empty SegmentTimeline is not valid.
-        let present = members.filter { !period.segments[$0].isEmpty }
-        if !present.isEmpty { writeSet(present, setNumber: setNumber, period, &xml) }
-        // Counted all the same: a set keeps its id over Periods.
-        setNumber += 1
-      }
+    for (setNumber, members) in adaptationSets(in: period.start).enumerated() {
+      // A rendition without media here: an empty SegmentTimeline is not valid. It counts all the same: a
+      // set keeps its id over Periods.
+      let present = members.filter { !period.segments[$0].isEmpty }
+      if !present.isEmpty { writeSet(present, setNumber: setNumber, period, &xml) }
     }
     xml.end()
   }
 
+  /// The sets of a Period, video first.
+  private func adaptationSets(in period: PresentationSnapshot.PeriodStart) -> [[Int]] {
+    adaptationSets(of: .video, in: period) + adaptationSets(of: .audio, in: period)
+  }
+
   /// Indices of renditions that a player may switch between: video of one codec family, audio alone
   /// with others of its language and codec.
-  private func adaptationSets(of kind: MediaKind) -> [[Int]] {
+  private func adaptationSets(
+    of kind: MediaKind,
+    in period: PresentationSnapshot.PeriodStart
+  ) -> [[Int]] {
     var sets: [(key: String, members: [Int])] = []
-    for (index, rendition) in snapshot.renditions.enumerated() where rendition.info.kind == kind {
+    for (index, rendition) in snapshot.renditions.enumerated()
+    where rendition.info.kind == kind && rendition.isShown(in: period) {
       let info = rendition.info
       let family = info.codec.prefix { $0 != "." }
       let key =
@@ -73,7 +78,7 @@ extension MediaPresentation {
     if unit == .part {
       xml.element("EssentialProperty", [("schemeIdUri", "urn:mpeg:dash:ssr:2023")])
     }
-    writeContinuity(members, period, &xml)
+    writeContinuity(members, setNumber: setNumber, period, &xml)
     for stream in eventStreams(members, period) {
       xml.start("InbandEventStream")
       xml.attribute("schemeIdUri", stream.schemeURI)
@@ -102,7 +107,8 @@ extension MediaPresentation {
         ("schemeIdUri", "urn:mpeg:dash:role:2011"),
         (
           "value",
-          setNumber == 0 || info.kind == .audio && isFirstAudio(members) ? "main" : "alternate"
+          setNumber == 0 || info.kind == .audio && isFirstAudio(members, period)
+            ? "main" : "alternate"
         ),
       ]
     )
@@ -154,12 +160,19 @@ extension MediaPresentation {
     )
   }
 
-  /// Tells that a player need not begin anew: the same init segments as in the Period before, and
-  /// on the same clock the same timeline too.
+  /// Tells that a player need not begin anew: the same init segments as in the Period before, in a set of
+  /// the same id, and on the same clock the same timeline too.
   ///
   /// ISO/IEC 23009-1 §5.3.2.4.
-  private func writeContinuity(_ members: [Int], _ period: Period, _ xml: inout XMLWriter) {
+  private func writeContinuity(
+    _ members: [Int],
+    setNumber: Int,
+    _ period: Period,
+    _ xml: inout XMLWriter
+  ) {
     guard let before = period.predecessor else { return }
+    let sets = adaptationSets(in: before)
+    guard setNumber < sets.count, sets[setNumber].contains(members[0]) else { return }
     let isCompatible = members.allSatisfy { index in
       let segments = snapshot.renditions[index].segments
       let earlier = segments.last {
@@ -189,8 +202,11 @@ extension MediaPresentation {
     return info
   }
 
-  private func isFirstAudio(_ members: [Int]) -> Bool {
-    snapshot.renditions.firstIndex { $0.info.kind == .audio } == members[0]
+  private func isFirstAudio(_ members: [Int], _ period: Period) -> Bool {
+    let first = snapshot.renditions.firstIndex {
+      $0.info.kind == .audio && $0.isShown(in: period.start)
+    }
+    return first == members[0]
   }
 
   /// The decode time that stands at the Period's start.

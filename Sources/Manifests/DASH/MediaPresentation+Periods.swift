@@ -37,13 +37,20 @@ extension MediaPresentation {
     // that have left the window, but are still served, stay in front.
     let margin = snapshot.constants.segmentLength.rounded(toScale: 1_000_000) * 4
     let horizon = edge - snapshot.constants.window.nanoseconds / 1000 - margin
-    let gaps = Set(snapshot.renditions.flatMap { $0.segments.filter(\.isGap).map(\.number) })
+    let gaps = Set(
+      snapshot.renditions.flatMap { rendition in
+        rendition.segments.lazy.filter {
+          $0.isGap && rendition.shownNumbers.contains($0.number)
+        }.map(\.number)
+      }
+    )
     // The listed numbers are those that every rendition with media can serve.
     var periods: [Period] = []
     for (index, start) in snapshot.periods.enumerated() {
       let end = index + 1 < snapshot.periods.count ? snapshot.periods[index + 1].number : .max
-      let segments = snapshot.renditions.map { rendition in
-        rendition.segments.filter { segment in
+      let segments = snapshot.renditions.map { rendition -> [Segment] in
+        guard rendition.isShown(in: start) else { return [] }
+        return rendition.segments.filter { segment in
           segment.number >= start.number && segment.number < end && !gaps.contains(segment.number)
             && segment.endTime.microseconds > horizon
             && (segment.isComplete
@@ -78,11 +85,12 @@ extension MediaPresentation {
     _ gaps: Set<Int64>
   ) -> Bool {
     guard segments.contains(where: { !$0.isEmpty }) else { return false }
+    let shown = zip(snapshot.renditions, segments).filter { $0.0.isShown(in: start) }
     if end == .max {
       return snapshot.periods.count == 1 || segments.joined().contains(where: \.isComplete)
-        || !segments.contains(where: \.isEmpty)
+        || shown.allSatisfy { !$0.1.isEmpty }
     }
-    return zip(snapshot.renditions, segments).allSatisfy { rendition, listed in
+    return shown.allSatisfy { rendition, listed in
       !listed.isEmpty || !has(rendition, mediaIn: start.number..<end, gaps)
     }
   }
@@ -102,7 +110,9 @@ extension MediaPresentation {
   ) -> PresentationSnapshot.PeriodStart? {
     snapshot.periods.indices.prefix(index).last { earlier in
       let numbers = snapshot.periods[earlier].number..<snapshot.periods[earlier + 1].number
-      return snapshot.renditions.contains { has($0, mediaIn: numbers, gaps) }
+      return snapshot.renditions.contains {
+        $0.isShown(in: snapshot.periods[earlier]) && has($0, mediaIn: numbers, gaps)
+      }
     }.map { snapshot.periods[$0] }
   }
 
@@ -119,5 +129,12 @@ extension MediaPresentation {
       epoch: start.epoch,
       start: firsts.min() ?? start.start
     )
+  }
+}
+
+extension RenditionSnapshot {
+  /// Whether a Period has the rendition, from its beginning to its end.
+  func isShown(in period: PresentationSnapshot.PeriodStart) -> Bool {
+    shownNumbers.contains(period.number)
   }
 }

@@ -78,12 +78,21 @@ extension MediaPresentation {
     var count = 1
   }
 
+  /// Whether it is known already that a Period begins behind a segment.
+  private func endsPeriod(_ number: Int64) -> Bool {
+    snapshot.renditions.contains { rendition in
+      rendition.shownNumbers.lowerBound == number + 1
+        || rendition.shownNumbers.upperBound == number + 1
+    }
+  }
+
   func runs(_ rendition: RenditionSnapshot, _ segments: [Segment]) -> [Run] {
     var segments = segments
     // The segment to come is named as soon as its start is known: a request for it is held, and
     // ffmpeg, which reads the list anew after each segment, loses its place in one that has not grown.
-    if !snapshot.isEnded, unit != .wholeSegment, let last = segments.last, last.isComplete,
-      last.number == rendition.segments.last?.number
+    if !snapshot.isOver(rendition), unit != .wholeSegment, let last = segments.last,
+      last.isComplete, last.number == rendition.segments.last?.number,
+      !endsPeriod(last.number)
     {
       segments.append(
         Segment(
@@ -133,8 +142,12 @@ extension MediaPresentation {
   private func plannedDuration(_ segment: Segment, _ rendition: RenditionSnapshot) -> Int64 {
     let length = snapshot.constants.segmentLength
     let lead =
-      snapshot.renditions.first { $0.info.timescale == length.timescale }
-      ?? snapshot.renditions.first { $0.info.kind == .video } ?? rendition
+      snapshot.renditions.first {
+        $0.info.timescale == length.timescale && $0.shownNumbers.contains(segment.number)
+      }
+      ?? snapshot.renditions.first {
+        $0.info.kind == .video && $0.shownNumbers.contains(segment.number)
+      } ?? rendition
     let nominal = length.rounded(toScale: segment.timescale)
     guard rendition.info.kind == .audio, rendition.chunkDuration > 0 else { return nominal }
     // Audio ends with the frame that straddles the lead's boundary, if its middle lies before it.

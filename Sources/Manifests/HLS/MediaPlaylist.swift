@@ -84,7 +84,7 @@ package struct MediaPlaylist {
   }
 
   private var ended: Bool {
-    snapshot.isEnded && position == rendition.edge(of: content)
+    snapshot.isOver(rendition) && position == rendition.edge(of: content)
   }
 
   /// The segments that the playlist lists as of the position; the last may be growing.
@@ -208,7 +208,11 @@ package struct MediaPlaylist {
     text.write("#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"")
     text.write(part: last.epoch, start: last.end)
     text.write("\"\n")
-    for sibling in snapshot.renditions where sibling.info.name != rendition.info.name {
+    // By the number, whenever this bridge heard that a rendition goes.
+    for sibling in snapshot.renditions
+    where sibling.info.name != rendition.info.name && !sibling.shownNumbers.isEmpty
+      && last.number < sibling.shownNumbers.upperBound
+    {
       guard let report = report(of: sibling, asOf: last) else { continue }
       text.write("#EXT-X-RENDITION-REPORT:URI=\"../")
       text.write(MediaPath.encoded(sibling.info.name))

@@ -9,8 +9,8 @@ package import Wire
 /// ``rate(declared:measured:)``: two bridges name the same.
 package enum MultivariantPlaylist {
   package static func render(_ snapshot: PresentationSnapshot) -> Bytes {
-    // A playlist that has nothing to list yet can't be fetched.
-    let renditions = snapshot.renditions.filter { $0.edge != nil }
+    // A playlist that has nothing to list yet can't be fetched, and one that is over is not to begin with.
+    let renditions = snapshot.renditions.filter(\.isNamed)
     let videos = renditions.filter { $0.info.kind == .video }
     let audios = renditions.filter { $0.info.kind == .audio }
     var text = TextWriter(reserving: 2048)

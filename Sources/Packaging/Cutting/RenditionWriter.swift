@@ -431,7 +431,11 @@ final class RenditionWriter {
   }
 
   /// Closes the open segment for good, as at the end of the broadcast.
-  func finish() { close(at: nil) }
+  func finish() {
+    close(at: nil)
+    queue = []
+    queuedBytes = 0
+  }
 
   private func close(at boundary: MediaTime?) {
     guard var open else { return }

@@ -36,15 +36,15 @@ struct SegmentBuilder {
   /// Whether it has one chunk and no more, and no part was handed out.
   var isSingle: Bool { partCount == 0 && pieces.count == 1 }
 
-  /// Appends a chunk and returns the parts that it closed, none to three: one before a hole or before
-  /// the chunk, the hole, and one that the chunk completes.
+  /// Appends a chunk and returns the parts that it closed: one before a hole or before the chunk, those
+  /// of the hole, and one that the chunk completes.
   ///
   /// What starts no further from the end than `tolerance` leaves no hole.
   mutating func append(_ chunk: MediaChunk, tolerance: Int64) -> [Part] {
     var closed: [Part] = []
     if chunk.start > end, !chunk.continues(from: end, within: tolerance) {
       if let part = closePart() { closed.append(part) }
-      closed.append(gap(through: chunk.start))
+      closed += gap(through: chunk.start)
     } else if hasOpenPart, exceedsTarget(chunk.end - partStart) {
       if let part = closePart() { closed.append(part) }
     }
@@ -69,7 +69,7 @@ struct SegmentBuilder {
   mutating func finish(at boundary: Int64?) -> [Part] {
     var closed: [Part] = []
     if let part = closePart() { closed.append(part) }
-    if let boundary, boundary > end { closed.append(gap(through: boundary)) }
+    if let boundary, boundary > end { closed += gap(through: boundary) }
     return closed
   }
 
@@ -96,18 +96,25 @@ struct SegmentBuilder {
     )
   }
 
-  private mutating func gap(through boundary: Int64) -> Part {
-    defer {
-      end = boundary
-      partCount += 1
-      hasHole = true
+  /// Parts without media up to a position, none longer than the target, as players reckon with parts
+  /// (rfc8216bis §"EXT-X-PART").
+  private mutating func gap(through boundary: Int64) -> [Part] {
+    let rounded = partTarget.rounded(toScale: segment.timescale)
+    let target = exceedsTarget(rounded) ? rounded - 1 : rounded
+    let length = max(target, (boundary - end) / Self.gapLimit, 1)
+    var parts: [Part] = []
+    while end < boundary {
+      let duration = min(length, boundary - end)
+      parts.append(
+        Part(start: end, duration: duration, independentByteCount: nil, isGap: true, pieces: [])
+      )
+      end += duration
     }
-    return Part(
-      start: end,
-      duration: boundary - end,
-      independentByteCount: nil,
-      isGap: true,
-      pieces: []
-    )
+    partCount += parts.count
+    hasHole = true
+    return parts
   }
+
+  /// About how many parts a hole has at most, whatever times a publisher sends.
+  private static let gapLimit: Int64 = 1024
 }

@@ -17,6 +17,12 @@ package struct RenditionSnapshot: Sendable {
   package let codecs: [String]
   /// The duration of the newest chunk, in ticks; 0 while there is none.
   package let chunkDuration: Int64
+  /// The numbers of the segments that it has beside the other renditions': Periods begin at both ends.
+  ///
+  /// Empty as long as it is not to be named at all.
+  package let shownNumbers: Range<Int64>
+  /// The publisher has it no more: nothing will be added, and what there is stays for those who play it.
+  package let isRetired: Bool
 
   /// Takes what is known of the segments already: `eventStreams` and `codecs`.
   init(
@@ -25,7 +31,9 @@ package struct RenditionSnapshot: Sendable {
     eventStreams: Set<EventStream>,
     rates: SegmentRates,
     codecs: [String],
-    chunkDuration: Int64
+    chunkDuration: Int64,
+    shownNumbers: Range<Int64>,
+    isRetired: Bool
   ) {
     self.info = info
     self.segments = segments
@@ -33,13 +41,17 @@ package struct RenditionSnapshot: Sendable {
     self.rates = rates
     self.codecs = codecs.isEmpty ? [info.codec] : codecs
     self.chunkDuration = chunkDuration
+    self.shownNumbers = shownNumbers
+    self.isRetired = isRetired
   }
 
   package init(
     info: RenditionInfo,
     segments: some Sequence<Segment>,
     rates: SegmentRates = .none,
-    chunkDuration: Int64 = 0
+    chunkDuration: Int64 = 0,
+    shownNumbers: Range<Int64> = .min..<(.max),
+    isRetired: Bool = false
   ) {
     let segments = SegmentList(segments)
     self.init(
@@ -48,9 +60,14 @@ package struct RenditionSnapshot: Sendable {
       eventStreams: segments.eventStreams,
       rates: rates,
       codecs: [],
-      chunkDuration: chunkDuration
+      chunkDuration: chunkDuration,
+      shownNumbers: shownNumbers,
+      isRetired: isRetired
     )
   }
+
+  /// Whether a player that comes now is told of it.
+  package var isNamed: Bool { edge != nil && !isRetired && !shownNumbers.isEmpty }
 
   /// The newest position, nil while nothing was published.
   package var edge: PlaylistPosition? {
@@ -117,7 +134,9 @@ package struct PresentationSnapshot: Sendable {
   }
 
   package let constants: Constants
-  /// Video first, then audio; each in catalog order.
+  /// Video first, then audio; each in catalog order, and behind them those that came later.
+  ///
+  /// One that has come back may be there twice, the first time as retired.
   package let renditions: [RenditionSnapshot]
   /// Ascending; the last one is current.
   ///
@@ -137,4 +156,7 @@ package struct PresentationSnapshot: Sendable {
     self.periods = periods
     self.isEnded = isEnded
   }
+
+  /// Whether nothing will be added to a rendition.
+  package func isOver(_ rendition: RenditionSnapshot) -> Bool { isEnded || rendition.isRetired }
 }

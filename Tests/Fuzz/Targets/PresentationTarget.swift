@@ -5,9 +5,9 @@ import Wire
 
 /// Drives a presentation by script.
 ///
-/// Objects of any ids, times and durations come in any order, with ends of
-/// groups, restarts, new tracks and headers, time passing. Every state that it publishes is rendered
-/// and held to what playlists promise.
+/// Objects of any ids, times and durations come in any order, with ends of groups, restarts, new tracks,
+/// tracks that go, new headers, time passing. Every state that it publishes is rendered and held to what
+/// playlists promise.
 func fuzzPresentation(_ bytes: Bytes) {
   var script = Script(bytes)
   var driver = PresentationDriver(&script)
@@ -35,6 +35,8 @@ private struct PresentationDriver {
 
   private let presentation: Presentation
   private var tracks: [Track] = []
+  /// How many tracks there ever were, as names are not used twice.
+  private var made = 0
   private var utc = UTCTime(microseconds: 1_790_000_000_000_000)
   private var now = Instant(nanoseconds: 1_000_000_000)
   private var count = 0
@@ -54,6 +56,7 @@ private struct PresentationDriver {
       descriptions.append(description)
     }
     presentation = Presentation(tracks: descriptions, policy: policy)
+    made = tracks.count
   }
 
   private static func makeTrack(_ index: Int, _ script: inout Script) -> (Track, TrackDescription) {
@@ -100,7 +103,8 @@ private struct PresentationDriver {
       presentation.handleTimeout(utc: utc, now: now)
     case 12:
       guard tracks.count < 5 else { return }
-      let (track, description) = Self.makeTrack(tracks.count, &script)
+      let (track, description) = Self.makeTrack(made, &script)
+      made += 1
       precondition(presentation.addTrack(description) == tracks.count, "tracks are counted up")
       tracks.append(track)
     case 13:
@@ -127,7 +131,13 @@ private struct PresentationDriver {
       // A broadcast as it should be, for a while.
       for _ in 0..<(script.byte() & 31) { receiveRegularly(index) }
     default:
-      if script.byte() == 0xEE { presentation.finish(now: now) }
+      switch script.byte() {
+      case 0xEE: presentation.finish(now: now)
+      case 0xDD: presentation.retire([index], now: now)
+      case 0xDE: presentation.notePresent(script.byte() == 0 ? [index] : [])
+      case 0xDF: if presentation.forget(index) { tracks.remove(at: index) }
+      default: break
+      }
     }
     collect()
   }
