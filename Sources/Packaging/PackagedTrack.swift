@@ -26,7 +26,7 @@ final class PackagedTrack {
 
   enum Event {
     case chunk(Intake)
-    case groupEnded
+    case groupEnded(isDecodable: Bool)
   }
 
   /// Whether the publisher has it.
@@ -324,22 +324,37 @@ final class PackagedTrack {
     return longest - shortest <= 1
   }
 
-  /// The distance between the first two sync samples, or the length of the first group; nil until
-  /// either is known.
+  /// The length of the first group of which nothing is missing: the distance between two sync samples, or
+  /// to the group's end; nil until one is known.
   ///
   /// For other than video, the length of the first chunk. In ticks of the first chunk.
-  var firstGroupLength: Int64? {
+  var firstGroupLength: Int64? { groupLength(acrossLoss: false) }
+
+  /// The same, of a group that may be longer or shorter than others as some of it is missing.
+  var approximateGroupLength: Int64? { groupLength(acrossLoss: true) }
+
+  private func groupLength(acrossLoss: Bool) -> Int64? {
     guard let first = firstPrimedChunk else { return nil }
     guard description.info.kind == .video else { return first.chunk.duration }
+    var begin: Intake?
     var end = first.chunk.start
-    for (index, event) in primed.enumerated() {
+    for event in primed {
       switch event {
       case .chunk(let intake):
-        if index > 0, intake.chunk.isIndependent, intake.generation == first.generation {
-          return intake.start.rounded(toScale: first.timescale) - first.chunk.start
+        let start = intake.start.rounded(toScale: first.timescale)
+        let isBroken =
+          intake.generation != begin?.generation
+          || intake.continuity == .afterLoss && !acrossLoss
+        if isBroken { begin = nil }
+        if intake.chunk.isIndependent {
+          if let begin { return start - begin.start.rounded(toScale: first.timescale) }
+          begin = intake
         }
         end = intake.end.rounded(toScale: first.timescale)
-      case .groupEnded: return end - first.chunk.start
+      case .groupEnded(let isDecodable):
+        if isDecodable, let begin {
+          return end - begin.start.rounded(toScale: first.timescale)
+        }
       }
     }
     return nil

@@ -11,8 +11,10 @@ extension Presentation {
     if primingDeadline == nil, tracks.contains(where: { !$0.primed.isEmpty }) {
       primingDeadline = now + policy.primingPatience
     }
-    guard tracks[lead].firstGroupLength != nil,
-      isPrimingLate || tracks.allSatisfy({ !$0.primed.isEmpty || $0.life != .live })
+    let isMeasured =
+      tracks[lead].firstGroupLength != nil
+      || isPrimingLate && tracks[lead].approximateGroupLength != nil
+    guard isMeasured, isPrimingLate || tracks.allSatisfy({ !$0.primed.isEmpty || $0.life != .live })
     else { return }
     if isPrimingLate { primingDeadline = now }
     begin(now: now, utc: utc)
@@ -28,7 +30,9 @@ extension Presentation {
     {
       lead = other
     }
-    if tracks[lead].firstPrimedChunk != nil, isPrimingLate || tracks[lead].firstGroupLength != nil {
+    if tracks[lead].firstPrimedChunk != nil,
+      isPrimingLate || tracks[lead].approximateGroupLength != nil
+    {
       begin(now: now, utc: utc)
     } else {
       isPrimingLate = true
@@ -41,7 +45,8 @@ extension Presentation {
     guard let first = track.firstPrimedChunk else { return }
     let scale = first.timescale
     let isVideo = track.description.info.kind == .video
-    var measured = track.firstGroupLength ?? first.chunk.duration
+    var measured =
+      track.firstGroupLength ?? track.approximateGroupLength ?? first.chunk.duration
     isSteady = !isVideo || track.isSteady
     if !isSteady { measured = lengthOfUnsteadyGroups(measured, scale) }
     let group = MediaTime(

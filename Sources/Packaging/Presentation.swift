@@ -250,8 +250,8 @@ package final class Presentation {
           let events = tracks[index].events(chunk, under: object.description, continuity, utc: utc)
           for event in events { take(event, index) }
         }
-      case .groupEnded:
-        take(.groupEnded, index)
+      case .groupEnded(let isDecodable):
+        take(.groupEnded(isDecodable: isDecodable), index)
       }
     }
     if tracks[index].order.statistics.holes > holes {

@@ -27,6 +27,33 @@ import Wire
     #expect(zip(parts, parts.dropFirst()).allSatisfy { $0.end == $1.start })
   }
 
+  /// What never comes: some of the first group and all of the
+  /// second; the end of the first and the beginning of the second; some of every group.
+  @Test(arguments: [0, 1, 2])
+  func `the length of segments is that of a group of which nothing is missing`(
+    _ loss: Int
+  ) throws {
+    let broadcast = RecordedBroadcast.ladder(videos: 1, groups: 12, zero: Self.zero)
+    var whole = Bridge(broadcast)
+    whole.run(broadcast, broadcast.entries, latency: 20_000)
+    var bridge = Bridge(broadcast)
+    let first = broadcast.entries[0].position.group
+    let entries = broadcast.entries.filter { entry in
+      let (group, object) = (entry.position.group - first, entry.position.object)
+      guard entry.track == 0 else { return true }
+      switch loss {
+      case 0: return !(group == 0 && (20..<30).contains(object) || group == 1)
+      case 1: return !(group == 0 && object >= 40 || group == 1 && object < 10)
+      default: return object != 20
+      }
+    }
+    bridge.run(broadcast, entries, latency: 20_000)
+    let constants = try #require(whole.last).constants
+    #expect(constants.segmentLength == MediaTime(ticks: 2, timescale: 1))
+    #expect(try #require(bridge.last).constants.segmentLength == constants.segmentLength)
+    #expect(try #require(bridge.last).constants.targetDuration == constants.targetDuration)
+  }
+
   @Test func `a leading track that never delivers is replaced at the start`() throws {
     let broadcast = RecordedBroadcast.ladder(videos: 2, groups: 16, zero: Self.zero)
     var bridge = Bridge(broadcast)

@@ -22,8 +22,9 @@ package struct TrackOrder {
 
   package enum Output: Equatable, Sendable {
     case object(MediaObject, Continuity)
-    /// Every object of the group has been emitted.
-    case groupEnded(UInt64)
+    /// Every object of the group has come; `isDecodable` unless the last of them was dropped, as one before it
+    /// is missing.
+    case groupEnded(isDecodable: Bool)
   }
 
   /// What became of objects that were not emitted.
@@ -171,7 +172,7 @@ package struct TrackOrder {
     {
       announcedEnd = last.group
       groupEnds = groupEnds.filter { $0.key > last.group }
-      return .groupEnded(last.group)
+      return .groupEnded(isDecodable: !skipsToIndependent)
     }
     if last == nil, startsIndependent { dropUndecodableStart(now: now) }
     while let candidate = waiting.first {
