@@ -15,6 +15,7 @@ final class ScriptedSource: SubscriptionSource {
   private(set) var subscriptions: [SubscriptionID: FullTrackName] = [:]
   private(set) var fetches: [(id: FetchID, range: ClosedRange<Location>)] = []
   private(set) var prefixes: [TrackNamespace] = []
+  fileprivate var asksForNamespaces: TrackNamespace?
   private var lastNumber: UInt64 = 0
 
   func subscribe(_ track: FullTrackName, options: SubscribeOptions) -> SubscriptionID {
@@ -39,7 +40,13 @@ final class ScriptedSource: SubscriptionSource {
 
   func cancelFetch(_ id: FetchID) { fetches.removeAll { $0.id == id } }
 
-  func subscribeNamespace(_ prefix: TrackNamespace, token: Token?) { prefixes.append(prefix) }
+  func subscribeNamespace(_ prefix: TrackNamespace, token: Token?) {
+    precondition(asksForNamespaces != prefix, "what is asked for is not asked for twice")
+    asksForNamespaces = prefix
+    prefixes.append(prefix)
+  }
+
+  func unsubscribeNamespace(_ prefix: TrackNamespace) { asksForNamespaces = nil }
 
   /// Who asks for a track now.
   func subscription(_ name: String) -> SubscriptionID? {
@@ -163,6 +170,7 @@ final class ScriptedUpstreams {
   func source(_ url: String) throws -> ScriptedSource { try #require(sources[connection(url)]) }
 
   func send(_ event: SubscriberEvent, _ url: String) throws {
+    if case .namespacesRefused = event { try source(url).asksForNamespaces = nil }
     core.handle(event, on: try connection(url), utc: utc, now: now)
     run()
   }

@@ -52,13 +52,55 @@ import Wire
     for _ in 0..<4 {
       #expect(upstreams.opened == [first])
       try refuse(upstreams)
-      upstreams.advance(.seconds(9))
+      upstreams.advance(.seconds(5))
     }
     #expect(upstreams.opened == [first, second])
     #expect(Set(upstreams.open.values) == [second])
     #expect(
       upstreams.logs.filter { $0.contains("does not tell the namespaces") }.count == 1
     )
+  }
+
+  @Test func `who does not answer is asked again, and left in the end`() throws {
+    let upstreams = try discovering()
+    var asked: [Instant] = []
+    while upstreams.opened.count == 1, upstreams.now < Instant(nanoseconds: 60_000_000_000) {
+      if !upstreams.open.isEmpty,
+        try upstreams.source(first).prefixes.count > asked.count
+      {
+        asked.append(upstreams.now)
+      }
+      upstreams.advance(.milliseconds(100))
+    }
+    #expect(asked.count == 4)
+    for (earlier, later) in zip(asked, asked.dropFirst()) {
+      #expect(later - earlier >= .seconds(8) && later - earlier < .seconds(11))
+    }
+    #expect(upstreams.opened == [first, first])
+    // An answer at last, after the second question on it.
+    upstreams.advance(.seconds(9))
+    try upstreams.send(.namespacesAccepted(prefix: prefix), first)
+    upstreams.advance(.seconds(60))
+    #expect(upstreams.opened == [first, first])
+    #expect(try upstreams.source(first).prefixes.count == 2)
+  }
+
+  @Test func `another is asked at once for who does not answer`() throws {
+    let upstreams = try discovering { [first, second] in $0.url = "\(first) \(second)" }
+    upstreams.advance(.milliseconds(7900))
+    #expect(upstreams.opened == [first])
+    upstreams.advance(.milliseconds(200))
+    #expect(upstreams.opened == [first, second])
+    #expect(Set(upstreams.open.values) == [second])
+  }
+
+  @Test func `who tells without saying yes is not asked again`() throws {
+    let upstreams = try discovering()
+    try upstreams.send(.namespaceAnnounced(upstreams.broadcast.namespace), first)
+    try upstreams.join(first)
+    try upstreams.play(.seconds(20), first)
+    #expect(upstreams.opened == [first])
+    #expect(try upstreams.source(first).prefixes.count == 1)
   }
 
   @Test func `what is received is not retired`() throws {

@@ -25,7 +25,7 @@ extension IngestCore {
     for user in connection.users {
       switch user {
       case .leg(let leg): join(leg, share, now: now)
-      case .discovery(let source): share.subscribeNamespace(sources[source].namespace)
+      case .discovery(let source): ask(source, on: id, now: now)
       }
     }
   }
@@ -327,7 +327,7 @@ extension IngestCore {
       case .discovery(let index):
         let hop = connection.hops[user]
         stopDiscovery(index, on: id)
-        discover(index, at: connection.endpoint, hop)
+        discover(index, at: connection.endpoint, hop, now: now)
       }
     }
   }
@@ -368,7 +368,11 @@ extension IngestCore {
       case .discovery(let index):
         if !mayFollow { rest(user, connection, now: now) }
         stopDiscovery(index, on: id)
-        if mayFollow { discover(index, at: successor, hop) } else { fillDiscovery(index, now: now) }
+        if mayFollow {
+          discover(index, at: successor, hop, now: now)
+        } else {
+          fillDiscovery(index, now: now)
+        }
       }
     }
   }

@@ -12,7 +12,7 @@ extension IngestCore {
       guard count < source.settings.live,
         let endpoint = source.roster.next(besides: used, now: now)
       else { return }
-      discover(index, at: endpoint)
+      discover(index, at: endpoint, now: now)
     }
   }
 
@@ -23,8 +23,16 @@ extension IngestCore {
     return (used.count, Set(used.flatMap { [$0.endpoint, $0.origin(of: user)] }))
   }
 
-  func discover(_ index: Int, at endpoint: Endpoint, _ hop: Hop? = nil) {
+  func discover(_ index: Int, at endpoint: Endpoint, _ hop: Hop? = nil, now: Instant) {
     let id = acquire(endpoint, .discovery(index), hop)
+    if connections[id]?.share != nil { ask(index, on: id, now: now) }
+  }
+
+  /// Asks a relay for what is under a source's prefix.
+  func ask(_ index: Int, on id: ConnectionID, now: Instant) {
+    let settings = sources[index].settings
+    sources[index].requests[id, default: NamespaceRequest(settings)].due = nil
+    sources[index].requests[id]?.answerDeadline = now + settings.answerTimeout
     connections[id]?.share?.subscribeNamespace(sources[index].namespace)
   }
 
@@ -39,7 +47,7 @@ extension IngestCore {
   func discoveryDeadline(_ index: Int) -> Instant? {
     let source = sources[index]
     guard source.settings.discover else { return nil }
-    let asking = source.requests.values.compactMap(\.due).min()
+    let asking = source.requests.values.compactMap { $0.due ?? $0.answerDeadline }.min()
     let (count, used) = discoverers(index)
     guard count < source.settings.live, let rested = source.roster.earliest(besides: used) else {
       return asking
@@ -53,6 +61,7 @@ extension IngestCore {
   func doesNotTell(
     _ prefix: TrackNamespace,
     _ failure: RequestFailure,
+    isSilent: Bool = false,
     on id: ConnectionID,
     now: Instant
   ) {
@@ -66,17 +75,16 @@ extension IngestCore {
         + "\(failure.meaning) \(failure.reason)"
       log(sources[index].complaint == complaint ? .debug : .error, complaint)
       sources[index].complaint = complaint
-      let settings = sources[index].settings
-      let first = NamespaceRequest(
-        backoff: Backoff(first: settings.reconnectFirst, most: settings.reconnectMost)
-      )
+      let first = NamespaceRequest(sources[index].settings)
       var request = sources[index].requests[id] ?? first
       // A yes that lasted makes the next refusal the first again.
       if let since = request.acceptedAt, now - since >= Self.lastingInterval { request = first }
       request.acceptedAt = nil
+      request.answerDeadline = nil
       request.refusals += 1
       let wish = min(failure.retryAfter ?? .zero, Backoff.longestWish)
-      if request.refusals >= Self.refusalLimit, mayFail(index, connection, id, failure, now: now) {
+      let limit = isSilent && hasAnother(index, now: now) ? 1 : Self.refusalLimit
+      if request.refusals >= limit, mayFail(index, connection, id, failure, now: now) {
         rest(.discovery(index), connection, after: wish, now: now)
         stopDiscovery(index, on: id)
         fillDiscovery(index, now: now)
@@ -97,21 +105,36 @@ extension IngestCore {
     _ failure: RequestFailure,
     now: Instant
   ) -> Bool {
-    let used = discoverers(index).endpoints
-    if sources[index].roster.next(besides: used, now: now) != nil { return true }
+    if hasAnother(index, now: now) { return true }
     return failure.meaning != .notSupported && connection.legCount == 0
       && !sources[index].announced.values.contains { $0.contains(id) }
+  }
+
+  /// Whether another upstream could be asked.
+  private func hasAnother(_ index: Int, now: Instant) -> Bool {
+    sources[index].roster.next(besides: discoverers(index).endpoints, now: now) != nil
   }
 
   /// After so many refusals an upstream has failed.
   private static let refusalLimit = 4
 
-  /// Asks those again who would not tell.
+  /// Asks those again who would not tell, and waits no longer for those who say nothing.
   func askForNamespaces(_ index: Int, now: Instant) {
-    for (id, request) in sources[index].requests {
-      guard let due = request.due, due <= now else { continue }
-      sources[index].requests[id]?.due = nil
-      connections[id]?.share?.subscribeNamespace(sources[index].namespace)
+    let source = sources[index]
+    for (id, request) in source.requests {
+      if let due = request.due {
+        if due <= now { ask(index, on: id, now: now) }
+      } else if let deadline = request.answerDeadline, deadline <= now {
+        sources[index].requests[id]?.answerDeadline = nil
+        // Some tell without saying yes.
+        guard let connection = connections[id], !connection.tellsSources.contains(index) else {
+          continue
+        }
+        connection.share?.unsubscribeNamespace(source.namespace)
+        let silence = "no answer within \(source.settings.answerTimeout.seconds) s"
+        let failure = RequestFailure(meaning: .timeout, reason: silence)
+        doesNotTell(source.namespace, failure, isSilent: true, on: id, now: now)
+      }
     }
   }
 
@@ -174,6 +197,7 @@ extension IngestCore {
     {
       sources[index].discoveries.insert(id)
       sources[index].requests[id]?.acceptedAt = now
+      sources[index].requests[id]?.answerDeadline = nil
       connections[id]?.tellsSources.insert(index)
       let unannounced = followed.values.filter {
         $0.source == index && sources[index].announced[$0.ingest.namespace] == nil

@@ -71,13 +71,19 @@ final class IngestCore {
     let count: Int
   }
 
-  /// A question for namespaces that was not answered well.
+  /// A question for namespaces.
   struct NamespaceRequest {
     var backoff: Backoff
     var refusals = 0
     /// When to ask again; nil while it is being asked.
     var due: Instant?
+    /// When it is to be answered; nil when it has been.
+    var answerDeadline: Instant?
     var acceptedAt: Instant?
+
+    init(_ settings: Configuration.Upstream) {
+      backoff = Backoff(first: settings.reconnectFirst, most: settings.reconnectMost)
+    }
   }
 
   struct Source {
@@ -89,7 +95,7 @@ final class IngestCore {
     var discoveries: Set<ConnectionID> = []
     /// Who announces what.
     var announced: [TrackNamespace: Set<ConnectionID>] = [:]
-    /// Those who would not tell.
+    /// What those were asked who discover them.
     var requests: [ConnectionID: NamespaceRequest] = [:]
     /// What is wrong with them, when it was said; the same again is not worth a line.
     var complaint = ""

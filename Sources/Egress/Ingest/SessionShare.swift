@@ -124,6 +124,9 @@ final class SessionShare {
     source.subscribeNamespace(prefix, token: nil)
   }
 
+  /// Gives up what was asked for; nothing is told of it any more.
+  func unsubscribeNamespace(_ prefix: TrackNamespace) { source.unsubscribeNamespace(prefix) }
+
   /// The track that an event is of; nil when it is of none that somebody has subscribed to.
   func track(of event: SubscriberEvent) -> FullTrackName? {
     event.subscription.flatMap { names[$0] }

@@ -15,6 +15,7 @@ protocol SubscriptionSource: AnyObject {
   ) -> FetchID
   func cancelFetch(_ id: FetchID)
   func subscribeNamespace(_ prefix: TrackNamespace, token: Token?)
+  func unsubscribeNamespace(_ prefix: TrackNamespace)
 }
 
 extension SubscriberSession: SubscriptionSource {}

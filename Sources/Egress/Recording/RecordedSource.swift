@@ -52,4 +52,5 @@ final class RecordedSource: SubscriptionSource {
   func cancelFetch(_ id: FetchID) {}
 
   func subscribeNamespace(_ prefix: TrackNamespace, token: Token?) {}
+  func unsubscribeNamespace(_ prefix: TrackNamespace) {}
 }
