@@ -93,10 +93,28 @@ script() { # NAME COMMAND...
   finish
 }
 
+build_fuzzers() {
+  FUZZ=1 swift build --disable-index-store --sanitize fuzzer --product Fuzz --scratch-path .build-fuzz
+}
+
+address_options=(--sanitize address --scratch-path .build-asan)
+address_modules=QUICTests,WebTransportTests
+thread_options=(--sanitize thread --scratch-path .build-tsan)
+thread_modules=LinuxIOTests,IntegrationTests
+
+# What the last steps need, built in the time that those before leave a CPU idle. Those steps build again what
+# this has not, and report what fails.
+build_ahead() {
+  chrt --idle --pid 0 "$BASHPID"
+  build_fuzzers
+  TESTS=$address_modules swift build --build-tests "${address_options[@]}"
+  TESTS=$thread_modules swift build --build-tests "${thread_options[@]}"
+}
+
 # A few seconds of each target, as many at a time as there are CPUs: enough to find what a change broke outright.
 fuzz() {
   local corpus=.build-fuzz/corpus
-  FUZZ=1 swift build --disable-index-store --sanitize fuzzer --product Fuzz --scratch-path .build-fuzz || return 1
+  build_fuzzers || return 1
   python3 Tests/Fuzz/seeds.py "$corpus" || return 1
   export -f fuzz_target
   printf '%s\n' "$corpus"/*/ | xargs -P "$(nproc)" -I{} bash -c 'fuzz_target "$@"' fuzz {} "$results"
@@ -129,6 +147,9 @@ if [ "$failed" -gt 0 ] && [ ! -x .build/debug/moq-egress ]; then
 else
   swift_tests "tests" --skip-build
   if ! $is_quick; then
+    build_ahead >"$results/ahead.log" 2>&1 &
+    ahead=$!
+    trap 'pkill -P "$ahead"' EXIT
     # What waits for clocks more than it works goes side by side; players complain where they wait for a CPU.
     script "real peers" Tests/Peers/run.sh --seconds 10 --keep --parallel 5
     begin "codecs" Tests/Codecs/run.sh
@@ -141,15 +162,14 @@ else
     begin "hardening" Tests/Hardening/run.sh --parts requests,operations,encryption
     begin "attacks" Tests/Hardening/run.sh --parts attacks
     finish
+    wait "$ahead"
     step "fuzzing" fuzz
     # XCTest leaks what it runs, and a connection whose assertion failed is left alone, not freed.
     echo leak:libXCTest >"$results/lsan.supp"
     LSAN_OPTIONS=suppressions=$results/lsan.supp:print_suppressions=0 \
-      TESTS=QUICTests,WebTransportTests \
-      swift_tests "address sanitizer" --sanitize address --scratch-path .build-asan \
-      --skip 'assertion that fails'
-    TESTS=LinuxIOTests,IntegrationTests \
-      swift_tests "thread sanitizer" --sanitize thread --scratch-path .build-tsan
+      TESTS=$address_modules \
+      swift_tests "address sanitizer" "${address_options[@]}" --skip 'assertion that fails'
+    TESTS=$thread_modules swift_tests "thread sanitizer" "${thread_options[@]}"
   fi
 fi
 
