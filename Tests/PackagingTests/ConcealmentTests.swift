@@ -37,7 +37,7 @@ import Wire
     losing lost: Set<Int>,
     length: Int = 1024,
     policy: PackagingPolicy = PackagingPolicy()
-  ) -> Bridge {
+  ) -> SimulatedBridge {
     var info = RenditionInfo(
       name: "audio",
       kind: .audio,
@@ -49,7 +49,7 @@ import Wire
     let track = TrackDescription(info: info, header: header)
     var broadcast = RecordedBroadcast.ladder(videos: 1, groups: 1, zero: zero)
     broadcast.tracks = [track]
-    var bridge = Bridge(broadcast, policy: policy)
+    var bridge = SimulatedBridge(broadcast, policy: policy)
     for frame in 0..<frames where !lost.contains(frame) {
       let at = Int64(frame * length) * 125 / 6 * 1000
       let now = Instant(nanoseconds: at)

@@ -5,73 +5,6 @@ import TestSupport
 import Testing
 import Wire
 
-/// Feeds a recorded broadcast to a presentation under a network of its own.
-struct Bridge {
-  var presentation: Presentation
-  var snapshots: [PresentationSnapshot] = []
-  var notices: [Presentation.Notice] = []
-
-  init(_ broadcast: RecordedBroadcast, policy: PackagingPolicy = PackagingPolicy()) {
-    presentation = Presentation(tracks: broadcast.tracks, policy: policy)
-  }
-
-  mutating func drain() {
-    while let output = presentation.poll() {
-      switch output {
-      case .published(let snapshot): snapshots.append(snapshot)
-      case .notice(let notice): notices.append(notice)
-      }
-    }
-  }
-
-  /// Delivers entries, each delayed by up to `jitter` microseconds, in order of arrival.
-  mutating func run(
-    _ broadcast: RecordedBroadcast,
-    _ entries: [RecordedBroadcast.Entry],
-    latency: Int64 = 0,
-    jitter: Int64 = 0,
-    seed: UInt64 = 1
-  ) {
-    var random = SeededGenerator(seed: seed)
-    var arrivals: [(at: Int64, entry: RecordedBroadcast.Entry)] = entries.map { entry in
-      (
-        entry.sentAt + latency + (jitter > 0 ? Int64.random(in: 0...jitter, using: &random) : 0),
-        entry
-      )
-    }
-    arrivals.sort { $0.at < $1.at }
-    for (at, entry) in arrivals {
-      let now = Instant(nanoseconds: at * 1000)
-      let utc = UTCTime(microseconds: broadcast.zero.microseconds + at)
-      while let deadline = presentation.deadline, deadline < now {
-        presentation.handleTimeout(
-          utc: UTCTime(microseconds: broadcast.zero.microseconds + deadline.nanoseconds / 1000),
-          now: deadline
-        )
-        drain()
-      }
-      presentation.receive(
-        broadcast.object(entry, arrival: now),
-        on: entry.track,
-        utc: utc,
-        now: now
-      )
-      if entry.endsGroup {
-        presentation.endGroup(
-          entry.position.group,
-          at: entry.position.object + 1,
-          on: entry.track,
-          utc: utc,
-          now: now
-        )
-      }
-      drain()
-    }
-  }
-
-  var last: PresentationSnapshot? { snapshots.last }
-}
-
 /// Media by its URL, and the lines of playlists by position.
 func media(_ snapshots: [PresentationSnapshot]) -> [String: Bytes] {
   var media: [String: Bytes] = [:]
@@ -99,9 +32,9 @@ func media(_ snapshots: [PresentationSnapshot]) -> [String: Bytes] {
 
   @Test func `two bridges that join apart under different networks agree on every common byte`() {
     let broadcast = RecordedBroadcast.ladder(groups: 12, zero: Self.zero)
-    var first = Bridge(broadcast)
+    var first = SimulatedBridge(broadcast)
     first.run(broadcast, broadcast.entries, latency: 20_000)
-    var second = Bridge(broadcast)
+    var second = SimulatedBridge(broadcast)
     // Joined in the middle of a group, with reordering over several objects and other timing.
     let late = broadcast.entries.filter { $0.sentAt > 7_300_000 }
     second.run(broadcast, late, latency: 90_000, jitter: 150_000, seed: 7)
@@ -124,9 +57,9 @@ func media(_ snapshots: [PresentationSnapshot]) -> [String: Bytes] {
     }
     var policy = PackagingPolicy()
     policy.window = .seconds(12)
-    var first = Bridge(broadcast, policy: policy)
+    var first = SimulatedBridge(broadcast, policy: policy)
     first.run(broadcast, broadcast.entries)
-    var second = Bridge(broadcast, policy: policy)
+    var second = SimulatedBridge(broadcast, policy: policy)
     second.run(broadcast, broadcast.entries.filter { $0.sentAt > 7_300_000 }, latency: 50_000)
     let (left, right) = (try #require(first.last), try #require(second.last))
     #expect(left.renditions.map(\.rates) == right.renditions.map(\.rates))
@@ -139,7 +72,7 @@ func media(_ snapshots: [PresentationSnapshot]) -> [String: Bytes] {
   @Test func `a publish delay that is set is that of every bridge, however far it is`() throws {
     let broadcast = RecordedBroadcast.ladder(groups: 6, zero: Self.zero)
     func manifest(_ policy: PackagingPolicy, latency: Int64) throws -> Bytes {
-      var bridge = Bridge(broadcast, policy: policy)
+      var bridge = SimulatedBridge(broadcast, policy: policy)
       bridge.run(broadcast, broadcast.entries, latency: latency)
       return MediaPresentation(
         try #require(bridge.last),
@@ -160,9 +93,9 @@ func media(_ snapshots: [PresentationSnapshot]) -> [String: Bytes] {
     throws
   {
     let broadcast = RecordedBroadcast.ladder(groups: 12, zero: Self.zero)
-    var first = Bridge(broadcast)
+    var first = SimulatedBridge(broadcast)
     first.run(broadcast, broadcast.entries, latency: 20_000)
-    var second = Bridge(broadcast)
+    var second = SimulatedBridge(broadcast)
     second.run(
       broadcast,
       broadcast.entries.filter { $0.sentAt > 7_300_000 },
@@ -197,7 +130,7 @@ func media(_ snapshots: [PresentationSnapshot]) -> [String: Bytes] {
   private func playlist(
     _ position: PlaylistPosition,
     _ index: Int,
-    of bridge: Bridge
+    of bridge: SimulatedBridge
   ) -> String? {
     for snapshot in bridge.snapshots {
       let rendition = snapshot.renditions[index]
@@ -211,7 +144,7 @@ func media(_ snapshots: [PresentationSnapshot]) -> [String: Bytes] {
     throws
   {
     let broadcast = RecordedBroadcast.ladder(groups: 6, zero: Self.zero)
-    var bridge = Bridge(broadcast)
+    var bridge = SimulatedBridge(broadcast)
     bridge.run(broadcast, broadcast.entries)
     let snapshot = try #require(bridge.last)
     for (index, rendition) in snapshot.renditions.enumerated() {
@@ -224,7 +157,7 @@ func media(_ snapshots: [PresentationSnapshot]) -> [String: Bytes] {
 
   @Test func `numbers grow by one and segments are whole groups of two seconds`() throws {
     let broadcast = RecordedBroadcast.ladder(groups: 8, zero: Self.zero)
-    var bridge = Bridge(broadcast)
+    var bridge = SimulatedBridge(broadcast)
     bridge.run(broadcast, broadcast.entries, latency: 20_000)
     let snapshot = try #require(bridge.last)
     let video = snapshot.renditions[0].segments.filter { $0.isComplete }
@@ -239,7 +172,7 @@ func media(_ snapshots: [PresentationSnapshot]) -> [String: Bytes] {
 
   @Test func `parts come out as soon as their last object is there`() throws {
     let broadcast = RecordedBroadcast.ladder(videos: 1, groups: 5, zero: Self.zero)
-    var bridge = Bridge(broadcast)
+    var bridge = SimulatedBridge(broadcast)
     bridge.run(broadcast, broadcast.entries.filter { $0.sentAt < 7_000_000 })
     let before = bridge.snapshots.count
     // Frame 24 of group 3 completes its second part, which ends at 6.96 s.

@@ -15,7 +15,7 @@ import Wire
     for index in broadcast.entries.indices where broadcast.entries[index].track == 0 {
       broadcast.entries[index].start += Int64.random(in: -300...300, using: &random)
     }
-    var bridge = Bridge(broadcast)
+    var bridge = SimulatedBridge(broadcast)
     bridge.run(broadcast, broadcast.entries, latency: 20_000)
     let snapshot = try #require(bridge.last)
     let video = snapshot.renditions[0].segments
@@ -34,9 +34,9 @@ import Wire
     _ loss: Int
   ) throws {
     let broadcast = RecordedBroadcast.ladder(videos: 1, groups: 12, zero: Self.zero)
-    var whole = Bridge(broadcast)
+    var whole = SimulatedBridge(broadcast)
     whole.run(broadcast, broadcast.entries, latency: 20_000)
-    var bridge = Bridge(broadcast)
+    var bridge = SimulatedBridge(broadcast)
     let first = broadcast.entries[0].position.group
     let entries = broadcast.entries.filter { entry in
       let (group, object) = (entry.position.group - first, entry.position.object)
@@ -56,7 +56,7 @@ import Wire
 
   @Test func `a leading track that never delivers is replaced at the start`() throws {
     let broadcast = RecordedBroadcast.ladder(videos: 2, groups: 16, zero: Self.zero)
-    var bridge = Bridge(broadcast)
+    var bridge = SimulatedBridge(broadcast)
     bridge.run(broadcast, broadcast.entries.filter { $0.track != 0 }, latency: 20_000)
     let snapshot = try #require(bridge.last)
     #expect(snapshot.renditions[0].segments.isEmpty)
@@ -66,7 +66,7 @@ import Wire
 
   @Test func `a leading track that dies is replaced, and the others go on`() throws {
     let broadcast = RecordedBroadcast.ladder(videos: 2, groups: 20, zero: Self.zero)
-    var bridge = Bridge(broadcast)
+    var bridge = SimulatedBridge(broadcast)
     bridge.run(
       broadcast,
       broadcast.entries.filter { $0.track != 0 || $0.sentAt < 12_500_000 },
@@ -85,7 +85,7 @@ import Wire
 
   @Test func `media without sync samples is added to no segment`() throws {
     var broadcast = RecordedBroadcast.ladder(videos: 1, groups: 40, zero: Self.zero)
-    var before = Bridge(broadcast)
+    var before = SimulatedBridge(broadcast)
     before.run(
       broadcast,
       broadcast.entries.filter { $0.position.group <= 3 || $0.track != 0 },
@@ -95,7 +95,7 @@ import Wire
     where broadcast.entries[index].track == 0 && broadcast.entries[index].position.group > 3 {
       broadcast.entries[index].isIndependent = false
     }
-    var bridge = Bridge(broadcast)
+    var bridge = SimulatedBridge(broadcast)
     bridge.run(broadcast, broadcast.entries, latency: 20_000)
     let sizes = try #require(bridge.last).renditions[0].segments.map(\.byteCount)
     let expected = try #require(before.last).renditions[0].segments.map(\.byteCount)
@@ -109,7 +109,7 @@ import Wire
     let broadcast = RecordedBroadcast.ladder(videos: 1, groups: 40, zero: Self.zero)
     var policy = PackagingPolicy()
     policy.windowBytes = 2400
-    var bridge = Bridge(broadcast, policy: policy)
+    var bridge = SimulatedBridge(broadcast, policy: policy)
     bridge.run(broadcast, broadcast.entries, latency: 20_000)
     let snapshot = try #require(bridge.last)
     #expect(snapshot.renditions[0].segments.allSatisfy { $0.byteCount <= 600 })
@@ -123,14 +123,14 @@ import Wire
     throws
   {
     let broadcast = RecordedBroadcast.ladder(videos: 1, groups: 8, zero: Self.zero)
-    var bridge = Bridge(broadcast)
+    var bridge = SimulatedBridge(broadcast)
     bridge.run(broadcast, broadcast.entries, latency: 20_000)
     let whole = try #require(bridge.last).renditions[0].segments.filter(\.isComplete)
     let largest = try #require(whole.map(\.byteCount).max())
     for (room, isCut) in [(largest, false), (largest - 1, true)] {
       var policy = PackagingPolicy()
       policy.windowBytes = 4 * room
-      var bridge = Bridge(broadcast, policy: policy)
+      var bridge = SimulatedBridge(broadcast, policy: policy)
       bridge.run(broadcast, broadcast.entries, latency: 20_000)
       #expect((bridge.presentation.statistics(of: 0).cutSegments > 0) == isCut)
       #expect(bridge.notices.contains(.cut("video0")) == isCut)
@@ -142,7 +142,7 @@ import Wire
     var policy = PackagingPolicy()
     policy.reorderBytes = 2000
     policy.primingPatience = .seconds(1000)
-    var bridge = Bridge(broadcast, policy: policy)
+    var bridge = SimulatedBridge(broadcast, policy: policy)
     bridge.run(broadcast, broadcast.entries.filter { $0.track == 1 })
     #expect(bridge.presentation.statistics(of: 1).waitingBytes <= 2000)
     #expect(bridge.presentation.statistics(of: 1).waitingBytes > 1000)
@@ -155,7 +155,7 @@ import Wire
     for index in after.entries.indices where after.entries[index].track == 1 {
       after.entries[index].start += 200
     }
-    var bridge = Bridge(before)
+    var bridge = SimulatedBridge(before)
     bridge.run(before, before.entries, latency: 20_000)
     bridge.presentation.restart()
     bridge.run(after, after.entries, latency: 20_000)
@@ -178,7 +178,7 @@ import Wire
     let before = RecordedBroadcast.scripted(tracks, seconds: 12)
     var after = RecordedBroadcast.scripted(tracks, seconds: 12, firstGroup: 100)
     for index in after.entries.indices { after.entries[index].sentAt += 20_900_000 }
-    var bridge = Bridge(before)
+    var bridge = SimulatedBridge(before)
     bridge.run(before, before.entries, latency: 20_000)
     bridge.presentation.restart()
     bridge.run(after, after.entries, latency: 20_000)

@@ -59,8 +59,8 @@ import Wire
     _ broadcast: RecordedBroadcast,
     from microseconds: Int64 = 0,
     seed: UInt64? = nil
-  ) -> Bridge {
-    var bridge = Bridge(broadcast)
+  ) -> SimulatedBridge {
+    var bridge = SimulatedBridge(broadcast)
     bridge.run(
       broadcast,
       broadcast.entries.filter { $0.sentAt > microseconds },
@@ -73,8 +73,8 @@ import Wire
 
   /// Whether a bridge that joined later tells what another does, but for its first segments.
   private static func expectSame(
-    _ older: Bridge,
-    _ younger: Bridge,
+    _ older: SimulatedBridge,
+    _ younger: SimulatedBridge,
     sourceLocation: SourceLocation = #_sourceLocation
   ) throws {
     let (mine, theirs) = (media(older.snapshots), media(younger.snapshots))
@@ -113,7 +113,7 @@ import Wire
   }
 
   private static func expectWhole(
-    _ bridge: Bridge,
+    _ bridge: SimulatedBridge,
     _ broadcast: RecordedBroadcast,
     track: Int,
     sourceLocation: SourceLocation = #_sourceLocation
@@ -169,7 +169,7 @@ import Wire
     policy.primingPatience = .seconds(60)
     let broadcast = Self.broadcast(newIn: 2..<4)
     let first = Self.bridge(broadcast)
-    var second = Bridge(broadcast, policy: policy)
+    var second = SimulatedBridge(broadcast, policy: policy)
     // Sound is late by five groups.
     let late = broadcast.entries.enumerated().sorted { left, right in
       let key = { (entry: RecordedBroadcast.Entry) in
@@ -268,7 +268,7 @@ import Wire
     var policy = PackagingPolicy()
     policy.window = .seconds(12)
     let broadcast = Self.broadcast(groups: 24, newIn: 6..<24)
-    var second = Bridge(broadcast, policy: policy)
+    var second = SimulatedBridge(broadcast, policy: policy)
     second.run(broadcast, broadcast.entries, latency: 20_000)
     let last = try #require(second.last)
     let later = MultivariantPlaylist.render(last).text
@@ -403,7 +403,7 @@ import Wire
     for index in after.entries.indices where after.entries[index].track == 0 {
       after.entries[index].description = new
     }
-    var bridge = Bridge(before)
+    var bridge = SimulatedBridge(before)
     bridge.run(before, before.entries, latency: 20_000)
     bridge.run(after, after.entries, latency: 20_000)
     let segments = try #require(bridge.last).renditions[0].segments
@@ -415,7 +415,7 @@ import Wire
 
   @Test func `what comes late under the header before is late, and no publisher anew`() throws {
     let broadcast = Self.broadcast(newIn: 6..<16)
-    var bridge = Bridge(broadcast)
+    var bridge = SimulatedBridge(broadcast)
     let entries = broadcast.entries
     let place = try #require(entries.firstIndex { $0.position.group == 10 })
     let late = try #require(entries.first { $0.track == 0 && $0.position.group == 3 })
@@ -449,7 +449,7 @@ import Wire
     )
     let last = broadcast.entries.lastIndex { $0.track == 0 && $0.position.group == 3 }
     broadcast.entries[try #require(last)].duration += late
-    var bridge = Bridge(broadcast)
+    var bridge = SimulatedBridge(broadcast)
     let place = try #require(
       broadcast.entries.firstIndex { $0.track == 0 && $0.position.group == 4 }
     )

@@ -77,7 +77,7 @@ import Wire
   @Test(arguments: 1...16 as ClosedRange<UInt64>)
   func `a webcam is served without a gap or a discontinuity, and all of it`(_ seed: UInt64) throws {
     let broadcast = Self.webcam(seed: seed)
-    var bridge = Bridge(broadcast)
+    var bridge = SimulatedBridge(broadcast)
     bridge.run(broadcast, broadcast.entries, latency: 20_000)
     bridge.presentation.finish(now: Instant(nanoseconds: 100_000_000_000))
     bridge.drain()
@@ -104,9 +104,9 @@ import Wire
   @Test(arguments: 1...16 as ClosedRange<UInt64>)
   func `two bridges agree on a webcam`(_ seed: UInt64) throws {
     let broadcast = Self.webcam(seed: seed)
-    var first = Bridge(broadcast)
+    var first = SimulatedBridge(broadcast)
     first.run(broadcast, broadcast.entries, latency: 20_000)
-    var second = Bridge(broadcast)
+    var second = SimulatedBridge(broadcast)
     second.run(
       broadcast,
       broadcast.entries.filter { $0.sentAt > 7_300_000 },
@@ -138,7 +138,7 @@ import Wire
       let scale: Int64 = broadcast.entries[index].track == 0 ? 90 : 48
       broadcast.entries[index].start += 400 * scale
     }
-    var bridge = Bridge(broadcast)
+    var bridge = SimulatedBridge(broadcast)
     bridge.run(broadcast, broadcast.entries, latency: 20_000)
     let segments = try #require(bridge.last).renditions[0].segments
     #expect(segments.count { $0.isDiscontinuity } == 1)
@@ -164,7 +164,7 @@ import Wire
       )
     }
     broadcast.entries.sort { ($0.sentAt, $0.track) < ($1.sentAt, $1.track) }
-    var bridge = Bridge(broadcast)
+    var bridge = SimulatedBridge(broadcast)
     bridge.run(broadcast, broadcast.entries, latency: 20_000)
     let segments = try #require(bridge.last).renditions[1].segments
     let pieces = segments.flatMap(\.pieces)
@@ -192,7 +192,7 @@ import Wire
     // One is said to last until 50 ms before the next but one, and the next is over sooner.
     broadcast.entries[8].duration = 31_500
     broadcast.entries[9].duration = 4_500
-    var bridge = Bridge(broadcast, policy: policy)
+    var bridge = SimulatedBridge(broadcast, policy: policy)
     bridge.run(broadcast, broadcast.entries, latency: 20_000)
     let segments = try #require(bridge.last).renditions[0].segments
     #expect(segments.contains { $0.duration == 0 })
@@ -203,7 +203,7 @@ import Wire
 
   @Test func `a lost frame is a gap still`() throws {
     let broadcast = RecordedBroadcast.ladder(videos: 1, groups: 8, zero: Self.zero)
-    var bridge = Bridge(broadcast)
+    var bridge = SimulatedBridge(broadcast)
     let lost = ObjectPosition(group: 4, object: 49)
     bridge.run(
       broadcast,

@@ -25,7 +25,7 @@ import Wire
     where broadcast.entries[index].track == 1 && broadcast.entries[index].sentAt > 6_000_000 {
       broadcast.entries[index].start -= 1024 * 5
     }
-    var bridge = Bridge(broadcast)
+    var bridge = SimulatedBridge(broadcast)
     bridge.run(broadcast, broadcast.entries)
     let edges = edges(bridge.last)
     #expect(edges.count == 2)
@@ -38,7 +38,7 @@ import Wire
     where broadcast.entries[index].track == 0 && broadcast.entries[index].sentAt > 6_000_000 {
       broadcast.entries[index].start -= 3600 * 10
     }
-    var bridge = Bridge(broadcast)
+    var bridge = SimulatedBridge(broadcast)
     bridge.run(broadcast, broadcast.entries)
     let last = bridge.last?.renditions.map { $0.segments.last?.number ?? 0 } ?? []
     #expect(last.count == 2)
@@ -49,7 +49,7 @@ import Wire
   @Test func `audio that was ahead of video at a restart does not hold up what follows`() {
     let first = broadcast(groups: 4)
     let entries = first.entries.filter { $0.sentAt < ($0.track == 0 ? 7_500_000 : 7_900_000) }
-    var bridge = Bridge(first)
+    var bridge = SimulatedBridge(first)
     bridge.run(first, entries)
     bridge.presentation.restart()
     var second = RecordedBroadcast.ladder(videos: 1, groups: 4, zero: zero)
