@@ -61,6 +61,8 @@ final class PackagedTrack {
   /// Events before the presentation's constants are known.
   private(set) var primed: [Event] = []
   private(set) var primedBytes = 0
+  /// Of all that was primed, whether it is kept still or not.
+  private var groups = GroupMeasure()
   /// Until when the others wait for this track; nil when they need not.
   var blockedUntil: Instant?
   var isStalled = false
@@ -286,6 +288,7 @@ final class PackagedTrack {
 
   /// Keeps an event until packaging begins; past the byte limit the oldest chunks are dropped.
   func prime(_ event: Event, byteLimit: Int) {
+    groups.take(event)
     primed.append(event)
     if case .chunk(let intake) = event { primedBytes += intake.chunk.bytes.count }
     while primedBytes > byteLimit, let oldest = primed.first {
@@ -324,40 +327,29 @@ final class PackagedTrack {
     return longest - shortest <= 1
   }
 
-  /// The length of the first group of which nothing is missing: the distance between two sync samples, or
-  /// to the group's end; nil until one is known.
+  /// Where a group begins, perhaps one of which the beginning is not kept; for other than video, the first
+  /// chunk. Nil before there is one.
+  var groupStart: MediaTime? {
+    guard let first = firstPrimedChunk else { return nil }
+    guard description.info.kind == .video, !first.chunk.isIndependent, let begin = groups.begin,
+      begin.generation == first.generation
+    else { return first.start }
+    return begin.time
+  }
+
+  /// The length of its groups in ticks of the first chunk; nil until it is known.
   ///
-  /// For other than video, the length of the first chunk. In ticks of the first chunk.
-  var firstGroupLength: Int64? { groupLength(acrossLoss: false) }
-
-  /// The same, of a group that may be longer or shorter than others as some of it is missing.
-  var approximateGroupLength: Int64? { groupLength(acrossLoss: true) }
-
-  private func groupLength(acrossLoss: Bool) -> Int64? {
+  /// For other than video, the length of the first chunk.
+  var firstGroupLength: Int64? {
     guard let first = firstPrimedChunk else { return nil }
     guard description.info.kind == .video else { return first.chunk.duration }
-    var begin: Intake?
-    var end = first.chunk.start
-    for event in primed {
-      switch event {
-      case .chunk(let intake):
-        let start = intake.start.rounded(toScale: first.timescale)
-        let isBroken =
-          intake.generation != begin?.generation
-          || intake.continuity == .afterLoss && !acrossLoss
-        if isBroken { begin = nil }
-        if intake.chunk.isIndependent {
-          if let begin { return start - begin.start.rounded(toScale: first.timescale) }
-          begin = intake
-        }
-        end = intake.end.rounded(toScale: first.timescale)
-      case .groupEnded(let isDecodable):
-        if isDecodable, let begin {
-          return end - begin.start.rounded(toScale: first.timescale)
-        }
-      }
-    }
-    return nil
+    return groups.whole?.rounded(toScale: first.timescale)
+  }
+
+  /// The same, by a group of which some may be missing.
+  var approximateGroupLength: Int64? {
+    guard let first = firstPrimedChunk else { return nil }
+    return firstGroupLength ?? groups.approximate?.rounded(toScale: first.timescale)
   }
 }
 

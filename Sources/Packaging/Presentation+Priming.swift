@@ -45,8 +45,7 @@ extension Presentation {
     guard let first = track.firstPrimedChunk else { return }
     let scale = first.timescale
     let isVideo = track.description.info.kind == .video
-    var measured =
-      track.firstGroupLength ?? track.approximateGroupLength ?? first.chunk.duration
+    var measured = track.approximateGroupLength ?? first.chunk.duration
     isSteady = !isVideo || track.isSteady
     if !isSteady { measured = lengthOfUnsteadyGroups(measured, scale) }
     let group = MediaTime(
@@ -95,7 +94,7 @@ extension Presentation {
     beginRun(
       Epoch(name: WallClock.name(zero), zero: zero),
       shiftSeconds: 0,
-      at: first.start,
+      at: track.groupStart ?? first.start,
       slot: slot
     )
     runOfGeneration = [first.generation: 0]

@@ -54,6 +54,28 @@ import Wire
     #expect(try #require(bridge.last).constants.targetDuration == constants.targetDuration)
   }
 
+  @Test func `a group that is more than may wait is measured all the same`() throws {
+    let broadcast = RecordedBroadcast.ladder(videos: 1, groups: 12, zero: Self.zero)
+    var whole = SimulatedBridge(broadcast)
+    whole.run(broadcast)
+    let first = broadcast.entries[0].position.group
+    let group = broadcast.entries.filter { $0.track == 0 && $0.position.group == first }
+    var policy = PackagingPolicy()
+    policy.reorderBytes =
+      group.reduce(0) { $0 + broadcast.object($1, arrival: Instant(nanoseconds: 0)).byteCount } / 2
+    var bridge = SimulatedBridge(broadcast, policy: policy)
+    bridge.run(broadcast)
+    let constants = try #require(bridge.last).constants
+    #expect(constants.segmentLength == (try #require(whole.last).constants.segmentLength))
+    let segments = try #require(bridge.last).renditions[0].segments
+    #expect(segments.allSatisfy { !$0.isGap })
+    // The first group is lost.
+    #expect(
+      segments.first?.number
+        == whole.snapshots.last?.renditions[0].segments.first.map { $0.number + 1 }
+    )
+  }
+
   @Test func `a leading track that never delivers is replaced at the start`() throws {
     let broadcast = RecordedBroadcast.ladder(videos: 2, groups: 16, zero: Self.zero)
     var bridge = SimulatedBridge(broadcast)
