@@ -130,6 +130,12 @@ extension Presentation {
     return max(1, Int(clamping: (milliseconds + 500) / 1000))
   }
 
+  /// What rounds to the target duration, just so.
+  func longestSegment(_ slot: MediaTime) -> MediaTime {
+    let seconds = constants?.targetDuration ?? targetSeconds(slot)
+    return MediaTime(ticks: Int64(seconds) * 1000 + 499, timescale: 1000)
+  }
+
   /// The longest part target up to a limit that the chunks of every track fill to 85 % at least,
   /// rfc8216bis §"EXT-X-PART"; where none does, the one that they fill best.
   func fittingPartMilliseconds(atMost limit: Int) -> Int {

@@ -31,6 +31,7 @@ extension Presentation {
           groupLength: group,
           isSteady: isSteady,
           gapLimit: policy.gapLimit,
+          longest: longestSegment(slot),
           previousNumber: last?.previousNumber,
           discontinuitySequence: last?.discontinuitySequence ?? 0
         )

@@ -141,6 +141,25 @@ extension Scenario {
   /// The upstream is away for eight seconds; the publisher's clock runs on.
   static let outage = away("an outage of eight seconds", from: 12, to: 20)
 
+  /// The publisher dies soon after a segment has begun; what takes its place is sent with the next
+  /// ids, and its groups begin in the middle of slots.
+  static let shiftedSoon = shifted("a publisher in another phase", to: 15)
+  static let shiftedLater = shifted("a publisher in another phase, some segments later", to: 19)
+
+  private static func shifted(_ name: String, to start: Int64) -> Scenario {
+    let first = RecordedBroadcast.scripted(ladderTracks, seconds: 14)
+    let second = RecordedBroadcast.scripted(
+      ladderTracks,
+      seconds: 16,
+      startSeconds: start,
+      firstGroup: 20
+    )
+    var bridge = SimulatedBridge(first, policy: policy)
+    bridge.run(first, first.entries.filter { $0.sentAt < 12_120_000 })
+    bridge.run(second)
+    return Scenario(name, bridge.snapshots)
+  }
+
   /// The upstream is away for longer than clients keep of what was skipped.
   static let gapsPastBoundary = away(
     "an outage of eighteen seconds",
@@ -201,7 +220,8 @@ extension Scenario {
   static let all = [
     ladder, ntsc, shortGroups, longGroups, audioOnly, audioPair, wholeGroups, coarse, longSounds,
     loss,
-    stall, restart, outage, gapsPastBoundary, longOutage, lateTrack, ended,
+    stall, restart, outage, shiftedSoon, shiftedLater, gapsPastBoundary, longOutage, lateTrack,
+    ended,
     removedTrack, renamedTracks, renamedAnew,
   ]
 

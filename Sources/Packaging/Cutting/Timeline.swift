@@ -43,6 +43,7 @@ package struct Timeline: Sendable {
   /// Nothing follows in this timeline: media continues in another, or nowhere.
   private var isFinished = false
   private let gapLimit: Int
+  private let longest: MediaTime
   private let groupLength: MediaTime
   /// The newest segment before this timeline; nil for the first timeline of a bridge.
   private let previousNumber: Int64?
@@ -59,6 +60,7 @@ package struct Timeline: Sendable {
   ///   - groupLength: the distance between independent chunks of the lead.
   ///   - isSteady: whether the lead's groups begin where others end, to a tick.
   ///   - gapLimit: missing segments that are listed as gaps.
+  ///   - longest: how long a segment may be.
   ///   - previousNumber: the newest segment before this timeline, nil when the bridge has just joined.
   ///   - discontinuitySequence: the count for the first segment.
   package init(
@@ -66,6 +68,7 @@ package struct Timeline: Sendable {
     groupLength: MediaTime,
     isSteady: Bool,
     gapLimit: Int,
+    longest: MediaTime,
     previousNumber: Int64?,
     discontinuitySequence: Int
   ) {
@@ -73,6 +76,7 @@ package struct Timeline: Sendable {
     self.groupLength = groupLength
     self.isSteady = isSteady
     self.gapLimit = gapLimit
+    self.longest = longest
     self.previousNumber = previousNumber
     self.discontinuitySequence = discontinuitySequence
   }
@@ -145,13 +149,16 @@ package struct Timeline: Sendable {
       return
     }
     let isFirst = boundaries.isEmpty
-    let isBreak = isDiscontinuity || isFirst
+    var isBreak = isDiscontinuity || isFirst
     guard number > previous || isBreak || isNewHeader else { return }
     if number <= previous {
       drift += previous + 1 - number
       number = previous + 1
     }
     let missing = Int(clamping: number - previous - 1)
+    // What took the publisher's place may have its groups elsewhere in the slots: too much time is lost for
+    // the segments that there are.
+    if isLoss, exceedsLongest(until: start, missing) { isBreak = true }
     // A segment that may have been closed has no place for what other renditions have after its end.
     let end = coverage.flatMap { grid.slot(at: $0) + drift > previous ? $0 : nil }
     let joint = isBreak || isLoss ? start : end.map { min($0, start) } ?? start
@@ -185,6 +192,13 @@ package struct Timeline: Sendable {
       )
     }
     append(number, start, isDiscontinuity: false, isGap: false, clears: false)
+  }
+
+  /// Whether the segments up to a start would be too long if they filled all time.
+  private func exceedsLongest(until start: MediaTime, _ missing: Int) -> Bool {
+    guard let from = missing > 0 ? coverage : boundaries.last?.start else { return false }
+    let ticks = start.ticks - from.rounded(toScale: start.timescale)
+    return MediaTime(ticks: ticks / Int64(max(missing, 1)), timescale: start.timescale) > longest
   }
 
   /// Takes the end of a group of the lead rendition; true when its segment ends there too.
