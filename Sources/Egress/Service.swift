@@ -121,6 +121,14 @@ package final class Service {
     urls = bound.urls
   }
 
+  /// Opens the files that a configuration names, as a start would: certificates, keys, secrets.
+  ///
+  /// Throws what is wrong with them.
+  package static func checkFiles(of configuration: Configuration) throws(ConfigurationError) {
+    _ = try ServerCredentials(configuration.server)
+    _ = try AccessSecrets(configuration.access)
+  }
+
   /// Goes over to another configuration, as far as a running service can, and says what it can't.
   ///
   /// Certificates are read again, for new connections, and secrets; the access log is opened anew. What
@@ -136,10 +144,10 @@ package final class Service {
         logger.info("certificates are read again")
       }
       for inbox in inboxes { inbox.post(.secrets(secrets)) }
-      log?.reopen()
     } catch {
-      return logger.error("the configuration stays as it is: \(error)")
+      return reloadFailed("\(error)")
     }
+    reopenLog()
     configuration = change.result
     threshold?.set(configuration.logLevel)
     for inbox in inboxes { inbox.post(.configuration(configuration)) }
@@ -154,6 +162,16 @@ package final class Service {
       Self.checkDescriptors(configuration.server, logger)
     }
   }
+
+  /// Says that another configuration can't be used; the access log is opened anew all the same, as it may
+  /// have been moved away.
+  package func reloadFailed(_ reason: String) {
+    reopenLog()
+    logger.error("the configuration stays as it is: \(reason)")
+  }
+
+  /// Opens the access log anew.
+  package func reopenLog() { log?.reopen() }
 
   private static func log(
     _ access: Configuration.Access,

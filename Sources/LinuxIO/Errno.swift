@@ -18,10 +18,10 @@ package struct SystemError: Error, Equatable, Sendable, CustomStringConvertible 
   package var isAddressInUse: Bool { code == EADDRINUSE }
   package var isPermissionDenied: Bool { code == EACCES }
 
-  package var description: String {
-    let reason = unsafe String(cString: strerror(code))
-    return "\(operation): \(reason)"
-  }
+  /// The kernel's reason in words.
+  package var reason: String { unsafe String(cString: strerror(code)) }
+
+  package var description: String { "\(operation): \(reason)" }
 }
 
 /// Calls until the result is not an interruption by a signal; `close` must not be called through this.

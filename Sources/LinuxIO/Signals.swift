@@ -7,6 +7,8 @@ package enum Signal: Sendable {
   case terminate
   case interrupt
   case hangUp
+  /// SIGUSR1, by which log files are asked to be opened anew.
+  case reopen
 }
 
 /// Signals as readable events.
@@ -18,7 +20,7 @@ package final class Signals {
   package init() throws(SystemError) {
     // A client that goes away while being written to is an error code, not a signal.
     _ = signal(SIGPIPE, SIG_IGN)
-    let watched = [SIGTERM, SIGINT, SIGHUP]
+    let watched = [SIGTERM, SIGINT, SIGHUP, SIGUSR1]
     let descriptor = unsafe clinux_signalfd(watched, CInt(watched.count))
     guard descriptor >= 0 else { throw SystemError("signalfd") }
     event = FileDescriptor(owning: descriptor)
@@ -47,6 +49,7 @@ package final class Signals {
       case SIGTERM: return .terminate
       case SIGINT: return .interrupt
       case SIGHUP: return .hangUp
+      case SIGUSR1: return .reopen
       default: continue
       }
     }

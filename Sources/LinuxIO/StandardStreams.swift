@@ -1,6 +1,17 @@
 internal import Glibc
 internal import Synchronization
 
+/// The first three descriptors, which a parent may have closed.
+package enum StandardStreams {
+  /// Opens /dev/null where one is closed: whatever is opened next would be taken for it.
+  package static func ensure() {
+    for descriptor in STDIN_FILENO...STDERR_FILENO where fcntl(descriptor, F_GETFD) == -1 {
+      // The lowest that is free: this one.
+      _ = unsafe open("/dev/null", O_RDWR)
+    }
+  }
+}
+
 /// Standard error, one whole text at a time.
 package struct StandardError: Sendable {
   package init() {}

@@ -11,6 +11,8 @@ struct CheckConfig: ParsableCommand {
   @Argument(help: "The YAML file.")
   var file: String?
 
+  @Flag(help: "Open the certificates, keys and secrets that it names too, as serve does.")
+  var files = false
   @Flag(help: "Print a file of all keys at their defaults instead.")
   var defaults = false
 
@@ -26,12 +28,14 @@ struct CheckConfig: ParsableCommand {
         } catch let error as ConfigurationError {
           throw Failure(.configuration, error.description)
         }
-        if !configuration.upstream.url.isEmpty || !configuration.sources.isEmpty {
-          do {
+        do {
+          if !configuration.upstream.url.isEmpty || !configuration.sources.isEmpty {
             try ConfigurationFile.validate(configuration)
-          } catch let error as ConfigurationError {
-            throw Failure(.configuration, "\(file): \(error.description)")
           }
+          try configuration.server.validate()
+          if files { try Service.checkFiles(of: configuration) }
+        } catch let error as ConfigurationError {
+          throw Failure(.configuration, "\(file): \(error.description)")
         }
       }
       StandardOutput().write(ConfigurationFile.render(configuration))

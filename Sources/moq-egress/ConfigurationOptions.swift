@@ -3,6 +3,7 @@ import Egress
 import Foundation
 import LinuxIO
 import Logging
+import Wire
 
 /// The flags that set configuration keys, and the layers below them.
 struct ConfigurationOptions: ParsableArguments {
@@ -16,7 +17,9 @@ struct ConfigurationOptions: ParsableArguments {
   var onDemand = false
   @Option(help: "Separates the fields of the namespace instead of /.")
   var namespaceSeparator: String?
-  @Option(help: "Where to serve: ADDRESS:PORT; port 0 lets the kernel pick.")
+  @Option(
+    help: "Where to serve: ADDRESS:PORT or unix:PATH, or several; port 0 lets the kernel pick."
+  )
   var listen: String?
   @OptionGroup var trust: TrustOptions
   @Option(help: "Longest part in seconds.")
@@ -67,12 +70,14 @@ struct ConfigurationOptions: ParsableArguments {
 
 /// Reads a text file that is small enough to be a configuration.
 func readText(_ path: String) throws -> String {
-  guard let data = FileManager.default.contents(atPath: path) else {
-    throw Failure(.noInput, "\(path) can't be read")
+  let content: Bytes
+  do throws(SystemError) {
+    content = try FileContent.read(path, limit: ConfigurationFile.byteLimit)
+  } catch {
+    throw Failure(.noInput, "\(path) can't be read: \(error.reason)")
   }
-  guard data.count <= ConfigurationFile.byteLimit, let text = String(data: data, encoding: .utf8)
-  else {
-    throw Failure(.configuration, "\(path) is not UTF-8 text of at most 1 MiB")
+  guard let text = String(validating: content.slice, as: UTF8.self) else {
+    throw Failure(.configuration, "\(path) is not UTF-8 text")
   }
   return text
 }

@@ -111,7 +111,7 @@ struct Demo: ParsableCommand {
     while true {
       let next = Clock.now + .seconds(1)
       if let signal = signals.wait(until: end.map { min($0, next) } ?? next) {
-        guard case .hangUp = signal else { break }
+        guard signal == .hangUp || signal == .reopen else { break }
       }
       if output.isTerminal { output.write("\r\u{1B}[2K\(service.summary())") }
       if let end, Clock.now >= end { break }

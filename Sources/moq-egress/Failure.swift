@@ -9,6 +9,7 @@ enum ExitStatus: Int32 {
   case unavailable = 69
   case software = 70
   case osError = 71
+  case ioError = 74
   case noPermission = 77
   case configuration = 78
 }
@@ -32,10 +33,13 @@ func reporting(_ body: () throws -> Void) throws {
     StandardError().write("moq-egress: \(failure.text)\n")
     throw ExitCode(failure.status.rawValue)
   } catch let error as SystemError {
+    let isPort = error.operation.hasPrefix("bind ") && !error.operation.contains("/")
     let advice =
-      error.isAddressInUse
-      ? "; is another server running there? choose a port with --listen"
-      : error.isPermissionDenied ? "; ports below 1024 need a privilege" : ""
+      !isPort
+      ? ""
+      : error.isAddressInUse
+        ? "; is another server running there? choose a port with --listen"
+        : error.isPermissionDenied ? "; ports below 1024 need a privilege" : ""
     StandardError().write("moq-egress: \(error)\(advice)\n")
     throw ExitCode(
       (error.isPermissionDenied ? ExitStatus.noPermission : .osError).rawValue

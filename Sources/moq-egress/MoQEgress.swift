@@ -1,4 +1,5 @@
 import ArgumentParser
+import LinuxIO
 
 @main
 struct MoQEgress: ParsableCommand {
@@ -10,4 +11,9 @@ struct MoQEgress: ParsableCommand {
       Check.self, CheckConfig.self, SignURL.self,
     ]
   )
+
+  static func main() {
+    StandardStreams.ensure()
+    main(nil)
+  }
 }

@@ -22,7 +22,7 @@ struct Publish: ParsableCommand {
   @Option(help: "Separates the fields of the namespace instead of /.")
   var namespaceSeparator = "/"
   @Option(help: "Speak this MoQT draft only: 14, 16, 18, 20 or 22.")
-  var draft: Int = 0
+  var draft: Int?
   @Option(help: "How media is packaged: cmaf, loc or hang.")
   var packaging = "cmaf"
   @Option(help: "Publish the same so often, as NAMESPACE/0, NAMESPACE/1 and so on; for load tests.")
@@ -47,7 +47,7 @@ struct Publish: ParsableCommand {
       guard (listen == nil) != (relay == nil) else {
         throw Failure(.usage, "publish needs either --listen or --relay")
       }
-      guard [0, 14, 16, 18, 20, 22].contains(draft) else {
+      guard draft.map({ [14, 16, 18, 20, 22].contains($0) }) ?? true else {
         throw Failure(.usage, "--draft is 14, 16, 18, 20 or 22")
       }
       guard (1...1000).contains(copies) else {
@@ -81,7 +81,7 @@ struct Publish: ParsableCommand {
     var options = Publication.Options()
     options.namespace = namespace
     options.namespaceSeparator = namespaceSeparator
-    options.draft = draft
+    options.draft = draft ?? 0
     options.packaging = form
     options.copies = copies
     options.transport = configuration.upstream.transport
@@ -125,9 +125,9 @@ struct Publish: ParsableCommand {
 
 /// Reads a media file of at most a gibibyte.
 func readMedia(_ path: String) throws -> Bytes {
-  guard let data = FileManager.default.contents(atPath: path) else {
-    throw Failure(.noInput, "\(path) can't be read")
+  do throws(SystemError) {
+    return try FileContent.read(path, limit: 1 << 30)
+  } catch {
+    throw Failure(.noInput, "\(path) can't be read: \(error.reason)")
   }
-  guard data.count <= 1 << 30 else { throw Failure(.data, "\(path) is larger than 1 GiB") }
-  return Bytes([UInt8](data))
 }

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Egress
-import Foundation
 import LinuxIO
+import Synchronization
 import Wire
 
 /// Records what a broadcast's tracks deliver.
@@ -14,7 +14,7 @@ struct Record: ParsableCommand {
   var url: String
   @Argument(help: "The broadcast's namespace.")
   var namespace: String
-  @Option(name: .shortAndLong, help: "The file to write.")
+  @Option(name: .shortAndLong, help: "The file to write; - is standard output.")
   var output: String
   @Option(help: "Seconds to record; otherwise until Ctrl-C.")
   var seconds: Double?
@@ -26,14 +26,20 @@ struct Record: ParsableCommand {
         throw Failure(.usage, "--seconds is a number above 0")
       }
       let configuration = try trust.configuration(url: url, namespace: namespace)
-      guard FileManager.default.createFile(atPath: output, contents: nil),
-        let file = FileHandle(forWritingAtPath: output)
-      else { throw Failure(.osError, "\(output) can't be written") }
+      let file: OutputFile
+      do throws(SystemError) {
+        file = try OutputFile(output)
+      } catch {
+        throw Failure(.osError, "\(output) can't be written: \(error.reason)")
+      }
       let signals = try Signals()
+      let progress = Progress(file)
       let recorder: Recorder
       do {
-        recorder = try Recorder(configuration, logger: makeLogger(configuration)) { bytes in
-          file.write(Data(bytes.slice))
+        recorder = try Recorder(configuration, logger: makeLogger(configuration)) {
+          bytes,
+          isObject in
+          progress.write(bytes, isObject: isObject)
         }
       } catch let error as ConfigurationError {
         throw Failure(.usage, error.description)
@@ -41,18 +47,56 @@ struct Record: ParsableCommand {
         throw Failure(.unavailable, "\(error)")
       }
       let end = seconds.map { Clock.now + Interval(seconds: $0) }
-      while end.map({ Clock.now < $0 }) ?? true {
-        if case .hangUp? = signals.wait(until: end ?? Clock.now + .seconds(3600)) { continue }
-        if end == nil { break }
-        if let end, Clock.now < end { break }
+      while progress.failure == nil, end.map({ Clock.now < $0 }) ?? true {
+        let look = Clock.now + .milliseconds(500)
+        switch signals.wait(until: end.map { min($0, look) } ?? look) {
+        case .terminate?, .interrupt?: return try finish(recorder, progress)
+        case .hangUp?, .reopen?, nil: continue
+        }
       }
-      recorder.stop()
-      let size = (try? file.offset()) ?? 0
-      try? file.close()
-      guard size > 0 else {
-        throw Failure(.data, "nothing of \(namespace) came from \(url)")
+      try finish(recorder, progress)
+    }
+  }
+
+  private func finish(_ recorder: Recorder, _ progress: Progress) throws {
+    recorder.stop()
+    if let failure = progress.failure { throw Failure(.ioError, "\(failure)") }
+    guard progress.hasObjects else {
+      throw Failure(.data, "nothing of \(namespace) came from \(url)")
+    }
+    let text = "\(progress.byteCount) bytes in \(output)\n"
+    if output == "-" { StandardError().write(text) } else { StandardOutput().write(text) }
+  }
+}
+
+/// How far a recording is; written to on a thread of its own.
+private final class Progress: Sendable {
+  private struct State {
+    var byteCount = 0
+    var hasObjects = false
+    var failure: SystemError?
+  }
+
+  private let file: OutputFile
+  private let state = Mutex(State())
+
+  init(_ file: OutputFile) { self.file = file }
+
+  var byteCount: Int { state.withLock(\.byteCount) }
+  /// Whether an object came, be it of the catalog.
+  var hasObjects: Bool { state.withLock(\.hasObjects) }
+  var failure: SystemError? { state.withLock(\.failure) }
+
+  func write(_ bytes: Bytes, isObject: Bool) {
+    state.withLock { state in
+      guard state.failure == nil else { return }
+      do throws(SystemError) {
+        try file.write(bytes)
+        state.byteCount += bytes.count
+        state.hasObjects = state.hasObjects || isObject
+      } catch {
+        state.failure = error
       }
-      StandardOutput().write("\(size) bytes in \(output)\n")
     }
   }
 }

@@ -26,9 +26,9 @@ struct Serve: ParsableCommand {
         do {
           service.reload(try effective())
         } catch let failure as Failure {
-          logger.error("the configuration stays as it is: \(failure.text)")
+          service.reloadFailed(failure.text)
         } catch {
-          logger.error("the configuration stays as it is: \(error)")
+          service.reloadFailed("\(error)")
         }
       }
     }

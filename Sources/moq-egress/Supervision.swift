@@ -4,7 +4,7 @@ import Wire
 
 /// A service's life by its signals.
 ///
-/// SIGHUP reloads, the first SIGTERM or SIGINT drains and stops, a second ends at once. The service manager is
+/// SIGHUP reloads, SIGUSR1 opens the access log anew, the first SIGTERM or SIGINT drains and stops, a second ends at once. The service manager is
 /// told.
 struct Supervision {
   private let service: Service
@@ -35,6 +35,7 @@ struct Supervision {
         manager?.tell(.reloading(since: Clock.now))
         reload()
         manager?.tell(.ready)
+      case .reopen: service.reopenLog()
       case nil: continue
       }
     }
@@ -61,7 +62,7 @@ struct Supervision {
     while Clock.now < deadline {
       switch wait(until: deadline) {
       case .terminate, .interrupt: return true
-      case .hangUp, nil: continue
+      case .hangUp, .reopen, nil: continue
       }
     }
     return false
@@ -87,7 +88,7 @@ func waitForStop(_ signals: Signals) {
   while true {
     switch signals.wait() {
     case .terminate, .interrupt: return
-    case .hangUp, nil: continue
+    case .hangUp, .reopen, nil: continue
     }
   }
 }

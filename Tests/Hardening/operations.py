@@ -1,9 +1,12 @@
 """What operators and service managers do: reload, drain, stop, watch."""
+import os
+import pathlib
 import re
 import shutil
 import signal
 import socket
 import ssl
+import stat
 import subprocess
 import time
 
@@ -150,6 +153,87 @@ def descriptors(space, arguments):
     return f"limit {found.group(1)}, {found.group(2)} connections fit"
 
 
+def logs(space, arguments):
+    """The access log is opened anew by both signals, even when the configuration can't be used."""
+    log = space.folder / "access.log"
+    bridge = Bridge(space, arguments.program, top=f"access:\n  log: {log}\n", publishes=False)
+    for count, (number, text) in enumerate(
+            [(signal.SIGHUP, None), (signal.SIGHUP, "server: ["), (signal.SIGUSR1, None)]):
+        bridge.get("/healthz")
+        wait_until(lambda: log.exists() and log.stat().st_size, 10, "a line in the log")
+        log.rename(space.folder / f"access.log.{count}")
+        if text:
+            bridge.config.write_text(text)
+        signal_to(bridge, number)
+        wait_until(log.exists, 10, f"a new log for {number.name}")
+    bridge.get("/healthz")
+    wait_until(lambda: log.stat().st_size, 10, "a line in the new log")
+    return "opened anew three times"
+
+
+def recording(space, arguments):
+    """What is recorded to stays what it is, and a full disk is an error."""
+    bridge = Bridge(space, arguments.program)
+    port = re.search(r":(\d+)/", bridge.upstream).group(1)
+
+    def record(output, status, namespace=BASE[1:], seconds=2):
+        done = subprocess.run(
+            [arguments.program, "record", f"moqt://127.0.0.1:{port}/", namespace, "--insecure", "-o", output,
+             "--seconds", str(seconds)], capture_output=True, timeout=60)
+        expect(done.returncode == status, f"{done.returncode} for {output}: {done.stderr[-200:]}")
+        return done
+
+    device = space.folder / "full"
+    os.mknod(device, stat.S_IFCHR | 0o600, os.makedev(1, 7))
+    expect(b"No space left" in record(device, 74).stderr, "a full disk is not said")
+    expect(stat.S_ISCHR(device.stat().st_mode), "the device is gone")
+    expect(b"can't be written: No such file" in record("/nowhere/x", 71).stderr, "it is not said why")
+    done = record("-", 0)
+    expect(len(done.stdout) > 100_000 and b"bytes in -" in done.stderr, "standard output has no recording")
+    file = space.folder / "nothing"
+    expect(b"nothing of live/none came" in record(file, 65, "live/none").stderr, "nothing is taken for something")
+    file.write_bytes(done.stdout)
+    done = subprocess.run(
+        [arguments.program, "replay", file, "live/none", "-o", space.folder / "out"], capture_output=True, timeout=60)
+    expect(done.returncode == 65 and b"it has nothing of live/none, but of live/hard" in done.stderr, f"{done.stderr}")
+    return "a full device, no folder, standard output, no broadcast"
+
+
+def files(space, arguments):
+    """Configurations that can't be are refused before anything is started."""
+    upstream = "upstream:\n  url: moqt://127.0.0.1:9/\n  namespace: live\n"
+    cases = [
+        ("server:\n  listen-tls: 127.0.0.1:0\n", [], "server.listen-tls needs server.certificates"),
+        ("server:\n  public-url: live.example.com\n", [], "'live.example.com' is neither http://HOST nor https://HOST"),
+        ("upstream:\n  namespace-separator: //\n", [], "'//' is not one character"),
+        (upstream + "server:\n  certificates: /nowhere:/nowhere\n", ["--files"], "open /nowhere: No such file"),
+        (upstream + "access:\n  token-keys: /nowhere\n", ["--files"], "open /nowhere: No such file"),
+    ]
+    for text, options, reason in cases:
+        # Through a pipe, as templates are.
+        done = subprocess.run(
+            [arguments.program, "check-config", "/dev/stdin", *options], input=text, capture_output=True, text=True,
+            timeout=60)
+        expect(done.returncode == 78 and reason in done.stderr, f"{done.returncode} {done.stderr} for {text}")
+    return f"{len(cases)} refused"
+
+
+def streams(space, arguments):
+    """Standard streams that are closed are not given to sockets."""
+    config = space.folder / "egress.yml"
+    config.write_text("upstream:\n  url: moqt://127.0.0.1:9/\n  namespace: live\nserver:\n  listen: 127.0.0.1:0\n")
+    process = subprocess.Popen(
+        ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", arguments.program, "serve", "--config", config])
+    space.callback(process.kill)
+    folder = pathlib.Path(f"/proc/{process.pid}/fd")
+    wait_until(lambda: len(list(folder.iterdir())) > 8, 20, "it has started")
+    names = [os.readlink(folder / str(number)) for number in range(3)]
+    expect(names == ["/dev/null"] * 3, f"{names}")
+    process.terminate()
+    expect(process.wait(20) == 0, f"it ended with {process.returncode}")
+    return "/dev/null takes their place"
+
+
 def unit(space, arguments):
     """The unit is one that systemd reads; the program it names need not be installed here."""
     if not shutil.which("systemd-analyze"):
@@ -168,4 +252,5 @@ def unit(space, arguments):
 
 CASES = [
     ("systemd unit", unit), ("service manager", notify), ("reload", reload), ("drain", drain), ("stop twice", twice),
-    ("descriptors", descriptors)]
+    ("descriptors", descriptors), ("logs", logs), ("recording", recording), ("configuration files", files),
+    ("closed streams", streams)]

@@ -38,6 +38,13 @@ package struct Configuration: Equatable, Sendable {
     package var responseTimeout = Interval.seconds(60)
     package var drainDelay = Interval.seconds(0)
     package var stopTimeout = Interval.seconds(10)
+
+    /// Checks what no single key can.
+    package func validate() throws(ConfigurationError) {
+      guard secureListen.isEmpty || !certificates.isEmpty else {
+        throw ConfigurationError("server.listen-tls needs server.certificates")
+      }
+    }
   }
 
   /// Who may ask for what, and what is written down about it.

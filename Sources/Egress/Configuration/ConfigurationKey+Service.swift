@@ -121,11 +121,22 @@ extension ConfigurationKey {
       "PEM file of who vouches for clients of HTTPS, who then must show a certificate; empty asks for none.",
       \.server.clientAuthorities
     ),
-    text(
-      "server.public-url",
-      "http://HOST or https://HOST",
-      "What players reach this origin by, for DASH clocks; empty takes the request's Host.",
-      \.server.publicURL
+    ConfigurationKey(
+      path: "server.public-url",
+      unit: "http://HOST or https://HOST",
+      explanation:
+        "What players reach this origin by, for DASH clocks; empty takes the request's Host.",
+      get: { $0.server.publicURL },
+      set: { configuration, text throws(ConfigurationError) in
+        let isURL = ["http://", "https://"].contains { scheme in
+          text.hasPrefix(scheme) && text.utf8.count > scheme.utf8.count
+            && text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && !"\"<>".utf8.contains($0) }
+        }
+        guard isURL || text.isEmpty else {
+          throw ConfigurationError("'\(text)' is neither http://HOST nor https://HOST")
+        }
+        configuration.server.publicURL = text
+      }
     ),
     integer(
       "server.threads",

@@ -44,11 +44,15 @@ extension ConfigurationKey {
       \.upstream.retireTimeout,
       0...3600
     ),
-    text(
-      "upstream.namespace-separator",
-      "one character",
-      "What separates the fields of the namespace tuple.",
-      \.upstream.namespaceSeparator
+    ConfigurationKey(
+      path: "upstream.namespace-separator",
+      unit: "one character",
+      explanation: "What separates the fields of the namespace tuple.",
+      get: { $0.upstream.namespaceSeparator },
+      set: { configuration, text throws(ConfigurationError) in
+        guard text.count == 1 else { throw ConfigurationError("'\(text)' is not one character") }
+        configuration.upstream.namespaceSeparator = text
+      }
     ),
     text(
       "upstream.catalog-track",

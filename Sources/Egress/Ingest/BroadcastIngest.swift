@@ -163,6 +163,11 @@ final class BroadcastIngest {
     setPhase(.reconnecting)
   }
 
+  /// Notes why there is no session, if there is none.
+  func failed(_ reason: String) {
+    if legs.isEmpty { status.lastError = reason }
+  }
+
   /// Whether media has come on a session.
   func hasMedia(_ leg: LegID) -> Bool { legs[leg]?.hasMedia == true }
 

@@ -66,7 +66,10 @@ extension IngestCore {
       case .leg(let leg):
         drop(leg, connection, reason, hasFailed: !connection.isLeaving, now: now)
       case .discovery(let index):
-        if !connection.isLeaving { rest(user, connection, now: now) }
+        if !connection.isLeaving {
+          rest(user, connection, now: now)
+          complain("\(connection.endpoint.url): \(reason)", ofSource: index)
+        }
         fillDiscovery(index, now: now)
       }
     }
@@ -124,6 +127,7 @@ extension IngestCore {
     }
     entry.legs[leg] = nil
     entry.ingest.leave(leg, reason)
+    if hasFailed { entry.ingest.failed(reason) }
     let settings = sources[entry.source].settings
     if settings.isOnDemand, !entry.hasMedia, entry.legs.isEmpty, entry.roster.haveAllFailed {
       return unfollow(path, reason)
@@ -175,8 +179,11 @@ extension IngestCore {
   /// The same failure again and again is worth one line, and one more when it changes.
   private func complain(_ complaint: String, _ path: BroadcastPath) {
     guard let entry = followed[path] else { return }
-    log(entry.complaint == complaint ? .debug : .error, "upstream \(complaint)")
-    entry.complaint = complaint
+    log(entry.complaints.note(complaint) ? .error : .debug, "upstream \(complaint)")
+  }
+
+  func complain(_ complaint: String, ofSource index: Int) {
+    log(sources[index].complaints.note(complaint) ? .error : .debug, "upstream \(complaint)")
   }
 
   /// Where a broadcast is followed, and what led there; not what it is about to leave.

@@ -73,8 +73,7 @@ extension IngestCore {
       let complaint =
         "\(connection.endpoint.url) does not tell the namespaces under '\(prefix.joined())': "
         + "\(failure.meaning) \(failure.reason)"
-      log(sources[index].complaint == complaint ? .debug : .error, complaint)
-      sources[index].complaint = complaint
+      log(sources[index].complaints.note(complaint) ? .error : .debug, complaint)
       let first = NamespaceRequest(sources[index].settings)
       var request = sources[index].requests[id] ?? first
       // A yes that lasted makes the next refusal the first again.
@@ -196,6 +195,7 @@ extension IngestCore {
       && connections[id]?.users.contains(.discovery(index)) == true
     {
       sources[index].discoveries.insert(id)
+      sources[index].complaints = Complaints()
       sources[index].requests[id]?.acceptedAt = now
       sources[index].requests[id]?.answerDeadline = nil
       connections[id]?.tellsSources.insert(index)

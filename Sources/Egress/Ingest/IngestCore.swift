@@ -97,8 +97,7 @@ final class IngestCore {
     var announced: [TrackNamespace: Set<ConnectionID>] = [:]
     /// What those were asked who discover them.
     var requests: [ConnectionID: NamespaceRequest] = [:]
-    /// What is wrong with them, when it was said; the same again is not worth a line.
-    var complaint = ""
+    var complaints = Complaints()
   }
 
   enum Due {
@@ -122,8 +121,7 @@ final class IngestCore {
     /// When it wants to be looked at; cached, because all are asked at every turn of the loop.
     var due = Due.unknown
     var hasMedia = false
-    /// Whether what is wrong with it was said; the same again is not worth a line.
-    var complaint = ""
+    var complaints = Complaints()
     var reportedPhase: IngestStatus.Phase?
 
     init(ingest: BroadcastIngest, source: Int, roster: EndpointRoster, lastUse: Instant) {
@@ -382,7 +380,7 @@ final class IngestCore {
           entry.lastUse = now
         }
         // One that still brings nothing has said so.
-        if entry.legs.keys.allSatisfy(entry.ingest.hasMedia) { entry.complaint = "" }
+        if entry.legs.keys.allSatisfy(entry.ingest.hasMedia) { entry.complaints = Complaints() }
         put(.snapshot(path, snapshot))
       case .legFailed(let leg, let reason, let pause):
         legFailed(leg, reason, after: pause, now: now)

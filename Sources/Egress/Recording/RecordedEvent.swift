@@ -56,4 +56,6 @@ struct RecordedEntry: Hashable {
   let utc: UTCTime
   let now: Instant
   let event: RecordedEvent
+
+  var isObject: Bool { if case .object = event { true } else { false } }
 }

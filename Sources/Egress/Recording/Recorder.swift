@@ -9,13 +9,14 @@ package final class Recorder {
   private let mailbox: Mailbox<IngestMessage>
   private let thread: LoopThread
 
-  /// Starts; `write` is called on a thread of the recorder with the recording's bytes, piece by piece.
+  /// Starts; `write` is called on a thread of the recorder with the recording's bytes, piece by piece, and
+  /// whether they are of an object.
   ///
   /// Throws what can be known to fail: a bad URL, unreadable credentials.
   package init(
     _ configuration: Configuration,
     logger: Logger,
-    write: @escaping @Sendable (Bytes) -> Void
+    write: @escaping @Sendable (Bytes, _ isObject: Bool) -> Void
   ) throws {
     let mailbox = try Mailbox<IngestMessage>()
     self.mailbox = mailbox
@@ -31,9 +32,9 @@ package final class Recorder {
           mailbox: mailbox,
           logger: logger,
           tap: { entry, draft in
-            if !hasStarted { write(RecordingFormat.Writer.start(draft: draft)) }
+            if !hasStarted { write(RecordingFormat.Writer.start(draft: draft), false) }
             hasStarted = true
-            write(writer.bytes(of: entry))
+            write(writer.bytes(of: entry), entry.isObject)
           }
         )
         return { loop.run() }

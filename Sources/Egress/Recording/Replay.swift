@@ -32,6 +32,12 @@ package enum Replay {
       throw RecordingError.empty("it has no events")
     }
     let namespace = try configuration.upstream.trackNamespace()
+    guard entries.contains(where: { $0.track.namespace == namespace }) else {
+      let others = Set(entries.map { $0.track.namespace.joined() }).sorted()
+      throw RecordingError.empty(
+        "it has nothing of \(namespace.joined()), but of \(others.joined(separator: ", "))"
+      )
+    }
     let ingest = BroadcastIngest(
       configuration: configuration,
       source: configuration.upstream,

@@ -17,7 +17,10 @@ extension ServeLoop {
     case .exhausted:
       // Until the next sweep, or the loop would spin on a listener that stays readable.
       pauseListening()
-      logger.error("out of descriptors or memory: accepting pauses")
+      if now >= nextExhaustionReport {
+        logger.error("out of descriptors or memory: accepting pauses; told once a minute")
+        nextExhaustionReport = now + .seconds(60)
+      }
       return false
     }
   }

@@ -60,6 +60,8 @@ final class ServeLoop {
   /// When what is still being sent is broken off; nil before a stop.
   var stopDeadline: Instant?
   var now: Instant
+  /// When it is worth a line again that no connection can be accepted.
+  var nextExhaustionReport = Instant(nanoseconds: .min)
   var date: HTTPDate
   var dateSecond: Int64
   private var rounds: Rounds

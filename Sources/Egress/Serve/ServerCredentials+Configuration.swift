@@ -6,12 +6,8 @@ extension ServerCredentials {
   /// Reads the files that a configuration names, and tries whether they can be used; nil when it
   /// names none.
   init?(_ server: Configuration.Server) throws(ConfigurationError) {
-    guard !server.certificates.isEmpty else {
-      guard server.secureListen.isEmpty else {
-        throw ConfigurationError("server.listen-tls needs server.certificates")
-      }
-      return nil
-    }
+    try server.validate()
+    guard !server.certificates.isEmpty else { return nil }
     var certificates: [Certificate] = []
     for pair in server.certificates {
       let paths = pair.split(separator: ":").map(String.init)
