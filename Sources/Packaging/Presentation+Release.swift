@@ -145,8 +145,8 @@ extension Presentation {
   func decideStart(now: Instant) -> Bool {
     if startNumber != nil { return true }
     let firsts = tracks.filter { $0.life == .live }.map { $0.writer?.firstNumber }
-    let isLate = isEnded || (primingDeadline.map { now >= $0 } ?? false)
-    guard isLate || firsts.allSatisfy({ $0 != nil }) else { return false }
+    if primingDeadline.map({ now >= $0 }) ?? false { isStartLate = true }
+    guard isEnded || isStartLate || firsts.allSatisfy({ $0 != nil }) else { return false }
     guard let number = firsts.compactMap({ $0 }).max() else { return false }
     startNumber = number
     return true

@@ -68,6 +68,10 @@ extension Presentation {
     guard tracks[track].life != .live, track != lead else { return false }
     let forgotten = tracks.remove(at: track)
     if lead > track { lead -= 1 }
+    // What waited for others to be published may have been its.
+    if forgotten.writer?.updates.isEmpty == false {
+      for other in tracks { other.blockedUntil = nil }
+    }
     // Without it they would name other tracks than before.
     while periods.count > 1, periods[0].number < forgotten.shownUntil { periods.removeFirst() }
     publish()
@@ -99,12 +103,16 @@ extension Presentation {
     tracks[index].shownFrom = change(at: number)
   }
 
+  /// Whether tracks that are over may be taken out: all of them is published.
+  var canReplace: Bool {
+    constants != nil
+      && tracks.allSatisfy { $0.life != .over || $0.writer?.updates.isEmpty ?? true }
+  }
+
   /// Takes tracks that are over out of the manifests when others can stand in for them; true when it did.
   func retireReplaced(now: Instant) -> Bool {
     let leaving = tracks.filter { $0.life == .over }
-    guard let deadline = replacementDeadline, constants != nil,
-      leaving.allSatisfy({ $0.writer?.updates.isEmpty ?? true })
-    else { return false }
+    guard let deadline = replacementDeadline, canReplace else { return false }
     let live = tracks.filter { $0.life == .live }
     let there = live.filter { !$0.window.segments.isEmpty }
     guard !there.isEmpty, there.count == live.count || now >= deadline else {

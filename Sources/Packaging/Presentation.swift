@@ -64,6 +64,8 @@ package final class Presentation {
   /// The deadline has passed once: silent tracks are not waited for.
   var isPrimingLate = false
   var startNumber: Int64?
+  /// Packaging has begun and the deadline has passed: the first segment of any rendition is where all start.
+  var isStartLate = false
   var periods: [PresentationSnapshot.PeriodStart] = []
   /// The first segment that belongs to a new period, whatever it is.
   var periodBreak: Int64?
@@ -217,12 +219,14 @@ package final class Presentation {
   // MARK: Time
 
   /// When `handleTimeout` wants to be called.
+  ///
+  /// What has passed and waits for media is not due: the loop would never sleep.
   package var deadline: Instant? {
-    let waits =
-      tracks.compactMap { $0.order.deadline } + tracks.compactMap(\.blockedUntil)
-      + [replacementDeadline].compactMap(\.self)
-    let priming = startNumber == nil ? primingDeadline : nil
-    return (waits + (priming.map { [$0] } ?? [])).min()
+    guard !isEnded else { return nil }
+    let waits = tracks.compactMap { $0.order.deadline } + tracks.compactMap(\.blockedUntil)
+    let priming = startNumber == nil && !isStartLate ? primingDeadline : nil
+    let replacement = canReplace ? replacementDeadline : nil
+    return (waits + [priming, replacement].compactMap(\.self)).min()
   }
 
   package func handleTimeout(utc: UTCTime, now: Instant) {
