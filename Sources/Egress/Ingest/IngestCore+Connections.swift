@@ -224,7 +224,11 @@ extension IngestCore {
     now: Instant
   ) {
     // Sent where it is followed already, it needs another place, if there is one.
-    if hop != nil, usedEndpoints(path).contains(endpoint) { return fillLegs(path, now: now) }
+    if let hop, usedEndpoints(path).contains(endpoint) {
+      // Who sent it there would do so again at once.
+      followed[path]?.roster.failed(hop.origin, now: now, using: &random)
+      return fillLegs(path, now: now)
+    }
     let leg = LegID(broadcast: path, number: newNumber())
     let id = acquire(endpoint, .leg(leg), hop)
     followed[path]?.legs[leg] = id

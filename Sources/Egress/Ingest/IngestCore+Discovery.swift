@@ -24,6 +24,11 @@ extension IngestCore {
   }
 
   func discover(_ index: Int, at endpoint: Endpoint, _ hop: Hop? = nil, now: Instant) {
+    if let hop, discoverers(index).endpoints.contains(endpoint) {
+      // Who sent it there would do so again at once.
+      sources[index].roster.failed(hop.origin, now: now, using: &random)
+      return fillDiscovery(index, now: now)
+    }
     let id = acquire(endpoint, .discovery(index), hop)
     if connections[id]?.share != nil { ask(index, on: id, now: now) }
   }
