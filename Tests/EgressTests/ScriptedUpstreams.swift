@@ -88,10 +88,12 @@ final class ScriptedUpstreams {
     draft: Draft = .draft18,
     packaging: PublishPackaging = .cmaf,
     namespace: String = "live/a",
+    tracks: Int? = nil,
     _ change: (inout Configuration.Upstream) -> Void = { _ in }
   ) throws {
     var configuration = Configuration()
     configuration.packaging.window = .seconds(12)
+    if let tracks { configuration.moq.tracks = tracks }
     var source = Configuration.Upstream()
     source.url = urls.joined(separator: " ")
     source.namespace = namespace

@@ -110,6 +110,7 @@ extension BroadcastIngest {
       }
     }
     tracks.remove(at: index)
+    early.remove(index)
     for leg in legs.values { leg.remove(index) }
   }
 
@@ -123,10 +124,9 @@ extension BroadcastIngest {
       let times = tracks.enumerated().compactMap { index, track in time(track).map { (index, $0) } }
       return times.min { $0.1 < $1.1 }?.0
     }
-    if let gone = first(\.forgetAt) ?? first({ $0.index == nil ? $0.absentSince : nil }) {
-      return forget(gone)
-    }
-    guard let missed = first(\.absentSince) else { return }
+    if let gone = first(\.forgetAt) { return forget(gone) }
+    guard let missed = first({ $0.index == nil ? $0.absentSince : nil }) ?? first(\.absentSince)
+    else { return }
     presentation?.retire([tracks[missed].index].compactMap(\.self), now: now)
     retire(missed, forgetAt: now)
     forget(missed)

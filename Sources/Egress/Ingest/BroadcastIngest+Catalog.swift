@@ -79,7 +79,9 @@ extension BroadcastIngest {
       let known = tracks[index].catalog
       let hasChanged = known.initialization != wanted.initialization
       tracks[index].catalog = wanted
-      if known != wanted, !hasChanged,
+      // One that was missing when packaging began has a plan and no place yet.
+      let isLeftOut = presentation != nil && tracks[index].index == nil
+      if known != wanted || isLeftOut, !hasChanged,
         let header = tracks[index].plan?.description.initSegment.bytes
       {
         // What else a catalog says of a track goes with its media from here on.

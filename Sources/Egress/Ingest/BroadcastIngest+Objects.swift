@@ -182,13 +182,13 @@ extension BroadcastIngest {
       case .media(let object):
         if let presentation, let track = tracks[index].index {
           presentation.receive(object, on: track, utc: utc, now: now)
-        } else {
+        } else if presentation == nil {
           early.add(object, track: index)
         }
       case .groupEnd(let group, let end):
         if let presentation, let track = tracks[index].index {
           presentation.endGroup(group, at: end, on: track, utc: utc, now: now)
-        } else {
+        } else if presentation == nil {
           early.endGroup(group, at: end, track: index)
         }
       }

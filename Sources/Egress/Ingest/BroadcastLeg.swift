@@ -136,6 +136,7 @@ final class BroadcastLeg {
     names[track] = nil
     ends[track] = nil
     largest[track] = nil
+    doubts[track] = nil
     retries[.media(track)] = nil
     retries[.header(track: name)] = nil
     endedTracks.remove(track)
@@ -153,6 +154,7 @@ final class BroadcastLeg {
     names = moved(names)
     ends = moved(ends)
     largest = moved(largest)
+    doubts = moved(doubts)
     endedTracks = Set(endedTracks.filter { $0 != track }.map { $0 > track ? $0 - 1 : $0 })
     var laterRetries: [Role: Retry] = [:]
     for (role, retry) in retries where role != .media(track) {

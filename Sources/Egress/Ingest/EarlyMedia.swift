@@ -40,6 +40,22 @@ struct EarlyMedia {
     items.append(Item(track: track, content: .groupEnd(group, at: end)))
   }
 
+  /// Takes a track out; the indices of those behind it are one less then.
+  mutating func remove(_ track: Int) {
+    var starts: [Int: [UInt64: Int64]] = [:]
+    for (index, known) in firstStarts where index != track {
+      starts[index > track ? index - 1 : index] = known
+    }
+    firstStarts = starts
+    items = items.compactMap { item in
+      if item.track == track {
+        if case .object(let object) = item.content { byteCount -= object.byteCount }
+        return nil
+      }
+      return Item(track: item.track > track ? item.track - 1 : item.track, content: item.content)
+    }
+  }
+
   /// How long the group before the newest of a track lasts, in seconds of media; nil when its
   /// neighbour is not known.
   func groupSeconds(track: Int) -> Double? {
