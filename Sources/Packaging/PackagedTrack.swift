@@ -327,8 +327,9 @@ final class PackagedTrack {
     return longest - shortest <= 1
   }
 
-  /// Where a group begins, perhaps one of which the beginning is not kept; for other than video, the first
-  /// chunk. Nil before there is one.
+  /// Where a group begins, perhaps one of which the beginning is not kept; nil before there is one.
+  ///
+  /// For other than video, the first chunk.
   var groupStart: MediaTime? {
     guard let first = firstPrimedChunk else { return nil }
     guard description.info.kind == .video, !first.chunk.isIndependent, let begin = groups.begin,

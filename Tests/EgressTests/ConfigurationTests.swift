@@ -51,6 +51,8 @@ import Wire
       let value =
         switch key.path {
         case "server.socket-mode": "640"
+        case "server.public-url": "https://cdn.example:8443"
+        case "upstream.namespace-separator": "#"
         case "access.origin-secret-field": "X-Other"
         case "access.cross-origin": "https://a.example https://*.b.example:8443"
         case "access.trusted-proxies": "10.0.0.0/8 ::1 unix:"

@@ -123,4 +123,16 @@ import Wire
     #expect(try count("catalog", upstreams) == 3)
     #expect(upstreams.opened == [first])
   }
+
+  @Test func `what prevents a session is told before there has been one, and anew`() throws {
+    let upstreams = try ScriptedUpstreams("moqt://first:1/")
+    upstreams.onOpen = { _, _, _ in }
+    upstreams.start()
+    for reason in ["no route", "not trusted"] {
+      let id = try #require(upstreams.open.keys.first)
+      upstreams.core.lose(id, reason, now: upstreams.now)
+      #expect(upstreams.core.report().broadcasts.map(\.lastError) == [reason])
+      upstreams.advance(.seconds(9))
+    }
+  }
 }

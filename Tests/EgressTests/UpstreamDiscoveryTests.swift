@@ -85,6 +85,23 @@ import Wire
     #expect(try upstreams.source(first).prefixes.count == 2)
   }
 
+  @Test func `why nothing is discovered is said, once for each upstream`() throws {
+    let upstreams = try discovering { [first, second] in
+      $0.url = "\(first) \(second)"
+      $0.live = 2
+    }
+    for _ in 0..<3 {
+      for url in [first, second] {
+        try upstreams.lose(url)
+        upstreams.advance(.seconds(7))
+      }
+    }
+    #expect(upstreams.opened.count > 6)
+    let told = upstreams.logs.filter { $0.contains("lost") }
+    #expect(told.count == 2)
+    #expect(told.first?.contains(first) == true && told.last?.contains(second) == true)
+  }
+
   @Test func `another is asked at once for who does not answer`() throws {
     let upstreams = try discovering { [first, second] in $0.url = "\(first) \(second)" }
     upstreams.advance(.milliseconds(7900))

@@ -69,7 +69,7 @@ extension ConfigurationKey {
     text(
       "access.log",
       "PATH or -",
-      "File of one line for each request, opened anew on SIGHUP; - is standard output, empty none.",
+      "File of one line for each request, opened anew on SIGHUP and SIGUSR1; - is standard output, empty none.",
       \.access.log
     ),
     ConfigurationKey(

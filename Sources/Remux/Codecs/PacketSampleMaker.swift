@@ -45,10 +45,15 @@ struct PacketSampleMaker: SampleMaker {
     return [CodedSample(data: payload, isSync: true, duration: duration)]
   }
 
-  /// Takes the format that a frame tells, unless all that differs is what may from frame to frame: the
-  /// records name bit rates.
+  /// Takes the format that a frame tells, unless all that differs is what may from frame to frame: its
+  /// length, and the bit rate that records name.
   private mutating func adopt(_ told: TrackFormat?) {
-    guard let told, told.media != format?.media || told.format != format?.format else { return }
+    guard let told, case .audio(let new) = told.media else { return }
+    if let format, case .audio(let known) = format.media, told.format == format.format,
+      new.channels == known.channels, new.sampleRate == known.sampleRate
+    {
+      return
+    }
     format = told
   }
 
