@@ -53,6 +53,38 @@ import Wire
     #expect(upstreams.opened == [first, second])
   }
 
+  @Test(arguments: [false, true])
+  func `a broadcast that begins again after its end is found, what relays keep of the old is not`(
+    _ isCatalogFirst: Bool
+  ) throws {
+    let upstreams = try ScriptedUpstreams(first)
+    upstreams.start()
+    try upstreams.join(first)
+    try upstreams.play(.seconds(5), first)
+    for name in isCatalogFirst ? ["catalog", "video", "audio"] : ["video", "audio", "catalog"] {
+      try upstreams.end(name, first)
+    }
+    #expect(upstreams.snapshot?.isEnded == true)
+    for count in 2...4 {
+      let end = upstreams.now + .seconds(31)
+      while try upstreams.source(first).subscription("catalog") == nil, upstreams.now < end {
+        upstreams.advance(.milliseconds(100))
+      }
+      #expect(try upstreams.source(first).asked.count { $0 == "catalog" } == count)
+      try upstreams.sendCatalog(first)
+      if count < 4 { try upstreams.end("catalog", first) }
+    }
+    #expect(try upstreams.source(first).asked.count { $0 == "video" } == 1)
+    #expect(upstreams.snapshot?.isEnded == true)
+
+    try upstreams.sendCatalog(upstreams.broadcast.catalog(generatedAt: upstreams.utc), first)
+    #expect(try upstreams.source(first).asked.count { $0 == "video" } == 2)
+    for name in ["video", "audio"] { try upstreams.accept(name, first) }
+    try upstreams.play(.seconds(8), first)
+    #expect(upstreams.snapshot?.isEnded == false)
+    #expect(upstreams.opened == [first])
+  }
+
   @Test func `a connection that is lost is no end`() throws {
     let upstreams = try both()
     for name in ["video", "audio"] { try upstreams.end(name, first) }

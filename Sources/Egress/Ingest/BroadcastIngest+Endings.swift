@@ -28,11 +28,11 @@ extension BroadcastIngest {
     let reason = "\(end.status)" + (end.reason.isEmpty ? "" : ", \"\(end.reason)\"")
     switch role {
     case .catalog:
-      log(.info, "the catalog ended: \(reason)")
+      report("the catalog ended: \(reason)", .info, "the catalog ended: \(reason)")
+      if end.status == .trackEnded { value.catalog.end() }
       // What it says next must be known; before it said anything its deadline tells.
-      if end.status != .trackEnded, value.catalog.catalog != nil {
-        askLater(role, leg, now: now)
-      }
+      guard value.catalog.catalog != nil else { return }
+      if end.status != .trackEnded || status.phase == .ended { askLater(role, leg, now: now) }
     case .header: break
     case .media(let index):
       log(.info, "track \(tracks[index].catalog.name) ended: \(reason)")
@@ -80,6 +80,16 @@ extension BroadcastIngest {
     legs[leg]?.retries[role] = retry
   }
 
+  /// After the end of a broadcast its catalog is looked for again: another may begin under the name.
+  func lookForAnother(now: Instant) {
+    for (leg, value) in legs
+    where value.catalog.catalog != nil && value.catalogSubscription == nil
+      && value.retries[.catalog]?.due == nil
+    {
+      askLater(.catalog, leg, now: now)
+    }
+  }
+
   private func askLater(_ role: BroadcastLeg.Role, _ leg: LegID, now: Instant) {
     noteWish(nil, role, leg)
     guard var retry = legs[leg]?.retries[role] else { return }
@@ -113,7 +123,11 @@ extension BroadcastIngest {
       let pause = value.retries.values.map(\.wish).max() ?? .zero
       return fail(leg, "no track is to be had: \(name(role)) \(what)", after: pause)
     }
-    report("missed \(name(role))", .error, "\(name(role)) \(what); it is asked for again")
+    report(
+      "missed \(name(role))",
+      status.phase == .ended ? .info : .error,
+      "\(name(role)) \(what); it is asked for again"
+    )
     askLater(role, leg, now: now)
   }
 

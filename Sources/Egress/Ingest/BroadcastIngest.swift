@@ -233,6 +233,7 @@ final class BroadcastIngest {
     drainPresentation()
     status.phase = .ended
     log(.info, "the broadcast has ended")
+    lookForAnother(now: now)
   }
 
   // MARK: Time and results

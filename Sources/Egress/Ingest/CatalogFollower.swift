@@ -24,6 +24,9 @@ struct CatalogFollower {
   private(set) var unreadTracks: Set<String> = []
   private let limits: CatalogLimits
   private var newest: Location?
+  /// The last object that was taken before the track ended: what relays keep of it says nothing new.
+  private var lastBeforeEnd: (location: Location, payload: Bytes)?
+  private var lastPayload = Bytes()
   /// A delta could not be read: what follows in its group builds on nothing.
   private var isPoisoned = false
 
@@ -41,6 +44,18 @@ struct CatalogFollower {
   /// Another subscription begins: what it brings first stands by itself.
   mutating func renew() { newest = nil }
 
+  /// The track is over; another publisher may begin it anew.
+  mutating func end() {
+    lastBeforeEnd = newest.map { ($0, lastPayload) } ?? lastBeforeEnd
+  }
+
+  /// Whether an object is of what ended.
+  private func isOld(_ object: Object) -> Bool {
+    guard let last = lastBeforeEnd, object.group == last.location.group else { return false }
+    return object.id < last.location.object
+      || object.id == last.location.object && object.payload == last.payload
+  }
+
   /// The text of an object, which publishers may have compressed without a word.
   private func plain(_ payload: Bytes) -> Bytes {
     guard payload.count > 2, payload[0] == 0x1f, payload[1] == 0x8b else { return payload }
@@ -48,7 +63,7 @@ struct CatalogFollower {
   }
 
   mutating func take(_ object: Object) -> Result {
-    guard !object.payload.isEmpty else { return .nothing }
+    guard !object.payload.isEmpty, !isOld(object) else { return .nothing }
     // Only the newest group counts, and of it each object once.
     if let newest {
       guard object.group > newest.group || object.group == newest.group && object.id > newest.object
@@ -81,6 +96,8 @@ struct CatalogFollower {
       return .unreadable("catalog \(object.location): \(error.description)")
     }
     newest = object.location
+    lastPayload = object.payload
+    lastBeforeEnd = nil
     deadline = nil
     for problem in problems where problem.isTrackSkipped { unreadTracks.insert(problem.track) }
     return catalog.map { .changed($0, problems) } ?? .nothing
