@@ -147,9 +147,12 @@ if [ "$failed" -gt 0 ] && [ ! -x .build/debug/moq-egress ]; then
 else
   swift_tests "tests" --skip-build
   if ! $is_quick; then
+    # A process group of its own, which ends with this script.
+    set -m
     build_ahead >"$results/ahead.log" 2>&1 &
     ahead=$!
-    trap 'pkill -P "$ahead"' EXIT
+    set +m
+    trap 'kill -- "-$ahead"' EXIT
     # What waits for clocks more than it works goes side by side; players complain where they wait for a CPU.
     script "real peers" Tests/Peers/run.sh --seconds 10 --keep --parallel 5
     begin "codecs" Tests/Codecs/run.sh
@@ -163,6 +166,7 @@ else
     begin "attacks" Tests/Hardening/run.sh --parts attacks
     finish
     wait "$ahead"
+    trap - EXIT
     step "fuzzing" fuzz
     # XCTest leaks what it runs, and a connection whose assertion failed is left alone, not freed.
     echo leak:libXCTest >"$results/lsan.supp"

@@ -16,6 +16,7 @@ package struct SystemError: Error, Equatable, Sendable, CustomStringConvertible 
   init(_ operation: String) { self.init(operation: operation, code: Glibc.errno) }
 
   package var isAddressInUse: Bool { code == EADDRINUSE }
+  package var isTooLarge: Bool { code == EFBIG }
   package var isPermissionDenied: Bool { code == EACCES }
 
   /// The kernel's reason in words.

@@ -10,14 +10,13 @@ package final class LogFile {
   /// Opens a file for appending, which is made when it is not there; `-` is standard output.
   package init(_ path: String) throws(SystemError) {
     // A named pipe that nobody reads is an error, not a wait.
-    let descriptor =
-      path == "-"
-      ? fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0)
-      : unsafe open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0o640)
-    guard descriptor >= 0 else { throw SystemError("open \(path)") }
-    file = FileDescriptor(owning: descriptor)
+    file = try FileDescriptor(
+      opening: path,
+      O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK,
+      mode: 0o640
+    )
     var status = stat()
-    isRegular = unsafe fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
+    isRegular = unsafe fstat(file.rawValue, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
   }
 
   /// Writes everything, waiting for a slow reader so long; false when not all of it went out.

@@ -8,13 +8,8 @@ package final class OutputFile: Sendable {
 
   /// Opens for writing; what there was of a file is gone, what is no file stays what it is.
   package init(_ path: String) throws(SystemError) {
-    let descriptor =
-      path == "-"
-      ? fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0)
-      : unsafe open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
-    guard descriptor >= 0 else { throw SystemError("open \(path)") }
     self.path = path
-    file = FileDescriptor(owning: descriptor)
+    file = try FileDescriptor(opening: path, O_WRONLY | O_CREAT | O_TRUNC, mode: 0o644)
   }
 
   /// Writes everything.

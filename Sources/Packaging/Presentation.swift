@@ -225,7 +225,7 @@ package final class Presentation {
     guard !isEnded else { return nil }
     let waits = tracks.compactMap { $0.order.deadline } + tracks.compactMap(\.blockedUntil)
     let priming = startNumber == nil && !isStartLate ? primingDeadline : nil
-    let replacement = canReplace ? replacementDeadline : nil
+    let replacement = replacementDeadline.flatMap { canReplace ? $0 : nil }
     return (waits + [priming, replacement].compactMap(\.self)).min()
   }
 

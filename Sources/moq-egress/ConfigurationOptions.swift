@@ -74,6 +74,7 @@ func readText(_ path: String) throws -> String {
   do throws(SystemError) {
     content = try FileContent.read(path, limit: ConfigurationFile.byteLimit)
   } catch {
+    guard !error.isTooLarge else { throw Failure(.configuration, "\(path) is larger than 1 MiB") }
     throw Failure(.noInput, "\(path) can't be read: \(error.reason)")
   }
   guard let text = String(validating: content.slice, as: UTF8.self) else {

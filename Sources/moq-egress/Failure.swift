@@ -33,13 +33,14 @@ func reporting(_ body: () throws -> Void) throws {
     StandardError().write("moq-egress: \(failure.text)\n")
     throw ExitCode(failure.status.rawValue)
   } catch let error as SystemError {
-    let isPort = error.operation.hasPrefix("bind ") && !error.operation.contains("/")
-    let advice =
-      !isPort
-      ? ""
-      : error.isAddressInUse
-        ? "; is another server running there? choose a port with --listen"
-        : error.isPermissionDenied ? "; ports below 1024 need a privilege" : ""
+    var advice = ""
+    if error.operation.hasPrefix("bind "), !error.operation.hasPrefix("bind unix:") {
+      if error.isAddressInUse {
+        advice = "; is another server running there? choose a port with --listen"
+      } else if error.isPermissionDenied {
+        advice = "; ports below 1024 need a privilege"
+      }
+    }
     StandardError().write("moq-egress: \(error)\(advice)\n")
     throw ExitCode(
       (error.isPermissionDenied ? ExitStatus.noPermission : .osError).rawValue

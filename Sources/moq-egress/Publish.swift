@@ -128,6 +128,7 @@ func readMedia(_ path: String) throws -> Bytes {
   do throws(SystemError) {
     return try FileContent.read(path, limit: 1 << 30)
   } catch {
+    guard !error.isTooLarge else { throw Failure(.data, "\(path) is larger than 1 GiB") }
     throw Failure(.noInput, "\(path) can't be read: \(error.reason)")
   }
 }

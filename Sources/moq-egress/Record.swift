@@ -47,25 +47,21 @@ struct Record: ParsableCommand {
         throw Failure(.unavailable, "\(error)")
       }
       let end = seconds.map { Clock.now + Interval(seconds: $0) }
-      while progress.failure == nil, end.map({ Clock.now < $0 }) ?? true {
+      recording: while progress.failure == nil, end.map({ Clock.now < $0 }) ?? true {
         let look = Clock.now + .milliseconds(500)
         switch signals.wait(until: end.map { min($0, look) } ?? look) {
-        case .terminate?, .interrupt?: return try finish(recorder, progress)
+        case .terminate?, .interrupt?: break recording
         case .hangUp?, .reopen?, nil: continue
         }
       }
-      try finish(recorder, progress)
+      recorder.stop()
+      if let failure = progress.failure { throw Failure(.ioError, "\(failure)") }
+      guard progress.hasObjects else {
+        throw Failure(.data, "nothing of \(namespace) came from \(url)")
+      }
+      let text = "\(progress.byteCount) bytes in \(output)\n"
+      if output == "-" { StandardError().write(text) } else { StandardOutput().write(text) }
     }
-  }
-
-  private func finish(_ recorder: Recorder, _ progress: Progress) throws {
-    recorder.stop()
-    if let failure = progress.failure { throw Failure(.ioError, "\(failure)") }
-    guard progress.hasObjects else {
-      throw Failure(.data, "nothing of \(namespace) came from \(url)")
-    }
-    let text = "\(progress.byteCount) bytes in \(output)\n"
-    if output == "-" { StandardError().write(text) } else { StandardOutput().write(text) }
   }
 }
 

@@ -4,8 +4,8 @@ import Wire
 
 /// A service's life by its signals.
 ///
-/// SIGHUP reloads, SIGUSR1 opens the access log anew, the first SIGTERM or SIGINT drains and stops, a second ends at once. The service manager is
-/// told.
+/// SIGHUP reloads, SIGUSR1 opens the access log anew, the first SIGTERM or SIGINT drains and stops, a second
+/// ends at once. The service manager is told.
 struct Supervision {
   private let service: Service
   private let signals: Signals

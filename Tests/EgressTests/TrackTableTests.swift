@@ -10,21 +10,29 @@ import Wire
 @Suite struct TrackTableTests {
   private let first = "moqt://first:1/"
 
-  @Test func `room for a track is made by one that is given up`() throws {
+  /// An upstream whose catalog may have one track at a time, and has come to be asked for.
+  private func withRoomForOne() throws -> ScriptedUpstreams {
     let upstreams = try ScriptedUpstreams(first, tracks: 1)
     try upstreams.play(.seconds(3))
     upstreams.start()
     try upstreams.accept("catalog", first)
-    func named(_ name: String, of origin: String) -> Catalog {
-      var catalog = upstreams.broadcast.catalog(generatedAt: upstreams.utc)
-      catalog.tracks = catalog.tracks.filter { $0.name == origin }
-      catalog.tracks[0].name = name
-      return catalog
-    }
-    try upstreams.sendCatalog(named("video", of: "video"), first)
+    return upstreams
+  }
+
+  /// Sends a catalog of one track under another name.
+  private func sendOne(_ name: String, of origin: String, _ upstreams: ScriptedUpstreams) throws {
+    var catalog = upstreams.broadcast.catalog(generatedAt: upstreams.utc)
+    catalog.tracks = catalog.tracks.filter { $0.name == origin }
+    catalog.tracks[0].name = name
+    try upstreams.sendCatalog(catalog, first)
+  }
+
+  @Test func `room for a track is made by one that is given up`() throws {
+    let upstreams = try withRoomForOne()
+    try sendOne("video", of: "video", upstreams)
     let old = try #require(try upstreams.source(first).subscription("video"))
-    try upstreams.sendCatalog(named("audio", of: "audio"), first)
-    try upstreams.sendCatalog(named("sound", of: "audio"), first)
+    try sendOne("audio", of: "audio", upstreams)
+    try sendOne("sound", of: "audio", upstreams)
     #expect(try upstreams.source(first).subscription("video") == nil)
     let ingest = try #require(upstreams.core.followed.values.first).ingest
     #expect(ingest.tracks.map(\.catalog.name) == ["audio", "sound"])
@@ -34,23 +42,14 @@ import Wire
   }
 
   @Test func `early media stays with its track`() throws {
-    let upstreams = try ScriptedUpstreams(first, tracks: 1)
-    try upstreams.play(.seconds(3))
-    upstreams.start()
-    try upstreams.accept("catalog", first)
-    func named(_ name: String, of origin: String) -> Catalog {
-      var catalog = upstreams.broadcast.catalog(generatedAt: upstreams.utc)
-      catalog.tracks = catalog.tracks.filter { $0.name == origin }
-      catalog.tracks[0].name = name
-      return catalog
-    }
-    try upstreams.sendCatalog(named("x", of: "video"), first)
-    try upstreams.sendCatalog(named("video", of: "video"), first)
+    let upstreams = try withRoomForOne()
+    try sendOne("x", of: "video", upstreams)
+    try sendOne("video", of: "video", upstreams)
     let id = try #require(try upstreams.source(first).subscription("video"))
     for object in upstreams.published("video").suffix(30) {
       try upstreams.send(.object(id, object), first)
     }
-    try upstreams.sendCatalog(named("other", of: "video"), first)
+    try sendOne("other", of: "video", upstreams)
     upstreams.advance(.milliseconds(400))
     upstreams.advance(.seconds(10))
     let ingest = try #require(upstreams.core.followed.values.first).ingest

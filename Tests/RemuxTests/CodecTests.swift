@@ -392,6 +392,19 @@ import Wire
     return Bytes(head + data)
   }
 
+  /// Each a group of its own, a twentieth of a second after the one before.
+  private func groups(_ frames: [Bytes]) -> [RemuxObject] {
+    frames.enumerated().map { index, frame in
+      RemuxObject(
+        group: UInt64(index),
+        object: 0,
+        payload: frame,
+        properties: [RemuxProperty(0x10, 1_000_000 + UInt64(index) * 50_000)],
+        arrival: start
+      )
+    }
+  }
+
   @Test(arguments: ["mp3", "ac-3", "mp4a.40.2"])
   func `sound whose frames are of another kind from one on gets another header`(
     _ codec: String
@@ -410,15 +423,7 @@ import Wire
       default: [adts(rateIndex: 3), adts(rateIndex: 3, [5, 6]), adts(rateIndex: 6)]
       }
     let source = RemuxSource(packaging: .loc, kind: .audio, codec: codec)
-    let objects = frames.flatMap { [$0, $0] }.enumerated().map { index, frame in
-      RemuxObject(
-        group: UInt64(index),
-        object: 0,
-        payload: frame,
-        properties: [RemuxProperty(0x10, 1_000_000 + UInt64(index) * 32_000)],
-        arrival: start
-      )
-    }
+    let objects = groups(frames.flatMap { [$0, $0] })
     let result = remux(source, objects)
     #expect(result.drops.isEmpty)
     #expect(result.chunks.count == 6)
@@ -433,15 +438,7 @@ import Wire
     var source = RemuxSource(packaging: .loc, kind: .audio, codec: "mp4a.40.5")
     (source.sampleRate, source.channels) = (48_000, 1)
     let frames = [adts(rateIndex: 6), adts(rateIndex: 6), adts(rateIndex: 4), adts(rateIndex: 4)]
-    let objects = frames.enumerated().map { index, frame in
-      RemuxObject(
-        group: UInt64(index),
-        object: 0,
-        payload: frame,
-        properties: [RemuxProperty(0x10, 1_000_000 + UInt64(index) * 50_000)],
-        arrival: start
-      )
-    }
+    let objects = groups(frames)
     let result = remux(source, objects)
     let tracks = try result.headers.map { try CMAFHeader($0).tracks[0] }
     #expect(tracks.map(\.codec) == ["mp4a.40.5", "mp4a.40.2"])
