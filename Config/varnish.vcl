@@ -20,7 +20,7 @@ vcl 4.1;
 import directors;
 import std;
 
-# A bridge is ready when it has a broadcast to serve, and media of it comes.
+# A bridge is ready when all that it follows is live or over; what is on demand is not waited for.
 probe ready {
   .url = "/readyz";
   .interval = 1s;
