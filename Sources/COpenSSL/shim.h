@@ -9,6 +9,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <stdint.h>
+#include <time.h>
 
 /* These are macros, which Swift does not import. */
 static inline int copenssl_set_minimum_tls12(SSL *session) {
@@ -122,6 +123,14 @@ static inline void copenssl_on_server_name(SSL_CTX *context, int (*callback)(SSL
                                            void *argument) {
   SSL_CTX_set_tlsext_servername_callback(context, callback);
   SSL_CTX_set_tlsext_servername_arg(context, argument);
+}
+
+/* When a context's certificate ends, in seconds of Unix time; INT64_MIN: it says nothing that can be read. */
+static inline int64_t copenssl_end(SSL_CTX *context) {
+  struct tm end;
+  X509 *certificate = SSL_CTX_get0_certificate(context);
+  if (!certificate || ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &end) != 1) return INT64_MIN;
+  return timegm(&end);
 }
 
 /* Whether a context's certificate is for a host. */

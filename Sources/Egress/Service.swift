@@ -9,6 +9,7 @@ package import Wire
 package final class Service {
   /// What sessions say of us.
   static let implementation = "moq-egress"
+  package static let version = "0.5.0"
 
   private let inboxes: [ServeInbox]
   private let ingestMailbox: Mailbox<IngestMessage>
@@ -45,7 +46,9 @@ package final class Service {
     guard configuration.server.endpoints.contains(where: { $0.side == .viewers }) else {
       throw ConfigurationError("neither server.listen nor server.listen-tls has an address")
     }
+    for warning in configuration.warnings { logger.warning("\(warning)") }
     let credentials = try ServerCredentials(configuration.server)
+    Self.report(credentials, logger)
     let secrets = try AccessSecrets(configuration.access)
     let limits = ClientLimits(configuration.access)
     let metrics = metrics
@@ -142,17 +145,20 @@ package final class Service {
       if let credentials {
         for inbox in inboxes { inbox.post(.credentials(credentials)) }
         logger.info("certificates are read again")
+        Self.report(credentials, logger)
       }
       for inbox in inboxes { inbox.post(.secrets(secrets)) }
     } catch {
       return reloadFailed("\(error)")
     }
     reopenLog()
+    metrics.reloads.increment()
     configuration = change.result
     threshold?.set(configuration.logLevel)
     for inbox in inboxes { inbox.post(.configuration(configuration)) }
     let changed = change.live.isEmpty ? "nothing changed" : change.live.joined(separator: ", ")
     logger.info("the configuration is read again: \(changed)")
+    for warning in configuration.warnings { logger.warning("\(warning)") }
     if !change.atRestart.isEmpty {
       logger.warning(
         "these keys change at the next start only: \(change.atRestart.joined(separator: ", "))"
@@ -167,6 +173,7 @@ package final class Service {
   /// have been moved away.
   package func reloadFailed(_ reason: String) {
     reopenLog()
+    metrics.reloadsRefused.increment()
     logger.error("the configuration stays as it is: \(reason)")
   }
 
@@ -178,7 +185,12 @@ package final class Service {
     _ metrics: Metrics,
     _ logger: Logger
   ) throws -> AccessLog? {
-    access.log.isEmpty ? nil : try AccessLog(access.log, metrics: metrics, logger: logger)
+    guard !access.log.isEmpty else { return nil }
+    do {
+      return try AccessLog(access.log, metrics: metrics, logger: logger)
+    } catch {
+      throw ConfigurationError("access.log: \(error)")
+    }
   }
 
   private var lastReport: IngestReport?
@@ -246,6 +258,12 @@ package final class Service {
     closer.stop()
     log?.stop()
     logger.info("stopped")
+  }
+
+  private static func report(_ credentials: ServerCredentials?, _ logger: Logger) {
+    for (level, text) in credentials?.complaints(at: Clock.utc) ?? [] {
+      logger.log(level: level, "\(text)")
+    }
   }
 
   /// Raises the limit of open files as far as it goes, and warns where that is not enough.

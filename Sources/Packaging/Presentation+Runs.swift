@@ -21,7 +21,7 @@ extension Presentation {
       zero: zero
     )
     let last = runs.last?.timeline.next
-    if !runs.isEmpty { runs[runs.count - 1].timeline.finish() }
+    if !runs.isEmpty { runs[runs.endIndex - 1].timeline.finish() }
     runs.append(
       Run(
         clock: clock,
@@ -46,8 +46,9 @@ extension Presentation {
     if runOfGeneration[intake.generation] == nil {
       runOfGeneration[intake.generation] = run(for: intake)
       runOfGeneration = runOfGeneration.filter { $0.key > intake.generation - 8 }
+      forgetRuns()
     }
-    guard let index = runOfGeneration[intake.generation], index == runs.count - 1 else { return }
+    guard let index = runOfGeneration[intake.generation], index == runs.endIndex - 1 else { return }
     let isJump = intake.continuity == .jump && !intake.continues(from: leadEnd)
     let isIndependent = chunk.isIndependent || !isVideo
     let isNewHeader = leadDescription.map { !$0.hasHeader(of: intake.description) } ?? false
@@ -63,6 +64,12 @@ extension Presentation {
     if isIndependent || leadDescription == nil { leadDescription = intake.description }
     leadEnd = intake.end
     if !isVideo { closeLeadSegment() }
+  }
+
+  /// Forgets runs that nothing belongs to any more which is still to be released.
+  private func forgetRuns() {
+    let needed = runOfGeneration.values + tracks.compactMap { $0.writer?.oldestRun }
+    runs.removeFirst((needed.min() ?? runs.startIndex) - runs.startIndex)
   }
 
   /// Tracks other than the lead, video first.
@@ -122,7 +129,7 @@ extension Presentation {
 
   func closeLeadSegment() {
     guard let end = leadEnd, !runs.isEmpty else { return }
-    _ = runs[runs.count - 1].timeline.closesSegment(at: end)
+    _ = runs[runs.endIndex - 1].timeline.closesSegment(at: end)
   }
 
   /// The run that a new generation of the lead belongs to: the current one when media goes on where it
@@ -133,7 +140,7 @@ extension Presentation {
     }
     let start = intake.chunk.start
     let scale = intake.timescale
-    if intake.continues(from: leadEnd) { return runs.count - 1 }
+    if intake.continues(from: leadEnd) { return runs.endIndex - 1 }
     let end = leadEnd.rounded(toScale: scale)
     let zero = WallClock.zero(of: [intake])
     // The last frame of what came before may be said to last longer than it did.
@@ -177,10 +184,10 @@ extension Presentation {
     }
     outputs.append(
       .notice(
-        .newRun(epoch: runs[runs.count - 1].clock.epoch.name, isDiscontinuity: true)
+        .newRun(epoch: runs[runs.endIndex - 1].clock.epoch.name, isDiscontinuity: true)
       )
     )
-    return runs.count - 1
+    return runs.endIndex - 1
   }
 
   /// Whether an estimate of the publisher's clock is that of a run, to two seconds: an estimate from

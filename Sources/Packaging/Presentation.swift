@@ -54,7 +54,8 @@ package final class Presentation {
   /// Whether the first lead's frames lasted as long as they said.
   var isSteady = true
   var partTarget: MediaTime
-  var runs: [Run] = []
+  /// By their indices since the beginning; those that nothing looks at any more are forgotten.
+  var runs: ArraySlice<Run> = []
   /// The run that each generation of the tracks belongs to, as the lead decided.
   var runOfGeneration: [Int: Int] = [:]
   var leadEnd: MediaTime?
@@ -209,7 +210,7 @@ package final class Presentation {
     for index in tracks.indices { pump(index, utc: UTCTime(microseconds: 0), now: far) }
     if constants == nil { begin(now: far, utc: nil) }
     isEnded = true
-    if !runs.isEmpty { runs[runs.count - 1].timeline.finish() }
+    if !runs.isEmpty { runs[runs.endIndex - 1].timeline.finish() }
     advance(now: far)
     for index in tracks.indices { tracks[index].writer?.finish() }
     release(now: far)

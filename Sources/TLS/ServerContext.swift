@@ -5,6 +5,8 @@ import Wire
 @safe package final class ServerContext {
   /// One for each certificate.
   private let contexts: [TLSContext]
+  /// Until when each certificate is valid.
+  package let terms: [CertificateTerm]
   /// What is spoken, by its name for ALPN.
   private let name: [UInt8]
 
@@ -24,6 +26,9 @@ import Wire
       contexts.append(context)
     }
     self.contexts = contexts
+    terms = zip(contexts, credentials.certificates).compactMap { context, certificate in
+      CertificateTerm(of: context, origin: certificate.origin)
+    }
     // Not retained: sessions, whose handshakes call back, keep it alive. The functions are written here
     // and not kept: a stored one would make all who import this module import OpenSSL's.
     let me = unsafe Unmanaged.passUnretained(self).toOpaque()

@@ -38,6 +38,9 @@ struct CheckConfig: ParsableCommand {
           throw Failure(.configuration, "\(file): \(error.description)")
         }
       }
+      for warning in configuration.warnings {
+        StandardError().write("moq-egress: warning: \(warning)\n")
+      }
       StandardOutput().write(ConfigurationFile.render(configuration))
     }
   }

@@ -34,7 +34,11 @@ func reporting(_ body: () throws -> Void) throws {
     throw ExitCode(failure.status.rawValue)
   } catch let error as SystemError {
     var advice = ""
-    if error.operation.hasPrefix("bind "), !error.operation.hasPrefix("bind unix:") {
+    if error.operation.hasPrefix("bind unix:") {
+      if error.isAddressInUse {
+        advice = "; another server listens there, or it is a file of something else"
+      }
+    } else if error.operation.hasPrefix("bind ") {
       if error.isAddressInUse {
         advice = "; is another server running there? choose a port with --listen"
       } else if error.isPermissionDenied {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Egress
 import LinuxIO
 
 @main
@@ -6,6 +7,7 @@ struct MoQEgress: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "moq-egress",
     abstract: "Serves Media-over-QUIC broadcasts as LL-HLS and DASH: the origin behind your CDN.",
+    version: Service.version,
     subcommands: [
       Serve.self, Demo.self, Publish.self, ProbeCommand.self, Record.self, ReplayCommand.self,
       Check.self, CheckConfig.self, SignURL.self,

@@ -26,6 +26,11 @@ SMALL_MEDIA = ROOT / "Fixtures/Media/240p.mp4"
 ALL_MEDIA = sorted((ROOT / "Fixtures/Media").glob("*.mp4"))
 
 
+def sequence(playlist):
+    """The number of the first segment that a playlist lists."""
+    return int(re.search(r"MEDIA-SEQUENCE:(\d+)", playlist).group(1))
+
+
 class Bench:
     def __init__(self, options, folder):
         self.options = options
@@ -50,10 +55,10 @@ class Bench:
         egress = Egress(self.program, [MEDIA], **{"packaging.window": 6})
         nginx = Nginx()
         try:
-            path, text = egress.media_playlist()
-            while text.count("#EXTINF") < 3:
+            # A playlist of a full window grows no more: in every round both have as much to send.
+            _, first = egress.media_playlist()
+            while sequence(egress.media_playlist()[1]) == sequence(first):
                 time.sleep(0.5)
-                path, text = egress.media_playlist()
             rates = {}
             for _ in range(self.options.rounds):
                 path, text = egress.media_playlist()
@@ -186,7 +191,7 @@ class Bench:
             egress.publishers[1].process.send_signal(signal.SIGSTOP)
             time.sleep(0.5)
             text = fetch(egress.address, path).decode()
-            number = int(re.search(r"MEDIA-SEQUENCE:(\d+)", text).group(1))
+            number = sequence(text)
             others = Process(
                 [self.load, "hold", "--server", egress.address, "--clients", 999, "--waiting",
                  "--path", f"{path}?_HLS_msn={number + text.count('#EXTINF')}"])
@@ -235,7 +240,7 @@ class Bench:
                     egress.publishers[0].process.send_signal(signal.SIGSTOP)
                     time.sleep(0.5)
                     text = fetch(egress.address, path).decode()
-                    number = int(re.search(r"MEDIA-SEQUENCE:(\d+)", text).group(1))
+                    number = sequence(text)
                     path += f"?_HLS_msn={number + text.count('#EXTINF')}"
                     extra = ["--waiting"]
                 self.hold(f"moq-egress, {name}", egress, path, count, extra)
@@ -370,8 +375,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", nargs="*", help="which benchmarks (all)")
     parser.add_argument("--programs", type=pathlib.Path, required=True)
-    parser.add_argument("--seconds", type=int, default=4)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--parts", type=int, default=10)
     parser.add_argument("--media", nargs="*", help="fragmented MP4 files for stream and ingest")
     parser.add_argument("--python", help="a Python that has aiomoqt, to compare ingest with")

@@ -1,4 +1,7 @@
 import FoundationEssentials
+import Logging
+import TLS
+import TestSupport
 import Testing
 import Wire
 
@@ -193,6 +196,46 @@ import Wire
       #expect(throws: ConfigurationError.self, "\(value)") { try key.set(&configuration, value) }
       #expect(configuration == Configuration())
     }
+  }
+
+  @Test func `what is set and of no use is warned of`() throws {
+    #expect(Configuration().warnings.isEmpty)
+    let text = """
+      server:
+        socket-mode: 660
+        certificates: a.pem:a.key
+        client-authorities: ca.pem
+      quic:
+        keep-alive: 10
+      """
+    var configuration = Configuration()
+    try ConfigurationFile.apply(text, name: "f", to: &configuration)
+    let keys = configuration.warnings.compactMap { $0.split(separator: " ").first }
+    #expect(
+      keys == [
+        "server.certificates", "server.client-authorities", "server.socket-mode", "quic.keep-alive",
+      ]
+    )
+    configuration.server.secureListen = [.unix(path: "/run/a")]
+    configuration.quic.keepAlive = .seconds(9)
+    #expect(configuration.warnings.isEmpty)
+  }
+
+  @Test func `certificates that are over, or soon will be, are complained of`() throws {
+    var server = Configuration.Server()
+    server.certificates = ["first", "second"].map {
+      MediaFixture.path("TLS/\($0).pem") + ":" + MediaFixture.path("TLS/\($0).key")
+    }
+    let credentials = try #require(try ServerCredentials(server))
+    let end: Int64 = 4_949_285_514
+    func levels(_ seconds: Int64) -> [Logger.Level] {
+      credentials.complaints(at: UTCTime(microseconds: (end + seconds) * 1_000_000)).map(\.level)
+    }
+    #expect(levels(-4 * 86_400).isEmpty)
+    #expect(levels(-2 * 86_400) == [.warning, .warning])
+    #expect(levels(86_400) == [.error, .error])
+    let text = credentials.complaints(at: UTCTime(microseconds: (end + 1) * 1_000_000))[0].text
+    #expect(text.hasPrefix("certificate \(server.certificates[0]) ended at 2126-11-02T09:31:54"))
   }
 
   @Test func `every key has its own variable, and no two look alike`() {

@@ -89,11 +89,13 @@ final class ScriptedUpstreams {
     packaging: PublishPackaging = .cmaf,
     namespace: String = "live/a",
     tracks: Int? = nil,
+    broadcasts: Int? = nil,
     _ change: (inout Configuration.Upstream) -> Void = { _ in }
   ) throws {
     var configuration = Configuration()
     configuration.packaging.window = .seconds(12)
     if let tracks { configuration.moq.tracks = tracks }
+    if let broadcasts { configuration.moq.broadcasts = broadcasts }
     var source = Configuration.Upstream()
     source.url = urls.joined(separator: " ")
     source.namespace = namespace

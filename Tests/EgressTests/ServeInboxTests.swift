@@ -57,7 +57,7 @@ import Wire
 
   @Test func `what is told of the whole wakes the loop only where it changes what it does`() throws
   {
-    inbox.post(.status(IngestReport(isReady: true)))
+    inbox.post(.status(IngestReport(unready: [])))
     #expect(try !isWoken())
     for message in [ServeMessage.absent(path), .retired(path), .drain, .stop, .end] {
       inbox.post(message)

@@ -1,3 +1,4 @@
+import TLS
 import Testing
 import Wire
 
@@ -26,6 +27,33 @@ import Wire
       )
     )
     #expect(report(.quic).json().contains(#""transport":"quic","#))
+  }
+
+  @Test func `certificates and reloads are told, and why nothing is ready`() {
+    let metrics = Metrics()
+    metrics.reloads.increment(by: 2)
+    metrics.reloadsRefused.increment()
+    let report = StatusReport(
+      metrics: metrics,
+      ingest: IngestReport(unready: ["live/a is connecting"]),
+      certificates: [
+        CertificateTerm(origin: "a.pem:a.key", end: UTCTime(microseconds: 4_949_285_514_000_000))
+      ],
+      utc: UTCTime(microseconds: 0)
+    )
+    let text = report.prometheus()
+    for line in [
+      #"moq_egress_certificate_end_seconds{certificate="a.pem:a.key"} 4949285514"#,
+      #"moq_egress_reloads_total{result="used"} 2"#,
+      #"moq_egress_reloads_total{result="refused"} 1"#,
+      "moq_egress_build_info{version=\"\(Service.version)\"} 1",
+    ] { #expect(text.contains(line + "\n"), "\(line)") }
+    #expect(
+      report.json().hasPrefix(
+        "{\"version\":\"\(Service.version)\",\"ready\":false,"
+          + "\"unready\":[\"live/a is connecting\"],"
+      )
+    )
   }
 
   @Test func `without a session there is nothing to name`() {

@@ -12,9 +12,10 @@ import Wire
   private let prefix = TrackNamespace([Bytes(utf8: "live")])
 
   private func discovering(
+    broadcasts: Int? = nil,
     _ change: (inout Configuration.Upstream) -> Void = { _ in }
   ) throws -> ScriptedUpstreams {
-    let upstreams = try ScriptedUpstreams(first, namespace: "live") {
+    let upstreams = try ScriptedUpstreams(first, namespace: "live", broadcasts: broadcasts) {
       $0.discover = true
       $0.retireTimeout = .seconds(3)
       change(&$0)
@@ -118,6 +119,37 @@ import Wire
     try upstreams.play(.seconds(20), first)
     #expect(upstreams.opened == [first])
     #expect(try upstreams.source(first).prefixes.count == 1)
+  }
+
+  @Test func `a broadcast that was left out is followed when there is room`() throws {
+    let upstreams = try discovering(broadcasts: 1)
+    try upstreams.send(.namespacesAccepted(prefix: prefix), first)
+    let others = try ["live/b", "live/c"].map { try #require(TrackNamespace(text: $0)) }
+    let mine = upstreams.broadcast.namespace
+    for namespace in [others[0], others[1], mine] {
+      try upstreams.send(.namespaceAnnounced(namespace), first)
+    }
+    func followed() throws -> [TrackNamespace] {
+      try upstreams.source(first).subscriptions.values.map(\.namespace)
+    }
+    #expect(try followed() == [others[0]])
+    #expect(upstreams.logs.filter { $0.contains("is left out") }.count == 2)
+    // What is gone needs no room any more.
+    try upstreams.send(.namespaceWithdrawn(others[1]), first)
+    // The first is followed for as long as a window lasts after its end.
+    try upstreams.send(.namespaceWithdrawn(others[0]), first)
+    upstreams.advance(.milliseconds(14_900))
+    #expect(!upstreams.logs.contains { $0.contains("there is room") })
+    upstreams.advance(.milliseconds(200))
+    #expect(try followed() == [mine])
+    try upstreams.join(first)
+    try upstreams.play(.seconds(4), first)
+    #expect(upstreams.snapshot?.isEnded == false)
+    // What is over leaves room for nothing that is gone.
+    try upstreams.send(.namespaceWithdrawn(mine), first)
+    upstreams.advance(.seconds(60))
+    #expect(try followed().isEmpty)
+    #expect(upstreams.logs.filter { $0.contains("there is room") }.count == 1)
   }
 
   @Test func `what is received is not retired`() throws {

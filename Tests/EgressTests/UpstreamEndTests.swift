@@ -41,6 +41,26 @@ import Wire
     #expect(upstreams.core.report().broadcasts[0].legs == 2)
   }
 
+  @Test(arguments: [false, true])
+  func `the end of a track that the catalog has no more is no failure of who tells it first`(
+    _ isToldAgain: Bool
+  ) throws {
+    let upstreams = try both()
+    var catalog = upstreams.broadcast.catalog(generatedAt: upstreams.utc)
+    let whole = catalog
+    catalog.tracks.removeAll { $0.name == "audio" }
+    try upstreams.end("audio", first)
+    try upstreams.play(.seconds(1), first, second)
+    for url in [first, second] { try upstreams.sendCatalog(catalog, url) }
+    try upstreams.play(.milliseconds(1500), first, second)
+    #expect(upstreams.opened == [first, second])
+    // It is there again after all: who says so is asked for it, who says nothing has lost it.
+    for url in isToldAgain ? [first, second] : [second] { try upstreams.sendCatalog(whole, url) }
+    #expect(try upstreams.source(first).asked.count { $0 == "audio" } == (isToldAgain ? 2 : 1))
+    try upstreams.play(.seconds(2), second)
+    #expect(upstreams.opened == [first, second] + (isToldAgain ? [] : [first]))
+  }
+
   @Test func `a broadcast ends when its tracks have on every upstream`() throws {
     let upstreams = try both()
     for (name, url) in [("video", first), ("audio", first), ("audio", second)] {

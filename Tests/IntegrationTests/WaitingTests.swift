@@ -275,12 +275,13 @@ import Wire
     throws
   {
     let server = try TestServer()
-    server.inbox.post(.status(IngestReport(isReady: true)))
+    server.inbox.post(.status(IngestReport(unready: [])))
     try server.serve(state)
     let client = try server.client()
     #expect(try client.get("/readyz").status == 200)
     server.inbox.post(.drain)
     try server.until("it is not ready") { try client.get("/readyz").status == 503 }
+    #expect(try client.get("/readyz").text == "not ready: it is to stop\n")
     #expect(try client.get("/live/index.m3u8").status == 200)
     client.send(
       "GET /live/v/\(video.epoch.name)/segment/\(video.start).m4s HTTP/1.1\r\nHost: h\r\n\r\n"

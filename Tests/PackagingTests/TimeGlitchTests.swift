@@ -1,8 +1,9 @@
 import CMAF
-import Packaging
 import TestSupport
 import Testing
 import Wire
+
+@testable import Packaging
 
 /// Time that goes wrong in one track, or in none at the same moment as in the others.
 @Suite struct TimeGlitchTests {
@@ -61,6 +62,22 @@ import Wire
     for rendition in renditions {
       #expect(Set(rendition.segments.map(\.epoch)).count == 2, "\(rendition.info.name)")
     }
+  }
+
+  @Test func `clocks that nothing belongs to any more are forgotten`() {
+    var bridge = SimulatedBridge(broadcast())
+    var epochs: Set<String> = []
+    for index in 0..<60 as Range<Int64> {
+      var next = broadcast(groups: 2)
+      for entry in next.entries.indices { next.entries[entry].sentAt += index * 10_000_000 }
+      bridge.run(next, next.entries)
+      bridge.presentation.restart()
+      #expect(bridge.presentation.runs.count <= 9)
+      for rendition in bridge.last?.renditions ?? [] {
+        epochs.formUnion(rendition.segments.map(\.epoch.name))
+      }
+    }
+    #expect(epochs.count == 60)
   }
 
   @Test(

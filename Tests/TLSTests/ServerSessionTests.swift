@@ -15,6 +15,13 @@ import Wire
     )
   }
 
+  @Test func `the ends of certificates are known`() throws {
+    let terms = try context().terms
+    #expect(terms.map(\.origin) == ["first", "second"])
+    // Both are of 100 years, made at once: notAfter=Nov  2 09:31:54 2126 GMT.
+    #expect(terms[0].end == UTCTime(microseconds: 4_949_285_514_000_000))
+  }
+
   private func context(authorities: Bytes? = nil) throws -> ServerContext {
     try ServerContext(
       ServerCredentials(

@@ -113,7 +113,7 @@ extension BroadcastIngest {
       report(
         "tracks",
         .error,
-        "the catalog has more than moq.tracks = \(limit) tracks"
+        "the catalog has more than moq.tracks = \(limit) tracks: \(wanted.name) and others are left out"
       )
       return nil
     }

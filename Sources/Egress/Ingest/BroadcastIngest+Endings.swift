@@ -181,9 +181,11 @@ extension BroadcastIngest {
       self.retry(role, leg, now: now)
     }
     if let deadline = value.endDeadline, deadline <= now {
-      value.endDeadline = nil
-      let lost = value.endedTracks.sorted().first { !tracks[$0].isEnded }
-      if status.phase != .ended, let index = lost {
+      let isOver = status.phase == .ended
+      let lost = isOver ? [] : value.endedTracks.sorted().filter { !tracks[$0].isEnded }
+      // What the catalog has no more is looked at again: it may come back before it is given up.
+      value.endDeadline = lost.isEmpty ? nil : now + Self.endInterval
+      if let index = lost.first(where: { tracks[$0].absentSince == nil }) {
         // It is as good as any that has failed, until it is found to have the track again.
         fail(leg, "track \(tracks[index].catalog.name) ended here, but not elsewhere")
       }

@@ -99,6 +99,7 @@ final class BroadcastLeg {
       _ = forget(id)
     }
     retries = retries.filter { $0.key == .catalog }
+    for id in errands.keys { share.cancel(id) }
     errands = [:]
     names = [:]
     ends = [:]

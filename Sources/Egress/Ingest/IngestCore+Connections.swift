@@ -130,7 +130,7 @@ extension IngestCore {
     if hasFailed { entry.ingest.failed(reason) }
     let settings = sources[entry.source].settings
     if settings.isOnDemand, !entry.hasMedia, entry.legs.isEmpty, entry.roster.haveAllFailed {
-      return unfollow(path, reason)
+      return unfollow(path, reason, now: now)
     }
     fillLegs(path, now: now)
     settle(path, now: now)

@@ -169,6 +169,7 @@ extension IngestCore {
       sources[index].announced[namespace]?.remove(id)
       guard sources[index].announced[namespace]?.isEmpty == true else { continue }
       sources[index].announced[namespace] = nil
+      sources[index].leftOut.remove(namespace)
       retire(namespace, source: index, now: now)
     }
   }
@@ -189,6 +190,7 @@ extension IngestCore {
       for (namespace, tellers) in sources[index].announced where tellers.contains(id) {
         let rest = tellers.subtracting([id])
         sources[index].announced[namespace] = rest.isEmpty ? nil : rest
+        if rest.isEmpty { sources[index].leftOut.remove(namespace) }
       }
     }
   }

@@ -95,6 +95,8 @@ final class IngestCore {
     var discoveries: Set<ConnectionID> = []
     /// Who announces what.
     var announced: [TrackNamespace: Set<ConnectionID>] = [:]
+    /// What is not followed for want of room.
+    var leftOut: Set<TrackNamespace> = []
     /// What those were asked who discover them.
     var requests: [ConnectionID: NamespaceRequest] = [:]
     var complaints = Complaints()
@@ -230,6 +232,7 @@ final class IngestCore {
   /// Begins to follow a broadcast; one that is followed already stays as it is.
   func follow(_ namespace: TrackNamespace, source: Int, now: Instant) {
     let path = Self.path(namespace)
+    sources[source].leftOut.remove(namespace)
     guard followed[path] == nil else { return }
     guard followed.count < configuration.moq.broadcasts else {
       log(
@@ -237,6 +240,7 @@ final class IngestCore {
         "broadcast \(namespace.joined()) is left out: moq.broadcasts = "
           + "\(configuration.moq.broadcasts) are followed already"
       )
+      if !sources[source].settings.isOnDemand { sources[source].leftOut.insert(namespace) }
       put(.absent(path))
       return
     }
@@ -256,13 +260,25 @@ final class IngestCore {
   }
 
   /// Forgets a broadcast with all that it uses.
-  func unfollow(_ path: BroadcastPath, _ reason: String) {
+  func unfollow(_ path: BroadcastPath, _ reason: String, now: Instant) {
     guard let entry = followed.removeValue(forKey: path) else { return }
     for (leg, connection) in entry.legs {
       entry.ingest.leave(leg, reason)
       release(connection, .leg(leg))
     }
     put(entry.hasMedia ? .retired(path) : .absent(path))
+    followLeftOut(now: now)
+  }
+
+  /// Follows what was left out, as far as there is room now.
+  private func followLeftOut(now: Instant) {
+    for index in sources.indices {
+      let names = sources[index].leftOut.sorted { $0.joined() < $1.joined() }
+      for namespace in names.prefix(max(0, configuration.moq.broadcasts - followed.count)) {
+        log(.info, "there is room for broadcast \(namespace.joined()), which was left out")
+        follow(namespace, source: index, now: now)
+      }
+    }
   }
 
   /// Somebody asks for a broadcast.
@@ -308,11 +324,11 @@ final class IngestCore {
     }
     if let due = forgetTime(entry), due <= now {
       log(.info, "broadcast \(entry.ingest.namespace.joined()) is over and forgotten")
-      return unfollow(path, "it is over")
+      return unfollow(path, "it is over", now: now)
     }
     if let end = idleEnd(entry), end <= now {
       log(.info, "broadcast \(entry.ingest.namespace.joined()) is asked for no more")
-      unfollow(path, "nobody asks for it")
+      unfollow(path, "nobody asks for it", now: now)
     }
   }
 
@@ -415,22 +431,30 @@ final class IngestCore {
           broadcasts: connection.legCount
         )
       },
-      isReady: isReady
+      unready: Array(unready.prefix(Self.unreadyLimit))
     )
   }
 
-  /// Every broadcast that is configured is live or over; where broadcasts are discovered, someone
-  /// tells them and all that are there are live.
-  private var isReady: Bool {
-    let areReady = followed.values.allSatisfy { entry in
-      let phase = entry.ingest.status.phase
-      return sources[entry.source].settings.isOnDemand || phase == .live || phase == .ended
-    }
-    return areReady
-      && sources.indices.allSatisfy { index in
-        let source = sources[index]
-        if source.settings.discover { return !source.discoveries.isEmpty }
-        return source.settings.isOnDemand || followed[Self.path(source.namespace)] != nil
+  /// Why not every broadcast that is configured is live or over, and of those that are discovered not all
+  /// that are told, or nobody tells them; empty when all is well.
+  private var unready: [String] {
+    let silent = sources.compactMap { source -> String? in
+      let name = source.namespace.joined()
+      if source.settings.discover {
+        return source.discoveries.isEmpty ? "no upstream tells what is under '\(name)'" : nil
       }
+      let isMissing = !source.settings.isOnDemand && followed[Self.path(source.namespace)] == nil
+      return isMissing ? "\(name) is left out" : nil
+    }
+    let waiting = followed.values.compactMap { entry -> String? in
+      let phase = entry.ingest.status.phase
+      let isReady =
+        sources[entry.source].settings.isOnDemand || phase == .live || phase == .ended
+      return isReady ? nil : "\(entry.ingest.namespace.joined()) is \(phase.rawValue)"
+    }
+    return silent + waiting.sorted()
   }
+
+  /// More need not be told at once.
+  private static let unreadyLimit = 8
 }

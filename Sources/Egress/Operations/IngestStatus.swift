@@ -15,8 +15,9 @@ struct IngestReport: Sendable {
   /// By name.
   var broadcasts: [IngestStatus] = []
   var upstreams: [Upstream] = []
-  /// Everything that is not left to demand is served, or over.
-  var isReady = false
+  /// What is neither served nor over and not left to demand, some of it, and why.
+  var unready = ["nothing is known yet"]
+  var isReady: Bool { unready.isEmpty }
 }
 
 /// What ingest tells about one broadcast.

@@ -26,6 +26,8 @@ final class Metrics: Sendable {
   let accessLinesDropped = Atomic<Int>(0)
   let refusedTokens = Atomic<Int>(0)
   let refusedSecrets = Atomic<Int>(0)
+  let reloads = Atomic<Int>(0)
+  let reloadsRefused = Atomic<Int>(0)
 
   func count(_ refusal: Gate.Refusal) {
     switch refusal {

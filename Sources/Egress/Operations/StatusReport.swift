@@ -1,10 +1,13 @@
 internal import LinuxIO
+internal import TLS
 internal import Wire
 
 /// Renders the state of the service for people, monitors and scrapers.
 struct StatusReport {
   let metrics: Metrics
   let ingest: IngestReport
+  /// Of those that HTTPS is served with.
+  var certificates: [CertificateTerm] = []
   let utc: UTCTime
 
   /// Seconds between the machine's clock and the newest media, nil before there is any.
@@ -24,6 +27,12 @@ struct StatusReport {
       }
     }
     func one(_ value: Int) -> [(String, Double)] { [("", Double(value))] }
+    family(
+      "build_info",
+      "gauge",
+      "1 for the version that runs.",
+      [("{version=\"\(Service.version)\"}", 1)]
+    )
     family(
       "responses_total",
       "counter",
@@ -108,6 +117,23 @@ struct StatusReport {
       "counter",
       "Encrypted sessions that failed or broke.",
       one(metrics.tlsFailures.value)
+    )
+    family(
+      "certificate_end_seconds",
+      "gauge",
+      "Unix time at which a certificate of HTTPS ends.",
+      certificates.map {
+        ("{certificate=\"\(escaped($0.origin))\"}", Double($0.end.microseconds) / 1e6)
+      }
+    )
+    family(
+      "reloads_total",
+      "counter",
+      "Times that configuration, certificates and secrets were to be read again, by what became of it.",
+      [
+        ("{result=\"used\"}", Double(metrics.reloads.value)),
+        ("{result=\"refused\"}", Double(metrics.reloadsRefused.value)),
+      ]
     )
     family("parked", "gauge", "Requests that wait for media.", one(metrics.parked.value))
     family(
@@ -289,7 +315,9 @@ struct StatusReport {
         + "\"transport\":\(upstream.transport.map { quoted($0.rawValue) } ?? "null"),"
         + "\"broadcasts\":\(upstream.broadcasts)}"
     }
-    return "{\"ready\":\(ingest.isReady),\"connections\":\(metrics.connectionsOpen.value),"
+    let unready = ingest.unready.map(quoted).joined(separator: ",")
+    return "{\"version\":\(quoted(Service.version)),\"ready\":\(ingest.isReady),"
+      + "\"unready\":[\(unready)],\"connections\":\(metrics.connectionsOpen.value),"
       + "\"parked\":\(metrics.parked.value),\"responses\":\(requests),"
       + "\"bytesSent\":\(metrics.bytesSent.value),"
       + "\"residentBytes\":\(ProcessUsage.residentBytes),"

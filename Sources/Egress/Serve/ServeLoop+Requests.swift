@@ -30,13 +30,13 @@ extension ServeLoop {
     switch route {
     case .health: return (.now(.text(.ok, "ok", cacheControl: CachePolicy.never)), nil)
     case .readiness:
-      let report = report()
-      let isReady = report.ingest.isReady && !isDraining && !isStopping
+      let isEnding = isDraining || isStopping
+      let reasons = isEnding ? ["it is to stop"] : ingestReport.unready
       return (
         .now(
           .text(
-            isReady ? .ok : .unavailable,
-            isReady ? "ready" : "not ready",
+            reasons.isEmpty ? .ok : .unavailable,
+            reasons.isEmpty ? "ready" : "not ready: " + reasons.joined(separator: "; "),
             cacheControl: CachePolicy.never
           )
         ), nil

@@ -220,6 +220,7 @@ final class ServeLoop {
     StatusReport(
       metrics: metrics,
       ingest: ingestReport,
+      certificates: tls?.terms ?? [],
       utc: Clock.utc
     )
   }

@@ -1,4 +1,6 @@
 internal import LinuxIO
+internal import Logging
+internal import Manifests
 internal import TLS
 internal import Wire
 
@@ -30,6 +32,24 @@ extension ServerCredentials {
       throw ConfigurationError("server.certificates: \(error)")
     }
   }
+
+  /// Which certificates clients refuse by their date, now or before long, as a log would have it.
+  func complaints(at now: UTCTime) -> [(level: Logger.Level, text: String)] {
+    // They were tried when they were read.
+    let terms = (try? ServerContext(self, protocol: ServeLoop.httpName))?.terms ?? []
+    return terms.compactMap { term in
+      guard term.end > now else {
+        return (
+          .error, "certificate \(term.origin) ended at \(term.end.iso8601): clients refuse it"
+        )
+      }
+      guard term.end.microseconds - now.microseconds < Self.shortTerm else { return nil }
+      return (.warning, "certificate \(term.origin) ends at \(term.end.iso8601)")
+    }
+  }
+
+  /// Three days, in microseconds: who renews by themselves have done so by then.
+  private static let shortTerm: Int64 = 259_200_000_000
 
   private static func read(_ path: String, _ key: String) throws(ConfigurationError) -> Bytes {
     do throws(SystemError) {

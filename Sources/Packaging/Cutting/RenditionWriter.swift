@@ -65,8 +65,8 @@ final class RenditionWriter {
     var builder: SegmentBuilder
     let run: Int
     let clock: RunClock
-    /// What the segment before held.
-    let before: TrackDescription?
+    /// What the segment before held, and where that began.
+    let before: (serving: TrackDescription?, begun: (epoch: Epoch, start: Int64)?)
     var number: Int64 { builder.segment.number }
     var timescale: UInt32 { builder.segment.timescale }
   }
@@ -123,6 +123,9 @@ final class RenditionWriter {
     queue.removeFirst(dropped)
   }
 
+  /// The oldest run that is still looked at; nil for none.
+  var oldestRun: Int? { (updates.map(\.run) + [open?.run].compactMap(\.self)).min() }
+
   /// Makes what waits belong to another restart of the track.
   func relabel(_ generation: Int) {
     for index in queue.indices { queue[index].generation = generation }
@@ -146,7 +149,7 @@ final class RenditionWriter {
   ///
   /// `run(generation)` is the index of the run that a restart of the track began, nil while unknown.
   func advance(
-    runs: [Run],
+    runs: ArraySlice<Run>,
     run: (Int) -> Int?,
     isLead: Bool,
     groupLength: MediaTime?
@@ -154,10 +157,10 @@ final class RenditionWriter {
     var taken = 0
     while taken < queue.count {
       let queued = queue[taken]
-      guard let index = run(queued.generation), index < runs.count else { break }
+      guard let index = run(queued.generation), index < runs.endIndex else { break }
       let placed = place(queued, index, runs[index], isLead: isLead, groupLength: groupLength)
       // Nothing more is going to be known of a run that is over: what lies past its end is dropped.
-      guard placed != nil || index < runs.count - 1 else { break }
+      guard placed != nil || index < runs.endIndex - 1 else { break }
       if placed ?? true { taken += 1 }
     }
     for queued in queue.prefix(taken) { queuedBytes -= queued.chunk.bytes.count }
@@ -260,7 +263,7 @@ final class RenditionWriter {
   private func giveUp(_ open: Open) {
     self.open = nil
     lastNumber = open.number - 1
-    serving = open.before
+    (serving, begun) = open.before
     if newHeaders.last?.number == open.number { newHeaders.removeLast() }
   }
 
@@ -320,7 +323,6 @@ final class RenditionWriter {
       }
     }
     segmentBytes = 0
-    begun = (run.clock.epoch, start)
     open = Open(
       builder: SegmentBuilder(
         head(boundary, start, description, run.clock),
@@ -328,8 +330,9 @@ final class RenditionWriter {
       ),
       run: index,
       clock: run.clock,
-      before: serving
+      before: (serving, begun)
     )
+    begun = (run.clock.epoch, start)
     if isNewHeader {
       let time = MediaTime(ticks: start - run.clock.shiftTicks(timescale), timescale: timescale)
       if newHeaders.count == Self.newHeaderLimit { newHeaders.removeFirst() }
@@ -416,8 +419,8 @@ final class RenditionWriter {
   }
 
   /// Closes the open segment when the timeline says that no media of it can follow.
-  private func closeIfOver(_ runs: [Run]) {
-    guard let open, open.run < runs.count, queue.isEmpty else { return }
+  private func closeIfOver(_ runs: ArraySlice<Run>) {
+    guard let open, open.run < runs.endIndex, queue.isEmpty else { return }
     let end = open.builder.end - open.clock.shiftTicks(open.timescale)
     let step = Self.step(open.builder.step, kind: kind, timescale: open.timescale)
     let next = MediaTime(ticks: end + step / 2, timescale: open.timescale)
