@@ -221,6 +221,38 @@ def files(space, arguments):
     return f"{len(cases)} refused"
 
 
+# Those of a broadcast whose upstream is not there.
+PHASES = [b"connecting", b"reconnecting"]
+
+
+def told(space, arguments):
+    """What operators can know before viewers do."""
+    version = subprocess.run([arguments.program, "--version"], capture_output=True, text=True, timeout=60).stdout.strip()
+    chain, key = make_certificate(space.folder, "own")
+    bridge = Bridge(
+        space, arguments.program, f"listen-tls: 127.0.0.1:0\ncertificates: {chain}:{key}\nsocket-mode: 660",
+        publishes=False)
+    bridge.process.wait_for(rf"warning certificate {chain}:{key} ends at \d{{4}}-")
+    bridge.process.wait_for(r"warning server.socket-mode is of no use")
+    wait_until(
+        lambda: bridge.get("/readyz")[::2] in [(503, b"not ready: live is %s\n" % phase) for phase in PHASES], 20,
+        "what is not ready is told")
+    signal_to(bridge, signal.SIGHUP)
+    wait_until(lambda: bridge.metric(r'reloads_total\{result="used"\}') == 1, 10, "a reload is counted")
+    bridge.config.write_text("")
+    signal_to(bridge, signal.SIGHUP)
+    wait_until(lambda: bridge.metric(r'reloads_total\{result="refused"\}') == 1, 10, "one that failed is counted")
+    end = bridge.metric(rf'certificate_end_seconds\{{certificate="{chain}:{key}"\}}')
+    expect(abs(end - time.time() - 2 * 86_400) < 120, f"the certificate is said to end at {end}")
+    expect(bridge.metric(rf'build_info\{{version="{re.escape(version)}"\}}') == 1, f"{version} is not counted")
+
+    done = subprocess.run(
+        [arguments.program, "check-config", "/dev/stdin"], input="quic:\n  keep-alive: 20\n", capture_output=True,
+        text=True, timeout=60)
+    expect(done.returncode == 0 and "warning: quic.keep-alive (20" in done.stderr, f"{done.returncode} {done.stderr}")
+    return f"version {version}, the end of a certificate, settings of no use, reloads, what is not ready"
+
+
 def streams(space, arguments):
     """Standard streams that are closed are not given to sockets."""
     config = space.folder / "egress.yml"
@@ -256,4 +288,5 @@ def unit(space, arguments):
 CASES = [
     ("systemd unit", unit), ("service manager", notify), ("reload", reload), ("drain", drain), ("stop twice", twice),
     ("descriptors", descriptors), ("logs", logs), ("recording", recording), ("configuration files", files),
+    ("what is told", told),
     ("closed streams", streams)]
