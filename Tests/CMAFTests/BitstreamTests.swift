@@ -242,4 +242,16 @@ import Wire
     // data_rate 16, one independent; fscod 0, bsid 16, acmod 7, lfeon 1, one dependent at chan_loc 2.
     #expect(eac3.record == [0x00, 0x80, 0x20, 0x0F, 0x02, 0x02])
   }
+
+  @Test func `E-AC-3 of 44,100 Hz has one rate, whichever of its frames comes first`() throws {
+    // 192 kbit/s are 835.9 bytes of 1536 samples: words of two bytes make it 834 or 836.
+    func record(bytes: Int) throws -> Bytes {
+      let words = bytes / 2 - 1
+      let head = [0x0B, 0x77, UInt8(words >> 8), UInt8(words & 0xFF), 0b0111_0100, 0x80, 0, 0]
+      let sample = Bytes(head + [UInt8](repeating: 0, count: bytes - head.count))
+      return try #require(DolbyDigitalFrame(sample)).record
+    }
+    #expect(try record(bytes: 836) == record(bytes: 834))
+    #expect(try record(bytes: 836).prefix(2) == [192 >> 5, 192 << 3 & 0xFF])
+  }
 }

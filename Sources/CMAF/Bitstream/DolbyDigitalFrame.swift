@@ -54,7 +54,9 @@ package struct DolbyDigitalFrame: Sendable, Hashable {
       rest = rest.suffix(from: frame.count)
     }
     duration = blocks * 256
-    let rate = UInt32(clamping: bytes * 8 * Int(first.sampleRate) / max(1, duration) / 1000)
+    // To the nearest: at 44.1 kHz frames alternate in size, and any of them may be the first that is seen.
+    let bits = bytes * 8 * Int(first.sampleRate)
+    let rate = UInt32(clamping: (bits + duration * 500) / max(1, duration * 1000))
     writer.write(UInt16(truncatingIfNeeded: min(rate, 0x1FFF) << 3))
     let count = min(dependents, 15)
     var packed = first.rateCode << 22 | first.identification << 17 | first.streamMode << 12
