@@ -25,6 +25,8 @@ private struct PresentationDriver {
   ]
 
   private struct Track {
+    /// The same under all of its headers.
+    let name: String
     var timescale: UInt32
     /// Nil until its header changes.
     var description: TrackDescription?
@@ -59,12 +61,12 @@ private struct PresentationDriver {
     made = tracks.count
   }
 
-  private static func makeTrack(_ index: Int, _ script: inout Script) -> (Track, TrackDescription) {
+  private static func makeTrack(_ number: Int, _ script: inout Script) -> (Track, TrackDescription) {
     let selector = script.byte()
     let timescale = timescales[Int(selector & 7)]
     let kind: MediaKind = selector & 0x40 == 0 ? .video : .audio
     let info = RenditionInfo(
-      name: "track\(index)",
+      name: "track\(number)",
       kind: kind,
       timescale: timescale,
       codec: "avc1.64001f"
@@ -73,10 +75,10 @@ private struct PresentationDriver {
       selector & 0x80 == 0
       ? nil : MediaTime(ticks: Int64(script.byte()) * 1000 + 1, timescale: 1000)
     return (
-      Track(timescale: timescale),
+      Track(name: info.name, timescale: timescale),
       TrackDescription(
         info: info,
-        header: Bytes(utf8: "header \(index)"),
+        header: Bytes(utf8: "header \(number)"),
         groupLength: promised
       )
     )
@@ -118,7 +120,7 @@ private struct PresentationDriver {
         tracks[index].timescale = timescale
       }
       let info = RenditionInfo(
-        name: "track\(index)",
+        name: tracks[index].name,
         kind: selector & 8 == 0 ? .video : .audio,
         timescale: tracks[index].timescale,
         codec: "avc1.64001\(selector & 7)"
