@@ -12,8 +12,9 @@
 #
 #   varnishncsa -F '%h %t %m %U %s %b %{Varnish:hitmiss}x %D'
 #
-# Both bridges need the same `packaging` settings and the same `server.public-url`, https://live.example.com
-# for instance: it is what DASH manifests name for the clock.
+# Both bridges need the same `packaging` settings, for DASH with a `packaging.publish-delay` that is not 0 (which each
+# measures by itself), and the same `server.public-url`, https://live.example.com for instance: it is what DASH
+# manifests name for the clock.
 
 vcl 4.1;
 
@@ -50,7 +51,16 @@ backend second {
   .probe = ready;
 }
 
-# The second again, for when neither is ready: a bridge whose publisher is silent still has what was.
+# Both again, for when neither is ready: a bridge with one broadcast whose publisher is silent has all the others, and
+# of that one what was.
+backend first_anyway {
+  .host = "127.0.0.1";  # edit
+  .port = "8080";  # edit
+  .connect_timeout = 1s;
+  .first_byte_timeout = 35s;
+  .between_bytes_timeout = 15s;
+}
+
 backend second_anyway {
   .host = "127.0.0.1";  # edit
   .port = "8081";  # edit
@@ -63,6 +73,7 @@ sub vcl_init {
   new origin = directors.fallback();
   origin.add_backend(first);
   origin.add_backend(second);
+  origin.add_backend(first_anyway);
   origin.add_backend(second_anyway);
 }
 
@@ -72,16 +83,19 @@ sub vcl_recv {
   if (req.url !~ "^/" && !(req.method == "OPTIONS" && req.url == "*")) {
     return (synth(400));
   }
+  if (!req.http.Host && req.proto == "HTTP/1.1") {
+    return (synth(400));
+  }
   if (req.restarts == 0) {
     call take_token;
   }
   if (req.method != "GET" && req.method != "HEAD" && req.method != "OPTIONS") {
     return (synth(405));
   }
-  # Operations are not for viewers, nor by another spelling: the origin reads %6d as m, Varnish does not. Letters and
-  # dots need no percent sign, and nothing that the origin names has one for them.
+  # Operations are not for viewers, nor by another spelling: the origin reads %6d as m, Varnish does not. What needs no
+  # percent sign has none in anything that the origin names, and would be another object with each spelling.
   if (req.restarts == 0 && (req.url ~ "^/(metrics|status\.json|healthz|readyz|authorize(/[^?]*)?)(\?|$)"
-      || req.url ~ "(?i)^[^?]*%(2e|[46][1-9a-f]|[57][0-9a])")) {
+      || req.url ~ "(?i)^[^?]*%(2[de]|3[0-9]|[46][1-9a-f]|5[0-9af]|7[0-9ae])")) {
     return (synth(404));
   }
 
@@ -90,6 +104,9 @@ sub vcl_recv {
   if (req.url ~ "/(media|iframes)\.m3u8\?") {
     # Every other parameter is emptied, then what is left is put in order and the empty ones are dropped.
     set req.url = regsuball(req.url, "([?&])(?!_HLS_(?:msn|part|skip)=)[^?&]*(?=[?&]|$)", "\1");
+    # So are skips that are none, and zeros that say nothing: each spelling would be held for itself.
+    set req.url = regsuball(req.url, "([?&])_HLS_skip=(?!(?:YES|v2)(?:&|$))[^&]*", "\1");
+    set req.url = regsuball(req.url, "([?&]_HLS_(?:msn|part)=)0+(?=[0-9])", "\1");
     set req.url = regsub(regsuball(std.querysort(req.url), "&+(?=&|$)", ""), "\?&*$", "");
   } else {
     set req.url = regsub(req.url, "\?.*$", "");
@@ -150,7 +167,7 @@ sub vcl_backend_response {
   # The other origin may have what this one lacks, and asking twice does no harm. A bridge that has just
   # started does not have what the other has: hence 404.
   if (bereq.retries == 0 && (beresp.status == 404 || (beresp.status >= 502 && beresp.status <= 504))) {
-    if (beresp.backend == first) {
+    if (beresp.backend == first || beresp.backend == first_anyway) {
       set bereq.backend = second;
     } else {
       set bereq.backend = first;
@@ -165,10 +182,10 @@ sub vcl_backend_response {
 
 sub vcl_backend_error {
   if (bereq.retries == 0) {
-    if (beresp.backend == first) {
+    if (beresp.backend == first || beresp.backend == first_anyway) {
       set bereq.backend = second_anyway;
     } else {
-      set bereq.backend = first;
+      set bereq.backend = first_anyway;
     }
     return (retry);
   }
@@ -196,7 +213,10 @@ sub keep {
   } else if (beresp.status == 200 && bereq.url ~ "\.(m4s|mp4)$") {
     # Names of media fix their bytes.
     set beresp.grace = 60s;
-  } else if (beresp.status == 503) {
+  } else if (beresp.status == 400 && beresp.http.Cache-Control ~ "max-age=") {
+    # Varnish itself gives it no lifetime.
+    set beresp.ttl = std.duration(regsub(beresp.http.Cache-Control, "^.*max-age=([0-9]+).*$", "\1s"), 0s);
+  } else if (beresp.status == 503 || (beresp.status == 404 && beresp.http.Cache-Control ~ "no-store")) {
     # Not to be stored. But it is the answer for those who have waited for it: without a lifetime they would be
     # let through one after the other, each to wait anew, and with hit-for-miss all at once.
     set beresp.ttl = 10ms;

@@ -70,8 +70,8 @@ class Details:
 
     def all(self):
         checks = [
-            self.ranges_and_conditions, self.growing, self.head, self.codings, self.keys, self.collapsing,
-            self.errors, self.cross_origin, self.operations, self.http2]
+            self.ranges_and_conditions, self.growing, self.head, self.codings, self.keys, self.early,
+            self.collapsing, self.errors, self.cross_origin, self.operations, self.http2]
         for check in checks:
             try:
                 check()
@@ -154,17 +154,43 @@ class Details:
             "_HLS_msn=3&_HLS_part=0&_HLS_skip=YES", "_HLS_skip=YES&_HLS_part=0&_HLS_msn=3",
             "token=abc&_HLS_msn=3&_HLS_part=0&_HLS_skip=YES&CMCD=bl%3D2000%2Csid%3D%22a%22",
             "CMCD=x&_HLS_part=0&a_HLS_msn=9&_HLS_msn=3&b=&_HLS_skip=YES&&_hls_msn=4",
+            "_HLS_msn=003&_HLS_part=00&_HLS_skip=YES",
         ):
             answer = self.get(f"{self.base}/240p/media.m3u8?{query}", Cookie=query, CMCD_Session=query)
             expect(answer.status == 200, f"{answer.status} for {query}: {answer.body[:80]}")
         expect(self.asked(target) == 1, f"one playlist was asked {self.asked(target)} times at origins")
+        for query in ("_HLS_msn=3", "_HLS_msn=03&_HLS_skip=NO", "_HLS_skip=1&_HLS_msn=3"):
+            expect(self.get(f"{self.base}/240p/media.m3u8?{query}").status == 200, f"no playlist for {query}")
+        plain = f"{self.base}/240p/media.m3u8?_HLS_msn=3"
+        expect(self.asked(plain) == 1, f"one playlist was asked {self.asked(plain)} times at origins")
         segment = self.segment()
+        for spelling in (segment.replace("240p", "%3240p"), segment.replace("segment", "s%65gment")):
+            expect(self.get(spelling).status == 404, f"{spelling} is served")
+            expect(self.asked(spelling) == 0, f"{spelling} is asked for at origins")
         for query in ("", "?token=1", "?CMCD=x&token=2"):
             expect(self.get(segment + query).status == 200, f"no segment with {query}")
         expect(self.asked(segment) == 1, f"one segment was asked {self.asked(segment)} times at origins")
         sent = [line for origin in self.origins for line in origin.lines() if "asked" in line]
         told = [line for line in sent if re.search("token|cmcd|'cookie'", str(line), re.I)]
         expect(not told, f"origins are told {told[:1]}")
+
+    def early(self):
+        """Who asks for parts too early makes nobody miss them."""
+        def parts():
+            return [int(start) for start in re.findall(r"0/part/(\d+)\.m4s", self.playlist())]
+
+        for _ in range(10):
+            known = parts()
+            # The one after the hinted part, if that is as long as the one before it.
+            start = 2 * known[-1] - known[-2]
+            path = f"{self.base}/240p/0/part/{start}.m4s"
+            first = self.get(path).status
+            wait_until(lambda: parts()[-1] >= start, 10, "the part is hinted, or passed")
+            if start in parts():
+                again = self.get(path).status
+                expect((first, again) == (200, 200), f"{first}, then {again} for a part that is asked for too early")
+                return
+        raise Failed("no part came that was asked for too early")
 
     def collapsing(self):
         """Many wait for one part that is not there yet, and some of them go."""
@@ -205,9 +231,12 @@ class Details:
             return False
 
         wait_until(is_renewed, 20, "an error is asked anew")
-        far = self.get(f"{self.base}/240p/media.m3u8?_HLS_msn=99999999999")
-        expect(far.status == 400, f"{far.status} for a reload far ahead")
-        for query in ("_HLS_msn=", "_HLS_msn=abc", "_HLS_part=1"):
+        far = f"{self.base}/240p/media.m3u8?_HLS_msn=99999999999"
+        for _ in range(20):
+            status = self.get(far).status
+            expect(status == 400, f"{status} for a reload far ahead")
+        expect(self.asked(far) <= 3, f"an error was asked {self.asked(far)} times at origins")
+        for query in ("_HLS_msn=", "_HLS_msn=abc", "_HLS_part=1", "_HLS_msn=1&_HLS_msn=2"):
             status = self.get(f"{self.base}/240p/media.m3u8?{query}").status
             expect(status == 400, f"{status} for {query}")
 

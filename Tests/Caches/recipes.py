@@ -67,10 +67,11 @@ class Origin:
 
 
 def publish(space, program):
+    """A publisher, and its URL."""
     media = sorted((ROOT / "Fixtures/Media").glob("*.mp4"))
     publisher = space.start("publisher", [
         program, "publish", *media, "--listen", "127.0.0.1:0", "--namespace", NAMESPACE])
-    return publisher.wait_for(r"^publishing at (\S+)").group(1)
+    return publisher, publisher.wait_for(r"^publishing at (\S+)").group(1)
 
 
 class Cache:
@@ -114,6 +115,7 @@ class Nginx(Cache):
             ("^user .*?;", user), ("^error_log .*?;", "error_log stderr;"),
             (r"127\.0\.0\.1:8080", f"127.0.0.1:{origins[0].port}"),
             (r"127\.0\.0\.1:8081", f"127.0.0.1:{origins[1].port}"),
+            (r"127\.0\.0\.1:8080", f"127.0.0.1:{origins[0].port}"),
             ("one of access.origin-secrets", self.secret),
             ("auth_request off;", f"auth_request {'/moq-authorize' if checks_tokens else 'off'};"),
             ("/var/cache/nginx/moq-egress", f"{folder}/nginx-cache"),
@@ -137,8 +139,8 @@ class Varnish(Cache):
         vcl = space.folder / "varnish.vcl"
         host = (r'\.host = "127\.0\.0\.1"', '.host = "127.0.0.1"')
         vcl.write_text(edited(
-            ROOT / "Config/varnish.vcl", host, host, host, ('"8080"', f'"{origins[0].port}"'),
-            ('"8081"', f'"{origins[1].port}"'), ('"8081"', f'"{origins[1].port}"'),
+            ROOT / "Config/varnish.vcl", host, host, host, host, *2 * [('"8080"', f'"{origins[0].port}"')],
+            *2 * [('"8081"', f'"{origins[1].port}"')],
             ("one of access.origin-secrets", self.secret),
             ('"no"', '"yes"' if checks_tokens else '"no"')))
         process = space.start("varnish", [

@@ -6,6 +6,7 @@ they are shipped, but for the lines that are to be edited. In the middle of play
 """
 import argparse
 import collections
+import http.client
 import json
 import pathlib
 import re
@@ -84,7 +85,7 @@ def merged(served):
 
 def start(space, arguments, make, viewer=None):
     """With a viewer, one that needs a token."""
-    upstream = recipes.publish(space, arguments.program)
+    space.publisher, upstream = recipes.publish(space, arguments.program)
     origins = [
         recipes.Origin(space, arguments.program, upstream, name, arguments.part_target,
                        viewer.access if viewer else "") for name in "AB"]
@@ -113,6 +114,34 @@ def viewers(space, arguments, make):
     issuer = tokens.Issuer(space, arguments.program, recipes.Cache.secret)
     _, _, details = start(space, arguments, make, issuer)
     return tokens.all_checks(details, issuer)
+
+
+def last_origin(space, arguments, make):
+    """What the only origin has that is left is served, though it is not ready: its publisher has gone."""
+    cache, origins, details = start(space, arguments, make)
+    origins[1].kill()
+    space.publisher.kill()
+    number, _, _ = details.next_part()
+    status = details.get(f"{cache.base}/240p/media.m3u8?_HLS_msn={number + 1}").status
+    expect(status == 503, f"{status} for what does not come")
+    bridge = http.client.HTTPConnection("127.0.0.1", origins[0].port, timeout=20)
+
+    def is_ready():
+        bridge.request("GET", "/readyz")
+        answer = bridge.getresponse()
+        answer.read()
+        return answer.status == 200
+
+    wait_until(lambda: not is_ready(), 60, "the origin is not ready")
+    # As long as Varnish asks before it believes that.
+    end = time.monotonic() + 4
+    while time.monotonic() < end:
+        for path in ("index.m3u8", "240p/media.m3u8", "manifest.mpd"):
+            status = details.get(f"{cache.base}/{path}").status
+            expect(status == 200, f"{status} for {path} of the only origin")
+        expect(details.get(details.segment()).status == 200, "no segment of the only origin")
+        time.sleep(0.5)
+    return "a playlist, a manifest and segments of an origin that is not ready"
 
 
 def newest(origin):
@@ -198,7 +227,8 @@ def main():
             banner(f"SKIPPED: {program} is not installed")
             continue
         for what, body in (
-                ("one client", one_client), ("tokens", viewers), ("many players", many_players)):
+                ("one client", one_client), ("tokens", viewers), ("last origin", last_origin),
+                ("many players", many_players)):
             name = f"{make.name}, {what}"
             if re.search(arguments.only, name):
                 results.append(run(

@@ -156,6 +156,36 @@ import Wire
     #expect(origin.request("v/\(origin.epoch)/part/\(inside).m4s").status == 404)
   }
 
+  @Test func `a part that is asked for too early is waited for, as it will be hinted`() throws {
+    let scale: Int64 = 90_000
+    for ahead in [0, 43_200, 2 * Int64(origin.targetDuration) * scale] {
+      let start = open.end + ahead
+      let want = origin.request("v/\(origin.epoch)/part/\(start).m4s").want
+      #expect(want == .part(epoch: origin.epoch, start: start), "\(ahead)")
+    }
+    let far = open.end + 2 * Int64(origin.targetDuration) * scale + 1
+    for start in [far, .max] {
+      #expect(origin.request("v/\(origin.epoch)/part/\(start).m4s").status == 404)
+    }
+    #expect(origin.request("v/other/part/\(open.end).m4s").status == 404)
+    #expect(Origin(Origin.ended).request("v/\(origin.epoch)/part/\(open.end).m4s").status == 404)
+
+    // The one is answered when it comes, the other when nothing begins there.
+    let broadcast = RecordedBroadcast.scripted([.video("v"), .audio("a")], seconds: 26)
+    var bridge = SimulatedBridge(broadcast)
+    bridge.run(broadcast)
+    let later = bridge.snapshots.filter { ($0.renditions[0].segments.last?.end ?? 0) > open.end }
+    let parts = later.compactMap { $0.renditions[0].segments.last?.parts.last }
+    let second = try #require(parts.first { $0.start > open.end })
+    for (start, status) in [(second.start, 200), (second.start + 1, 404)] {
+      let want = Want.part(epoch: origin.epoch, start: start)
+      let path = "v/\(origin.epoch)/part/\(start).m4s"
+      #expect(origin.again(want, path) == nil)
+      let answers = later.lazy.compactMap { Origin($0).again(want, path) }
+      #expect(answers.first?.status == status)
+    }
+  }
+
   @Test func `DASH-015 HTTP-020 a growing segment is sent as it comes, in chunks`() {
     let reply = origin.request(url(open))
     #expect(reply.status == 200)

@@ -32,6 +32,8 @@ package struct TrustedProxies: Equatable, Sendable, CustomStringConvertible {
     }
   }
 
+  package var isEmpty: Bool { ranges.isEmpty && !trustsLocal }
+
   /// Whether a peer is one; nil is a peer of a Unix socket.
   package func contains(_ address: Bytes?) -> Bool {
     guard let address else { return trustsLocal }

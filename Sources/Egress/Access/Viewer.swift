@@ -16,6 +16,14 @@ package struct Viewer: Equatable, Sendable {
     case xForwarded = "x-forwarded"
     /// RFC 7239.
     case forwarded
+
+    /// What a cache is told of an answer that names the server as they do, RFC 9110 §12.5.5.
+    var vary: Bytes {
+      switch self {
+      case .xForwarded: ResponseHead.line("Vary", "X-Forwarded-Proto, X-Forwarded-Host")
+      case .forwarded: ResponseHead.line("Vary", "Forwarded")
+      }
+    }
   }
 
   /// Reads what proxies say of a request; a peer that isn't trusted says nothing.

@@ -17,6 +17,8 @@ final class BroadcastView {
   private lazy var manifests = settledManifests()
   /// The view before this one, until ``settle()``.
   private var previous: BroadcastView?
+  /// What the broadcast was that has ended under this name, while playlists that list it may be around.
+  fileprivate let former: Former?
   let answers = KnownAnswers()
 
   /// Follows the view before it, which is kept until ``settle()``.
@@ -26,6 +28,7 @@ final class BroadcastView {
     self.snapshot = snapshot
     self.arrival = arrival
     self.previous = previous
+    former = Former(before: snapshot, at: arrival, previous)
     lines = previous?.lines ?? ListedLines()
     // Whoever forgets to settle views keeps one more than is needed, and not all there ever were.
     previous?.settle()
@@ -70,15 +73,25 @@ final class BroadcastView {
     return found
   }
 
-  /// The rendition of a name that holds what is asked for: one that has come back may have held it before.
+  /// The rendition of a name that holds what is asked for: one that has come back may have held it before,
+  /// and so may one of a broadcast that has ended.
   func rendition(
     _ name: String,
     holding isHeld: (RenditionSnapshot) -> Bool
   ) -> RenditionSnapshot? {
-    let former = snapshot.renditions.first {
-      $0.isRetired && $0.info.name == name && isHeld($0)
+    func isWanted(_ rendition: RenditionSnapshot) -> Bool {
+      rendition.info.name == name && isHeld(rendition)
     }
-    return former ?? rendition(name)
+    if let retired = snapshot.renditions.first(where: { $0.isRetired && isWanted($0) }) {
+      return retired
+    }
+    let present = rendition(name)
+    if let former, !(present.map(isHeld) ?? false),
+      let ended = former.snapshot.renditions.first(where: isWanted)
+    {
+      return ended
+    }
+    return present
   }
 
   func mediaPlaylist(
@@ -115,6 +128,26 @@ final class BroadcastView {
     guard presentation.isOffered else { return nil }
     return manifests.texts.rendered(key) {
       Rendered(presentation.render(), type: Rendered.manifest)
+    }
+  }
+}
+
+/// A broadcast that has ended under the name of another.
+private struct Former {
+  let snapshot: PresentationSnapshot
+  let end: UTCTime
+
+  /// What was before a snapshot of another broadcast, for as long as its playlists may be played; nil for nothing.
+  init?(before next: PresentationSnapshot, at now: UTCTime, _ previous: BroadcastView?) {
+    guard let previous else { return nil }
+    if previous.snapshot.isEnded, !next.isEnded, !previous.snapshot.renditions.isEmpty {
+      snapshot = previous.snapshot
+      let window = previous.snapshot.constants.window
+      end = UTCTime(microseconds: now.microseconds + 2 * window.nanoseconds / 1000)
+    } else if let former = previous.former, now < former.end {
+      self = former
+    } else {
+      return nil
     }
   }
 }

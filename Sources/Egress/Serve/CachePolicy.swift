@@ -26,7 +26,7 @@ struct CachePolicy {
     "public, max-age=\(max(6 * targetDuration, windowSeconds + 3 * targetDuration)), immutable"
   }
 
-  /// Half a target duration.
+  /// Half a target duration, also of what is over: it may begin again under its name.
   var plainPlaylist: String { "public, max-age=\(max(1, targetDuration / 2))" }
 
   var multivariant: String { "public, max-age=\(max(1, targetDuration))" }
@@ -40,10 +40,13 @@ struct CachePolicy {
     )
   }
   var manifest: String { "public, max-age=\(max(1, segmentSeconds / 2))" }
-  var endedPlaylist: String { "public, max-age=60" }
 
   /// What does not exist yet: soon it may.
   static let soon = "public, max-age=1"
+
+  /// A segment that is not the next: where the next but one comes within two seconds, a cache that counts
+  /// whole ones would have a 404 for longer.
+  var comingMedia: String { segmentSeconds < 2 ? Self.never : Self.soon }
 
   /// What has left the window, or was lost on its way here: another bridge may still have it, so no
   /// longer than a target duration.

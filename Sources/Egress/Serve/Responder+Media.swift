@@ -53,9 +53,7 @@ extension Responder {
         )
       )
     }
-    guard isNext(rendition, epoch, start, opensSegment: true) else {
-      return missing(rendition, start)
-    }
+    guard isNext(rendition, epoch, start) else { return missing(rendition, start) }
     return .park(rendition: rendition.info.name, .segment(epoch: epoch, start: start))
   }
 
@@ -90,9 +88,7 @@ extension Responder {
       guard let part = segment.parts.first(where: { $0.start == start }), !part.isGap else { break }
       return .now(media(part, of: segment, rendition, request))
     }
-    guard isNext(rendition, epoch, start, opensSegment: false) else {
-      return missing(rendition, start)
-    }
+    guard isSoon(rendition, epoch, start) else { return missing(rendition, start) }
     return .park(rendition: rendition.info.name, .part(epoch: epoch, start: start))
   }
 
@@ -123,7 +119,7 @@ extension Responder {
         return missing(rendition, start)
       }
     } else {
-      guard isNext(rendition, epoch, start, opensSegment: true),
+      guard isNext(rendition, epoch, start),
         index <= view.lowLatency.advancePartLimit
       else { return missing(rendition, start) }
     }
@@ -133,22 +129,32 @@ extension Responder {
     )
   }
 
-  /// Whether a name is that of the media that follows what is there: a hint's, or that of the segment
-  /// which a player computes from the manifest.
-  private func isNext(
-    _ rendition: RenditionSnapshot,
-    _ epoch: String,
-    _ start: Int64,
-    opensSegment: Bool
-  ) -> Bool {
+  /// The segment that a rendition grows by, while it does.
+  private func growing(_ rendition: RenditionSnapshot, _ epoch: String) -> Segment? {
     guard !view.snapshot.isOver(rendition), let last = rendition.segments.last,
       last.epoch.name == epoch
-    else { return false }
+    else { return nil }
+    return last
+  }
+
+  /// Whether a name is that of the segment which follows what is there, as a player computes it from the
+  /// manifest.
+  private func isNext(_ rendition: RenditionSnapshot, _ epoch: String, _ start: Int64) -> Bool {
+    guard let last = growing(rendition, epoch) else { return false }
     if start == last.end { return true }
-    guard opensSegment, start > last.end, !last.isComplete else { return false }
+    guard start > last.end, !last.isComplete else { return false }
     // The one after the growing one, whose end may differ a little from what is planned.
     let length = view.snapshot.constants.segmentLength.rounded(toScale: rendition.info.timescale)
     return start < last.start + length + length / 2
+  }
+
+  /// Whether a name is a hint's, or may be before long.
+  ///
+  /// Anybody can ask for a part too early, and a 404 would still be in caches when it is hinted to all.
+  private func isSoon(_ rendition: RenditionSnapshot, _ epoch: String, _ start: Int64) -> Bool {
+    guard let last = growing(rendition, epoch), start >= last.end else { return false }
+    let ahead = Int64(view.lowLatency.targetDuration) * Int64(rendition.info.timescale)
+    return start - last.end <= 2 * ahead
   }
 
   private func missing(_ rendition: RenditionSnapshot, _ start: Int64) -> Answer {
@@ -157,7 +163,7 @@ extension Responder {
   }
 
   private func missing(_ text: String, isPast: Bool) -> Answer {
-    .now(.notFound(text, cacheControl: isPast ? view.cache.gone : CachePolicy.soon))
+    .now(.notFound(text, cacheControl: isPast ? view.cache.gone : view.cache.comingMedia))
   }
 
   private func contentType(_ rendition: RenditionSnapshot) -> Bytes {

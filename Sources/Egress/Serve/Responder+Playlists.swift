@@ -81,11 +81,9 @@ extension Responder {
       asOf: edge,
       skips: skips && !view.snapshot.isOver(rendition)
     )
-    // A rendition that is gone may come back.
     let cacheControl =
-      view.snapshot.isEnded
-      ? view.cache.endedPlaylist
-      : isBlocking && !rendition.isRetired ? view.cache.blockingPlaylist : view.cache.plainPlaylist
+      isBlocking && !view.snapshot.isOver(rendition)
+      ? view.cache.blockingPlaylist : view.cache.plainPlaylist
     return .now(text.response(to: request, cacheControl: cacheControl))
   }
 }

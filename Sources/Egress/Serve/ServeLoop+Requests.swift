@@ -91,7 +91,12 @@ extension ServeLoop {
       configuration.server.publicURL.isEmpty
       ? url(askedBy: head, client) : configuration.server.publicURL
     let timeURL = base + (base.hasSuffix("/") ? "time" : "/time")
-    return Responder(view: view, timeURL: timeURL).answer(route, head)
+    let answer = Responder(view: view, timeURL: timeURL).answer(route, head)
+    let access = configuration.access
+    guard configuration.server.publicURL.isEmpty, !access.proxies.isEmpty,
+      case .now(let response) = answer
+    else { return answer }
+    return .now(response.adding([access.proxyFields.vary]))
   }
 
   /// What the viewer has asked, as far as it is known.
