@@ -15,6 +15,7 @@ extension Presentation {
       tracks[index].writer?.advance(
         runs: runs,
         run: { self.runOfGeneration[$0] },
+        newestGeneration: runOfGeneration.keys.max() ?? .min,
         isLead: index == lead,
         groupLength: info.kind == .video ? groupLength : nil
       )
@@ -174,6 +175,8 @@ extension Presentation {
     let lag = slack.rounded(toScale: update.time.timescale)
     let time = MediaTime(ticks: update.time.ticks - lag, timescale: update.time.timescale)
     var blocked = false
+    // Others wait for its siblings now, and for it nobody.
+    tracks[index].blockedUntil = nil
     for sibling in tracks.indices where sibling != index && tracks[sibling].life == .live {
       guard !(tracks[sibling].writer?.isPast(time, run: update.run) ?? true) else {
         tracks[sibling].blockedUntil = nil

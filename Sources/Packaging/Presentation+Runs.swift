@@ -69,8 +69,16 @@ extension Presentation {
   /// Forgets runs that nothing belongs to any more which is still to be released.
   private func forgetRuns() {
     let needed = runOfGeneration.values + tracks.compactMap { $0.writer?.oldestRun }
-    runs.removeFirst((needed.min() ?? runs.startIndex) - runs.startIndex)
+    // Who is silent for long need not be told of everything since.
+    let missed = tracks.compactMap { $0.writer?.lastRun }.map {
+      max($0, runs.endIndex - Self.runLimit)
+    }
+    let oldest = (needed + missed).min() ?? runs.startIndex
+    if oldest > runs.startIndex { runs.removeFirst(oldest - runs.startIndex) }
   }
+
+  /// How many runs are kept for renditions that have nothing of them.
+  private static let runLimit = 32
 
   /// Tracks other than the lead, video first.
   var followers: [Int] {
@@ -97,6 +105,21 @@ extension Presentation {
     waitsForLeadSince = since
     guard now - since > policy.stallPatience else { return }
     replaceLead(by: other)
+  }
+
+  /// Gives the lead back to video that delivers again: the slots are made for its groups, and what begins anew may
+  /// begin in the middle of one.
+  func returnLead() {
+    guard constants != nil, tracks[lead].description.info.kind != .video,
+      let video = followers.first(where: { index in
+        tracks[index].description.info.kind == .video && tracks[index].life == .live
+          && !tracks[index].isStalled && tracks[index].writer?.serving != nil
+      })
+    else { return }
+    lead = video
+    waitsForLeadSince = nil
+    leadDescription = tracks[video].writer?.serving
+    outputs.append(.notice(.newLead(tracks[video].description.info.name)))
   }
 
   /// Lets another rendition set the boundaries from where the lead has left off.

@@ -182,6 +182,7 @@ package final class Presentation {
       tracks[index].generation = generation
       tracks[index].beginsAnew = true
     }
+    returnLead()
   }
 
   /// Adds a track that the catalog names only now, and returns its index; its playlist starts at the

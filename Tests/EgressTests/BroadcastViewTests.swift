@@ -22,7 +22,8 @@ import Wire
     #expect(watched == nil)
   }
 
-  @Test func `media of a broadcast that has ended is there for a while when another begins`() throws {
+  @Test func `media of a broadcast that has ended is there for a while when another begins`() throws
+  {
     let ended = Origin.ended
     let old = try #require(ended.renditions.first)
     let segment = try #require(old.segments.last)

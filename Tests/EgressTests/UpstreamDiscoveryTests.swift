@@ -1,9 +1,9 @@
-import MoQ
 import Packaging
 import Testing
 import Wire
 
 @testable import Egress
+@testable import MoQ
 
 /// Relays that do not tell what they have, or stop telling it.
 @Suite struct UpstreamDiscoveryTests {
@@ -150,6 +150,25 @@ import Wire
     upstreams.advance(.seconds(60))
     #expect(try followed().isEmpty)
     #expect(upstreams.logs.filter { $0.contains("there is room") }.count == 1)
+  }
+
+  @Test func `what was only pushed, and left out, is not kept in mind`() throws {
+    let upstreams = try discovering(broadcasts: 1)
+    try upstreams.send(.namespacesAccepted(prefix: prefix), first)
+    let other = try #require(TrackNamespace(text: "live/b"))
+    try upstreams.send(.namespaceAnnounced(other), first)
+    for index in 0..<100 as Range<UInt64> {
+      let namespace = try #require(TrackNamespace(text: "live/x\(index)"))
+      let id = SubscriptionID(number: 10_000 + index)
+      try upstreams.send(.published(id, FullTrackName(namespace, "video")), first)
+    }
+    #expect(upstreams.core.sources[0].leftOut.isEmpty)
+    // There is room, and nobody has those any more.
+    try upstreams.lose(first)
+    upstreams.advance(.seconds(10))
+    try upstreams.send(.namespacesAccepted(prefix: prefix), first)
+    upstreams.advance(.seconds(60))
+    #expect(upstreams.core.followed.isEmpty)
   }
 
   @Test func `what is received is not retired`() throws {

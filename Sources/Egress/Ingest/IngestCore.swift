@@ -240,7 +240,11 @@ final class IngestCore {
         "broadcast \(namespace.joined()) is left out: moq.broadcasts = "
           + "\(configuration.moq.broadcasts) are followed already"
       )
-      if !sources[source].settings.isOnDemand { sources[source].leftOut.insert(namespace) }
+      // What was only pushed ends with its connection, and nobody would say so.
+      let settings = sources[source].settings
+      if !settings.isOnDemand, !settings.discover || sources[source].announced[namespace] != nil {
+        sources[source].leftOut.insert(namespace)
+      }
       put(.absent(path))
       return
     }
@@ -274,7 +278,7 @@ final class IngestCore {
   private func followLeftOut(now: Instant) {
     for index in sources.indices {
       let names = sources[index].leftOut.sorted { $0.joined() < $1.joined() }
-      for namespace in names.prefix(max(0, configuration.moq.broadcasts - followed.count)) {
+      for namespace in names where followed.count < configuration.moq.broadcasts {
         log(.info, "there is room for broadcast \(namespace.joined()), which was left out")
         follow(namespace, source: index, now: now)
       }

@@ -125,6 +125,8 @@ final class RenditionWriter {
 
   /// The oldest run that is still looked at; nil for none.
   var oldestRun: Int? { (updates.map(\.run) + [open?.run].compactMap(\.self)).min() }
+  /// The run of the last segment or gap: what has been since must be known when media comes again.
+  var lastRun: Int? { lastEnd?.run }
 
   /// Makes what waits belong to another restart of the track.
   func relabel(_ generation: Int) {
@@ -147,18 +149,25 @@ final class RenditionWriter {
 
   /// Puts queued chunks into segments as far as the timelines reach.
   ///
-  /// `run(generation)` is the index of the run that a restart of the track began, nil while unknown.
+  /// `run(generation)` is the index of the run that a restart of the track began, nil while unknown;
+  /// `newestGeneration` has begun one.
   func advance(
     runs: ArraySlice<Run>,
     run: (Int) -> Int?,
+    newestGeneration: Int,
     isLead: Bool,
     groupLength: MediaTime?
   ) {
     var taken = 0
     while taken < queue.count {
       let queued = queue[taken]
-      guard let index = run(queued.generation), index < runs.endIndex else { break }
-      let placed = place(queued, index, runs[index], isLead: isLead, groupLength: groupLength)
+      guard let index = run(queued.generation), index < runs.endIndex else {
+        // A restart of which the lead saw nothing never begins.
+        guard queued.generation < newestGeneration else { break }
+        taken += 1
+        continue
+      }
+      let placed = place(queued, index, runs, isLead: isLead, groupLength: groupLength)
       // Nothing more is going to be known of a run that is over: what lies past its end is dropped.
       guard placed != nil || index < runs.endIndex - 1 else { break }
       if placed ?? true { taken += 1 }
@@ -173,10 +182,11 @@ final class RenditionWriter {
   private func place(
     _ queued: Queued,
     _ index: Int,
-    _ run: Run,
+    _ runs: ArraySlice<Run>,
     isLead: Bool,
     groupLength: MediaTime?
   ) -> Bool? {
+    let run = runs[index]
     let chunk = queued.chunk
     let middle = queued.time(queued.middle)
     if timescale != queued.description.info.timescale {
@@ -231,7 +241,8 @@ final class RenditionWriter {
       var movedChunk = chunk
       movedChunk.start = served
       let isWhole = movedChunk.continues(from: end, within: queued.tolerance)
-      close(at: next.flatMap { $0.isDiscontinuity || isWhole ? nil : $0.start })
+      let endsItself = isWhole || next.map { $0.isDiscontinuity || $0.clearsWindow } ?? true
+      close(at: endsItself ? nil : next?.start)
       return false
     }
     if discardedNumber == boundary.number || cannotStart(chunk) { return true }
@@ -246,6 +257,7 @@ final class RenditionWriter {
       }
       firstNumber = boundary.number
     }
+    passOver(runs[..<index], until: boundary, queued)
     begin(boundary, queued, index, run)
     append(queued)
     return true
@@ -288,6 +300,26 @@ final class RenditionWriter {
 
   private func cannotStart(_ chunk: MediaChunk) -> Bool { kind == .video && !chunk.isIndependent }
 
+  /// Lists what the lead had in runs of which this has nothing, or nothing to their ends.
+  private func passOver(
+    _ runs: ArraySlice<Run>,
+    until boundary: Timeline.Boundary,
+    _ queued: Queued
+  ) {
+    guard let lastNumber, let lastRun else { return }
+    let before = serving.flatMap { $0.info.timescale == timescale ? $0 : nil }
+    for index in runs.indices where index >= lastRun {
+      let run = runs[index]
+      for missed in run.timeline.boundaries(after: lastNumber, through: boundary.number - 1) {
+        if missed.clearsWindow { push(.clear, index, missed.start, missed.number) }
+        let start = missed.start.rounded(toScale: timescale)
+        noteNames(from: run.clock.served(start, timescale: timescale), run.clock.epoch)
+        pushGap(missed, before ?? queued.description, index, run, until: boundary, before: nil)
+        self.lastNumber = missed.number
+      }
+    }
+  }
+
   private func begin(
     _ boundary: Timeline.Boundary,
     _ queued: Queued,
@@ -311,7 +343,7 @@ final class RenditionWriter {
     }
     // A segment begins where the one before ended: its name was told before its first chunk came, and
     // media that is missing at its start is a gap like any other.
-    if !boundary.isDiscontinuity, let lastEnd, lastEnd.run == index,
+    if !boundary.isDiscontinuity, !boundary.clearsWindow, let lastEnd, lastEnd.run == index,
       begun.map({ $0.epoch != run.clock.epoch || $0.start < lastEnd.end }) ?? true
     {
       let late = start - lastEnd.end

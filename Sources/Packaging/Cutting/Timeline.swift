@@ -15,6 +15,8 @@ package struct Timeline: Sendable {
     package let isGap: Bool
     /// The outage before it was too long to list; earlier segments leave the playlist.
     package let clearsWindow: Bool
+    /// Where the lead's media ended, when the end of the segment was lost.
+    fileprivate(set) var lossStart: MediaTime?
   }
 
   /// What is known about the segment that holds a time.
@@ -148,6 +150,7 @@ package struct Timeline: Sendable {
       append(number, start, isDiscontinuity: false, isGap: false, clears: false)
       return
     }
+    if isLoss, !boundaries.isEmpty { boundaries[boundaries.count - 1].lossStart = coverage }
     let isFirst = boundaries.isEmpty
     var isBreak = isDiscontinuity || isFirst
     guard number > previous || isBreak || isNewHeader else { return }
@@ -213,8 +216,14 @@ package struct Timeline: Sendable {
     guard let first = boundaries.first else { return .unknown }
     guard time >= first.start else { return .outside }
     guard let last, time >= last.start else {
-      let index = boundaries.lastIndex { $0.start <= time } ?? 0
-      return .segment(boundaries[index])
+      let boundary = boundaries.last { $0.start <= time } ?? first
+      // What others have where the lead lost more than a segment holds has no place.
+      if let lossStart = boundary.lossStart, !isLead, time >= lossStart {
+        let limit = longest.rounded(toScale: time.timescale)
+        let length = time.ticks - boundary.start.rounded(toScale: time.timescale)
+        if length + Int64(time.timescale) / 10 > limit { return .outside }
+      }
+      return .segment(boundary)
     }
     if let closedAt, time >= closedAt { return isFinished ? .outside : .unknown }
     if let known = isLead ? coverage : settled, time < known { return .segment(last) }

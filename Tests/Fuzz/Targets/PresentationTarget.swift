@@ -61,7 +61,8 @@ private struct PresentationDriver {
     made = tracks.count
   }
 
-  private static func makeTrack(_ number: Int, _ script: inout Script) -> (Track, TrackDescription) {
+  private static func makeTrack(_ number: Int, _ script: inout Script) -> (Track, TrackDescription)
+  {
     let selector = script.byte()
     let timescale = timescales[Int(selector & 7)]
     let kind: MediaKind = selector & 0x40 == 0 ? .video : .audio
