@@ -168,9 +168,18 @@ final class ScratchFile {
     ] {
       let server = try TestServer { $0.access.proxies = (try? TrustedProxies(trusted)) ?? .init() }
       try server.serve(state)
-      let text = try server.client().get("/live/manifest.mpd", fields).text
-      #expect(text.contains("value=\"\(base)/time\""))
+      let answer = try server.client().get("/live/manifest.mpd", fields)
+      #expect(answer.text.contains("value=\"\(base)/time\""))
+      // Whoever is believed, caches must know.
+      #expect(answer.fields["vary"]?.contains("X-Forwarded-Proto, X-Forwarded-Host") == true)
     }
+    let named = try TestServer {
+      $0.access.proxies = (try? TrustedProxies("127.0.0.0/8")) ?? .init()
+      $0.server.publicURL = "https://live.example"
+    }
+    try named.serve(state)
+    let answer = try named.client().get("/live/manifest.mpd", fields)
+    #expect(answer.fields["vary"] == "Accept-Encoding")
   }
 
   @Test func `with a list of origins, answers are for theirs and vary`() throws {
