@@ -6,43 +6,6 @@ internal import Wire
 ///
 /// A reference, as every chunk looks at parts of it.
 final class RenditionWriter {
-  /// Something that a release makes visible.
-  enum Change {
-    /// The segment's head comes with each part; its `parts` are empty.
-    case part(Segment, Part)
-    case closed(Segment, duration: Int64, isGap: Bool)
-    /// A segment of which nothing exists.
-    case gap(Segment)
-    /// Everything before leaves the playlist.
-    case clear
-  }
-
-  /// A change with its place in the order of releases.
-  struct Update {
-    let run: Int
-    /// The end of the media that becomes visible, unshifted.
-    let time: MediaTime
-    let number: Int64
-    let change: Change
-  }
-
-  /// A chunk that waits for its segment to be known.
-  struct Queued {
-    var chunk: MediaChunk
-    let description: TrackDescription
-    /// Counts the restarts of the track.
-    var generation: Int
-    /// How far from the end of other media it may start and go on there, in ticks.
-    let tolerance: Int64
-    /// The time whose segment it belongs to, in ticks.
-    let middle: Int64
-
-    var start: MediaTime { time(chunk.start) }
-    func time(_ ticks: Int64) -> MediaTime {
-      MediaTime(ticks: ticks, timescale: description.info.timescale)
-    }
-  }
-
   let kind: MediaKind
   /// Of the newest chunk; what is kept of those before is in its ticks.
   private(set) var timescale: UInt32
